@@ -1,0 +1,1 @@
+"""A linter for image data sets: what plugin authors and notebooks use."""
