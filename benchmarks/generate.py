@@ -1,0 +1,87 @@
+"""Writes a large detection manifest, the same for the same seed: ten line shapes mixed, one line in a hundred faulty.
+
+Run `python benchmarks/generate.py big.manifest`; `--help` lists the options.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from faults import FAULTS
+from shapes import SHAPES, Draw, writings
+
+
+class Planted(NamedTuple):
+    """A faulty line: its number from 1, what was done to it, and the service's code for it, if there is one."""
+
+    line: int
+    fault: str
+    code: str | None
+
+
+@dataclass
+class Summary:
+    """What was written."""
+
+    lines: int = 0
+    bytes: int = 0
+    boxes: int = 0
+    shapes: Counter[str] = field(default_factory=Counter)
+    planted: list[Planted] = field(default_factory=list)
+
+
+def write(path: Path, lines: int = 250_000, seed: int = 1, faulty: float = 0.01) -> Summary:
+    """Writes the manifest and tells what is in it."""
+    draw = Draw(seed)
+    rng = draw.rng
+    ways = [writings(shape, draw) for shape in SHAPES]
+    weights = [shape.weight for shape in SHAPES]
+    which = rng.choices(range(len(SHAPES)), weights, k=lines)
+    bad = set(rng.sample(range(1, lines), round(lines * faulty))) if lines > 1 else set()
+    summary = Summary()
+    with path.open("wb") as file:
+        for number in range(lines):
+            writing = ways[which[number]][int(rng.random() * len(ways[0]))]
+            if number in bad:
+                fault = FAULTS[len(summary.planted) % len(FAULTS)]
+                summary.planted.append(Planted(number + 1, fault.name, fault.code))
+                encoded = fault.write(draw, number, writing)
+            else:
+                shape = SHAPES[which[number]]
+                summary.shapes[shape.name] += 1
+                line = shape.make(draw, number)
+                summary.boxes += sum(len(v["annotations"]) for v in line.values() if _is_detection(v))
+                encoded = writing.text(line).encode()
+            summary.bytes += file.write(encoded + b"\n")
+    summary.lines = lines
+    return summary
+
+
+def _is_detection(value: Any) -> bool:
+    return isinstance(value, dict) and "annotations" in value
+
+
+def main() -> None:
+    """Reads the options, writes the manifest, prints what is in it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--lines", type=int, default=250_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faulty", type=float, default=0.01, help="share of the lines that are faulty")
+    options = parser.parse_args()
+    summary = write(options.manifest, options.lines, options.seed, options.faulty)
+    sound = summary.lines - len(summary.planted)
+    print(f"{summary.lines:,} lines, {summary.bytes / 1e6:.1f} MB, {len(summary.planted):,} faulty")
+    print(f"{summary.boxes / max(sound, 1):.2f} boxes a sound line")
+    for name, count in summary.shapes.most_common():
+        print(f"{count:9,}  {name}")
+    for fault, count in Counter((p.code or "no service code", p.fault) for p in summary.planted).items():
+        print(f"{count:9,}  {fault[0]}: {fault[1]}")
+
+
+if __name__ == "__main__":
+    main()
