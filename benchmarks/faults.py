@@ -10,11 +10,14 @@ from shapes import BUCKET, Draw, Object, Writing, classification, detection, sou
 NAME = "boxes"
 METADATA = "boxes-metadata"
 
+OURS = "ours"  # the service is silent or has no code: a finding without one
+GROUND_TRUTH = "ground-truth"  # a rule for the input of labelling jobs: a finding under that target only
+
 
 class Fault(NamedTuple):
-    """One way to spoil a line. `code` is the service's code; None where it has none or only Ground Truth minds."""
+    """One way to spoil a line. `code` is the service's code, or OURS or GROUND_TRUTH."""
 
-    code: str | None
+    code: str
     name: str
     spoil: Callable[[Draw, Object], Object | None]
     recode: Callable[[str], bytes] = str.encode
@@ -205,7 +208,7 @@ FAULTS = (
     Fault(_REF, "a local path", with_value("/data/1.jpg", "source-ref")),
     Fault(_REF, "a number", with_value(1, "source-ref")),
     Fault(_REF, "empty", with_value("", "source-ref")),
-    Fault(None, "repeated source-ref", repeated),
+    Fault(OURS, "repeated source-ref", repeated),
     # There is no pair of an attribute and its metadata.
     Fault(_NO_ATTRIBUTES, "no metadata", without(METADATA)),
     Fault(_NO_ATTRIBUTES, "only metadata", without(NAME)),
@@ -262,7 +265,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        None,
+        OURS,
         "one label, the type of several",
         of_type("groundtruth/image-classification-multilabel", "tags0", 0, class_name="night", confidence=0.3),
     ),
@@ -292,12 +295,12 @@ FAULTS = (
     Fault("WARNING_UNANNOTATED_RECORD", "only source-ref", lambda draw, line: source_ref_of(line)),
     Fault("WARNING_NO_ANNOTATIONS", "no boxes", no_boxes),
     Fault("WARNING_NO_ATTRIBUTE_ANNOTATIONS", "no boxes beside boxes", no_boxes_beside_boxes),
-    # Without a code: removed in silence, or a rule of Ground Truth's input.
-    Fault(None, "over 100,000 characters", with_value("x" * 100_000, "note")),
-    Fault(None, "key over 20,000 characters", with_value("x" * 20_001, "note")),
-    Fault(None, "key that begins with $", with_value("7", "$sequencer")),
+    # Removed in silence, or against the rules for the input of labelling jobs.
+    Fault(OURS, "over 100,000 characters", with_value("x" * 100_000, "note")),
+    Fault(GROUND_TRUTH, "key over 20,000 characters", with_value("x" * 20_001, "note")),
+    Fault(GROUND_TRUTH, "key that begins with $", with_value("7", "$sequencer")),
     Fault(
-        None,
+        GROUND_TRUTH,
         "boxes under a name in -ref",
         lambda draw, line: source_ref_of(line) | {"boxes-ref": line[NAME], "boxes-ref-metadata": line[METADATA]},
     ),

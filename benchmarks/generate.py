@@ -6,6 +6,7 @@ Run `python benchmarks/generate.py big.manifest`; `--help` lists the options.
 from __future__ import annotations
 
 import argparse
+import csv
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +17,11 @@ from shapes import SHAPES, Draw, writings
 
 
 class Planted(NamedTuple):
-    """A faulty line: its number from 1, what was done to it, and the service's code for it, if there is one."""
+    """A faulty line: its number from 1, the code of its fault (see `faults.Fault`), and what was done to it."""
 
     line: int
+    code: str
     fault: str
-    code: str | None
 
 
 @dataclass
@@ -48,7 +49,7 @@ def write(path: Path, lines: int = 250_000, seed: int = 1, faulty: float = 0.01)
             writing = ways[which[number]][int(rng.random() * len(ways[0]))]
             if number in bad:
                 fault = FAULTS[len(summary.planted) % len(FAULTS)]
-                summary.planted.append(Planted(number + 1, fault.name, fault.code))
+                summary.planted.append(Planted(number + 1, fault.code, fault.name))
                 encoded = fault.write(draw, number, writing)
             else:
                 shape = SHAPES[which[number]]
@@ -72,15 +73,19 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=250_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faulty", type=float, default=0.01, help="share of the lines that are faulty")
+    parser.add_argument("--truth", type=Path, help="csv file to write the faulty lines to: line, code, fault")
     options = parser.parse_args()
     summary = write(options.manifest, options.lines, options.seed, options.faulty)
+    if options.truth:
+        with options.truth.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([Planted._fields, *summary.planted])
     sound = summary.lines - len(summary.planted)
     print(f"{summary.lines:,} lines, {summary.bytes / 1e6:.1f} MB, {len(summary.planted):,} faulty")
     print(f"{summary.boxes / max(sound, 1):.2f} boxes a sound line")
     for name, count in summary.shapes.most_common():
         print(f"{count:9,}  {name}")
-    for fault, count in Counter((p.code or "no service code", p.fault) for p in summary.planted).items():
-        print(f"{count:9,}  {fault[0]}: {fault[1]}")
+    for (code, fault), count in Counter(planted[1:] for planted in summary.planted).items():
+        print(f"{count:9,}  {code}: {fault}")
 
 
 if __name__ == "__main__":
