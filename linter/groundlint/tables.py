@@ -57,7 +57,7 @@ _IMAGE_WIDTH = Column(_COUNT, "Width that `image_size` declares, in pixels; null
 _IMAGE_HEIGHT = Column(_COUNT, "Height that `image_size` declares, in pixels; null where it declares none.", 480)
 
 
-def _table(name: str, row: str, key: str, **columns: Column) -> Table:
+def _table(name: str, row: str, key: str, /, **columns: Column) -> Table:
     return Table(name, row, tuple(key.split()), columns)
 
 
@@ -96,7 +96,8 @@ BASE: Mapping[str, Table] = {
             kind=Column(_TEXT, "What is wrong: one of `groundlint.manifest.problems.Kind`.", "invalid-json"),
             detail=Column(_TEXT, "What was found, what was expected and how to mend it, as a sentence.", "it is wrong"),
             pointer=Column(_TEXT, "JSON pointer to the fault within its line; null for the line as a whole."),
-            loses=Column(_TEXT, "What the fault removes: attribute, line, training or nothing."),
+            loses=Column(_TEXT, "What the fault removes: attribute, line or training; null where it removes nothing."),
+            recorded=Column(_TEXT, "Service code that the manifest itself records, where it records one."),
             digest=Column(_TEXT, "SHA-256 of the line's bytes, for lines without a source-ref."),
         ),
         _table(

@@ -1,0 +1,1 @@
+"""Ground Truth manifests: from bytes to the base tables."""

@@ -1,0 +1,276 @@
+"""Manifests from bytes to the base tables: in blocks of whole lines, fast where a line's shape is known."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import polars as pl
+from msgspec import MsgspecError
+from polars import DataFrame
+
+from groundlint.manifest import sniff
+from groundlint.manifest.fast import ESCAPED_QUOTE, MAX_BYTES, Decoded, FastReader, Shape, Taken
+from groundlint.manifest.lines import LineReader, Rows
+from groundlint.manifest.problems import Kind
+from groundlint.tables import BASE
+
+BLOCK = 8 * 1024 * 1024
+"""Bytes read at a time: enough that work on columns pays, few enough to stay in the processor's cache."""
+
+LARGE = 10**9
+TOO_LARGE = 2**30
+"""Bytes of a manifest; the service's limit of 1 GB may mean either."""
+
+READ_TABLES = ("manifests", "lines", "problems", "attributes", "classes", "labels", "boxes", "predictions")
+"""The base tables that reading fills."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_WHOLE_FILE = 64 * 1024 * 1024
+_CONFLICT_MARKER = b"<<<<<<< "
+
+
+class Source(NamedTuple):
+    """A manifest to read: its path as given, what it is for, and where its bytes are."""
+
+    name: str
+    split: str
+    path: Path | None = None
+    data: bytes | None = None
+
+
+class Reading(NamedTuple):
+    """The base tables that reading fills, and the sources that could not be opened or read."""
+
+    tables: dict[str, DataFrame]
+    unreadable: tuple[tuple[Source, OSError], ...]
+
+
+def read(
+    sources: Sequence[Source], *, tables: Collection[str] = READ_TABLES, block: int = BLOCK, fast: bool = True
+) -> Reading:
+    """Read manifests into the base tables. Bad content becomes rows of `problems`, never an exception.
+
+    Args:
+        sources: the manifests.
+        tables: the base tables wanted. Only `classes` costs extra and is left empty unless named.
+        block: bytes read at a time; the tables do not depend on it.
+        fast: False reads every line on the slow path; the tables do not depend on it.
+    """
+    frames: dict[str, list[DataFrame]] = {name: [BASE[name].empty()] for name in READ_TABLES}
+    unreadable = []
+    with ThreadPoolExecutor(max_workers=1) as checker:
+        for source in sources:
+            manifest = _ManifestReader(source, checker if fast else None, classes="classes" in tables)
+            try:
+                manifest.read(block)
+            except OSError as error:
+                unreadable.append((source, error))
+                continue
+            for name, parts in manifest.frames().items():
+                frames[name] += parts
+    return Reading({name: pl.concat(parts) for name, parts in frames.items()}, tuple(unreadable))
+
+
+class _Block(NamedTuple):
+    """Lines handed to the checker, with what is needed to read the doubtful ones again."""
+
+    first: int
+    lines: list[bytes]
+    taken: Future[Taken]
+
+
+class _ManifestReader:
+    """Reads one manifest. Decoding runs ahead of the checks on columns, which a thread of their own makes."""
+
+    def __init__(self, source: Source, checker: ThreadPoolExecutor | None, *, classes: bool) -> None:
+        self._source = source
+        self._checker = checker
+        self._rows = Rows()
+        self._slow = LineReader(self._rows)
+        self._fast = FastReader(classes=classes)
+        self._shape = Shape()
+        self._decode = self._shape.decoder().decode
+        self._frames: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
+        self._waiting: list[_Block] = []
+        self._with_classes = classes
+        self._bytes = self._lines = self._blank_lines = self._crlf_lines = 0
+        self._conflict: int | None = None
+        self._begins_as_list = False
+
+    def read(self, block: int) -> None:
+        """Read the whole manifest.
+
+        Raises:
+            OSError: the file cannot be opened or read.
+        """
+        path = self._source.path
+        if path is None:
+            data = self._source.data or b""
+            self._bytes = len(data)
+            self._read_stream(io.BytesIO(data), block)
+            return
+        self._bytes = path.stat().st_size
+        if not path.suffix:
+            self._add(
+                Kind.NO_SUFFIX, f"the file has no suffix, which the service may refuse; name it {path.name}.manifest"
+            )
+        if self._bytes > TOO_LARGE:
+            self._add(Kind.TOO_LARGE, f"the file has {self._bytes:,} bytes, the service takes 1 GB; split the data set")
+            return
+        if self._bytes > LARGE:
+            self._add(Kind.LARGE, f"the file has {self._bytes:,} bytes, close to the limit of 1 GB; split the data set")
+        with path.open("rb") as stream:
+            self._read_stream(stream, block)
+
+    def frames(self) -> dict[str, list[DataFrame]]:
+        """The rows read, by table, with the columns of the base tables."""
+        self._flush()
+        counts = DataFrame({"bytes": [self._bytes], "lines": [self._lines]})
+        self._frames["manifests"] = [self._complete("manifests", counts)]
+        return self._frames
+
+    def _read_stream(self, stream: BinaryIO, block: int) -> None:
+        for lines in _blocks(stream, block):
+            data = lines
+            if self._lines == 0:
+                if detail := sniff.foreign_head(self._source.name, data[:64]):
+                    self._add(Kind.NOT_A_MANIFEST, detail)
+                    return
+                if data.startswith(_BYTE_ORDER_MARK):
+                    detail = "the file begins with a byte order mark, which breaks its first line; save it without"
+                    self._add(Kind.BYTE_ORDER_MARK, detail, 1)
+                    data = data.removeprefix(_BYTE_ORDER_MARK)
+                self._begins_as_list = data.lstrip().startswith(b"[")
+            self._read_block(data)
+        while self._waiting:
+            self._collect()
+        self._judge_file(stream)
+
+    def _read_block(self, data: bytes) -> None:
+        """Decode the lines of known shape for the checker; read the others, and learn from them."""
+        lines = data.split(b"\n")
+        first = self._lines + 1
+        self._lines += len(lines)
+        # The search for a single byte is many times faster than that for two, and mostly enough.
+        self._crlf_lines += data.count(b"\r\n") + data.endswith(b"\r") if b"\r" in data else 0
+        has_backslashes = b"\\" in data
+        numbers: list[int] = []
+        rows: list[Any] = []
+        quotes: list[int] = []
+        for number, raw in enumerate(lines, first):
+            if self._checker and len(raw) <= MAX_BYTES and not (has_backslashes and ESCAPED_QUOTE in raw):
+                try:
+                    row = self._decode(raw)
+                except (MsgspecError, UnicodeDecodeError, RecursionError):
+                    pass
+                else:
+                    numbers.append(number)
+                    rows.append(row)
+                    quotes.append(raw.count(b'"'))
+                    continue
+            shape = self._shape
+            self._read_slowly(number, raw)
+            if self._shape is not shape:
+                self._submit(first, lines, Decoded(shape, numbers, rows, quotes))
+                numbers, rows, quotes = [], [], []
+        self._submit(first, lines, Decoded(self._shape, numbers, rows, quotes))
+
+    def _submit(self, first: int, lines: list[bytes], decoded: Decoded) -> None:
+        if not decoded.rows or not self._checker:
+            return
+        self._waiting.append(_Block(first, lines, self._checker.submit(self._fast.take, decoded)))
+        # One block is checked while the next is decoded; more would only hold memory.
+        if len(self._waiting) > 2:
+            self._collect()
+
+    def _collect(self) -> None:
+        """Take the rows of the oldest block checked, and read its doubtful lines slowly."""
+        block = self._waiting.pop(0)
+        taken = block.taken.result()
+        for name, frames in taken.tables.items():
+            self._frames[name] += [self._complete(name, frame) for frame in frames]
+        for number in taken.doubtful:
+            self._read_slowly(number, block.lines[number - block.first])
+        self._flush()
+
+    def _read_slowly(self, number: int, raw: bytes) -> None:
+        if not raw.strip(b" \t\r"):
+            self._blank_lines += 1
+        elif raw.startswith(_CONFLICT_MARKER) and self._conflict is None:
+            self._conflict = number
+        sound = self._slow.read(number, raw)
+        if sound and self._checker:
+            shape = self._shape.learn(sound)
+            if shape != self._shape:
+                self._shape = shape
+                self._decode = shape.decoder().decode
+
+    def _judge_file(self, stream: BinaryIO) -> None:
+        """What can be said of the file once all its lines are read."""
+        self._flush()
+        source_refs = [frame["source_ref"] for frame in self._frames["lines"]]
+        has_images = any(refs.is_not_null().any() for refs in source_refs)
+        if self._lines == self._blank_lines:
+            self._lose(Kind.EMPTY, "the file is empty; it must hold one line for each image")
+        elif self._conflict is not None:
+            detail = "the file holds merge-conflict markers of git; resolve the conflict"
+            self._lose(Kind.NOT_A_MANIFEST, detail, self._conflict)
+        elif (not has_images or self._begins_as_list) and (foreign := _foreign_content(stream)):
+            self._lose(Kind.NOT_A_MANIFEST, foreign)
+        elif not any(len(refs) for refs in source_refs):
+            detail = "no line of the file is a JSON object; write one for each image, each on a line of its own"
+            self._lose(Kind.NOT_A_MANIFEST, detail)
+        elif self._crlf_lines:
+            self._add(Kind.CRLF, f"{self._crlf_lines:,} lines end in CR LF; write LF alone")
+
+    def _add(self, kind: Kind, detail: str, line: int | None = None) -> None:
+        self._rows.problems.append((line, None, None, None, kind, detail, None, kind.loses, None, None))
+
+    def _lose(self, kind: Kind, detail: str, line: int | None = None) -> None:
+        """Say one thing of the file as a whole, and nothing of its lines."""
+        self._frames = {name: [] for name in READ_TABLES}
+        self._add(kind, detail, line)
+
+    def _flush(self) -> None:
+        """Turn the rows of the slow path into frames."""
+        for name in (field.name for field in fields(Rows)):
+            rows = getattr(self._rows, name)
+            if rows and (name != "classes" or self._with_classes):
+                schema = {key: dtype for key, dtype in BASE[name].schema.items() if key not in ("manifest", "split")}
+                self._frames[name].append(self._complete(name, DataFrame(rows, schema=schema, orient="row")))
+            rows.clear()
+
+    def _complete(self, name: str, frame: DataFrame) -> DataFrame:
+        """With the columns of the base table, in its order and types."""
+        schema = BASE[name].schema
+        source = {"manifest": self._source.name, "split": self._source.split}
+        frame = frame.with_columns(
+            pl.lit(value, schema[key]).alias(key) for key, value in source.items() if key in schema
+        )
+        return frame.select(pl.col(key).cast(dtype) for key, dtype in schema.items())
+
+
+def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """The bytes of a stream in blocks of whole lines of about `size` bytes, each without its last line feed."""
+    rest: list[bytes] = []
+    while data := stream.read(size):
+        cut = data.rfind(b"\n")
+        if cut < 0:
+            rest.append(data)
+            continue
+        yield b"".join([*rest, data[:cut]])
+        rest = [data[cut + 1 :]]
+    if tail := b"".join(rest):
+        yield tail
+
+
+def _foreign_content(stream: BinaryIO) -> str | None:
+    if not stream.seekable() or stream.seek(0, io.SEEK_END) > _WHOLE_FILE:
+        return None
+    stream.seek(0)
+    return sniff.foreign_content(stream.read())

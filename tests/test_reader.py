@@ -1,0 +1,172 @@
+"""Reading manifests: the tables say what the bytes say, whatever path and whatever blocks they were read in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lines import classification, detection, line_texts, manifest
+from polars.testing import assert_frame_equal
+
+from groundlint.manifest.problems import Kind
+from groundlint.manifest.reader import READ_TABLES, Source, read
+from groundlint.tables import BASE
+
+CORPUS = Path(__file__).parents[2] / "shared/data/corpora/json_test_suite"
+
+
+def tables(data: str | bytes, *, block: int = 1 << 20, fast: bool = True) -> Mapping[str, pl.DataFrame]:
+    content = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return read([Source("a.manifest", "train", data=content)], tables=READ_TABLES, block=block, fast=fast).tables
+
+
+def assert_same(some: Mapping[str, pl.DataFrame], others: Mapping[str, pl.DataFrame]) -> None:
+    for name in READ_TABLES:
+        by = [key for key in ("line", "attribute", "box", "id", "label", "kind", "detail") if key in some[name].columns]
+        assert_frame_equal(some[name].sort(by), others[name].sort(by), check_exact=True)
+
+
+def kinds(data: str | bytes) -> list[str]:
+    return sorted(tables(data)["problems"]["kind"])
+
+
+@given(st.lists(line_texts(), min_size=1, max_size=12))
+def test_the_fast_path_gives_the_rows_of_the_slow_path(texts: list[str]) -> None:
+    # Twice, so that the second half meets shapes that the first has taught.
+    data = "\n".join(texts * 2)
+    assert_same(tables(data), tables(data, fast=False))
+
+
+@given(st.lists(line_texts(), max_size=8), st.integers(1, 400))
+def test_any_split_of_the_bytes_gives_the_same_tables(texts: list[str], block: int) -> None:
+    data = "\n".join(texts)
+    assert_same(tables(data, block=block), tables(data))
+
+
+def test_sound_lines_take_the_fast_path() -> None:
+    found = tables(manifest(detection(), *(detection(f"s3://bucket/{n}.jpg", ({}, {"class_id": 1})) for n in range(3))))
+    assert found["problems"].is_empty()
+    assert found["boxes"].filter(pl.col("line") == 4)["label"].to_list() == ["cat", "dog"]
+
+
+def test_every_table_has_the_documented_columns() -> None:
+    for name, frame in tables(manifest(detection(), classification())).items():
+        assert frame.schema == BASE[name].schema
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ('{"source-ref": "s3://b/k", "a": 1', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k\0"}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k", "a": NaN}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k", "a": -Infinity}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/\\ud800"}', Kind.INVALID_JSON),
+        ('{"a": ' + "[" * 501 + "]" * 501 + "}", Kind.INVALID_JSON),
+        ("[1, 2]", Kind.INVALID_JSON),
+        (" \t", Kind.INVALID_JSON),
+    ],
+)
+def test_a_line_that_is_no_json_object_is_named_and_the_others_are_read(line: str, kind: Kind) -> None:
+    found = tables(manifest(detection(), line, detection("s3://bucket/2.jpg")))
+    assert found["problems"].select("line", "kind").rows() == [(2, kind)]
+    assert found["lines"]["line"].sort().to_list() == [1, 3]
+
+
+def test_bytes_that_are_not_utf_8_are_named() -> None:
+    data = manifest(detection()).encode() + b'{"source-ref": "s3://b/\xff"}\n'
+    assert tables(data)["problems"].select("line", "kind").rows() == [(2, Kind.INVALID_JSON)]
+
+
+def test_unicode_line_separators_do_not_end_a_line() -> None:
+    found = tables(manifest(json.dumps(classification(label="a\u2028b\x85c"), ensure_ascii=False)))
+    assert found["labels"]["label"].to_list() == ["a\u2028b\x85c"]
+
+
+def test_nesting_of_five_hundred_is_read() -> None:
+    line = json.dumps(detection())[:-1] + ', "deep": ' + "[" * 498 + "]" * 498 + "}"
+    assert kinds(manifest(detection(), line)) == []
+
+
+def test_a_number_of_five_thousand_digits_is_read() -> None:
+    line = json.dumps(detection())[:-1] + ', "big": ' + "7" * 5000 + "}"
+    assert kinds(manifest(detection(), line)) == []
+
+
+def test_a_byte_order_mark_is_named_once_and_stripped() -> None:
+    found = tables(b"\xef\xbb\xbf" + manifest(detection()).encode())
+    assert found["problems"].select("line", "kind", "loses").rows() == [(1, Kind.BYTE_ORDER_MARK, None)]
+    assert found["boxes"].height == 1
+
+
+def test_crlf_is_named_once() -> None:
+    found = tables(manifest(detection(), detection("s3://bucket/2.jpg")).replace("\n", "\r\n"))
+    assert found["problems"].select("line", "kind").rows() == [(None, Kind.CRLF)]
+    assert found["lines"].height == 2
+
+
+def test_a_repeated_key_is_named_and_the_last_one_counts() -> None:
+    line = json.dumps(classification()).replace('"class-name"', '"class-name": "dog", "class-name"')
+    found = tables(manifest(classification(), classification(), line))
+    assert found["problems"].select("line", "kind").rows() == [(3, Kind.DUPLICATE_KEY)]
+    assert found["labels"]["label"].to_list() == ["cat", "cat", "cat"]
+
+
+def test_a_line_over_100_000_characters_keeps_its_rows_unusable() -> None:
+    long = detection("s3://bucket/2.jpg", ({},) * 2000)
+    found = tables(manifest(detection(), long))
+    assert Kind.TOO_LONG in found["problems"]["kind"]
+    assert found["boxes"].filter(pl.col("line") == 2)["usable"].to_list() == [False] * 2000
+
+
+def test_a_line_over_eight_mebibytes_is_not_parsed() -> None:
+    found = tables(manifest(detection(), detection() | {"note": "x" * (8 << 20)}, detection("s3://bucket/3.jpg")))
+    assert found["problems"].select("line", "kind").rows() == [(2, Kind.TOO_LONG)]
+    assert found["lines"]["line"].sort().to_list() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "says"),
+    [
+        (b"", Kind.EMPTY, "empty"),
+        (b"\n \n", Kind.EMPTY, "empty"),
+        ("\ufeff{}".encode("utf-16"), Kind.NOT_A_MANIFEST, "UTF-16"),
+        ('{"source-ref": "s3://b/k"}'.encode("utf-16-le"), Kind.NOT_A_MANIFEST, "UTF-16"),
+        (b"\x1f\x8b\x08\x00", Kind.NOT_A_MANIFEST, "gzip"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", Kind.NOT_A_MANIFEST, "Git LFS"),
+        (json.dumps([detection(), detection()]).encode(), Kind.NOT_A_MANIFEST, "JSON array"),
+        (json.dumps([detection(), detection()], indent=1).encode(), Kind.NOT_A_MANIFEST, "JSON array"),
+        (b'{"images": [], "annotations": [], "categories": []}', Kind.NOT_A_MANIFEST, "COCO"),
+        (json.dumps({"images": [1], "categories": []}, indent=2).encode(), Kind.NOT_A_MANIFEST, "COCO"),
+        (b'{"errors": [], "statistics": {"training": {}}}', Kind.NOT_A_MANIFEST, "manifest_summary.json"),
+        (b"<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n", Kind.NOT_A_MANIFEST, "merge-conflict"),
+        (b"hello\nworld\n", Kind.NOT_A_MANIFEST, "no line of the file"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_named_as_what_it_is(data: bytes, kind: Kind, says: str) -> None:
+    problems = tables(data)["problems"]
+    assert problems["kind"].to_list() == [kind]
+    assert says in problems["detail"][0]
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the JSON corpus lies outside the project, in ../shared/data/corpora")
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.json")), ids=lambda path: path.name)
+def test_the_json_corpus_ends_as_its_file_names_say(path: Path) -> None:
+    data = path.read_bytes()
+    problems = tables(data)["problems"]
+    if path.name.startswith("y_"):
+        assert "no valid JSON" not in " ".join(problems["detail"])
+    if path.name.startswith("n_"):
+        assert not problems.is_empty()
+    if b"\n" not in data and not path.name.startswith("i_"):
+        line = json.dumps(detection()).encode()[:-1] + b', "value": ' + data + b"}"
+        found = [kind for kind in kinds(manifest(detection()).encode() + line) if kind != Kind.ORPHAN_KEY]
+        if path.name.startswith("y_"):
+            assert found in ([], [Kind.DUPLICATE_KEY])
+        else:
+            assert found
