@@ -1,1 +1,31 @@
 """A linter for image data sets: what plugin authors and notebooks use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from groundlint.examples import Bad, Good
+    from groundlint.feature import feature
+    from groundlint.rule import Option, Rule, Severity
+    from groundlint.tables import table
+
+__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "feature", "table"]
+
+_HOMES = {
+    "Bad": "examples",
+    "Good": "examples",
+    "Option": "rule",
+    "Rule": "rule",
+    "Severity": "rule",
+    "feature": "feature",
+    "table": "tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the command's `--version` needs none of it."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"groundlint.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

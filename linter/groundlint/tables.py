@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,6 +34,28 @@ class Table:
     def empty(self) -> pl.DataFrame:
         """The table without rows."""
         return pl.DataFrame(schema=self.schema)
+
+
+@dataclass(frozen=True)
+class DerivedTable:
+    """A table that is computed from others: the parameters of its function. The docstring says what a row is."""
+
+    function: Callable[..., pl.LazyFrame | pl.DataFrame]
+    features: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the table: that of the function."""
+        return self.function.__name__
+
+
+def table(*, features: tuple[str, ...] = ()) -> Callable[[Callable[..., pl.LazyFrame | pl.DataFrame]], DerivedTable]:
+    """Declare a function as a derived table.
+
+    Args:
+        features: measured columns that it wants in `images` or `crops`.
+    """
+    return lambda function: DerivedTable(function, features)
 
 
 SPLIT = pl.Enum(["train", "test", "reference"])

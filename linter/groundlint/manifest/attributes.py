@@ -184,10 +184,10 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
     """The checks that lose an attribute, in the service's order; the first one that fails counts."""
     name = attribute.name
     if attribute.kind not in _FORMS and attribute.type is not None:
-        yield Fault(Kind.UNSUPPORTED_TYPE, _unsupported(attribute), f"/{_escape(name)}-metadata/type")
+        yield Fault(Kind.UNSUPPORTED_LABEL_TYPE, _unsupported(attribute), f"/{_escape(name)}-metadata/type")
     if attribute.kind not in _FORMS:
         yield Fault(
-            Kind.INVALID_ATTRIBUTE,
+            Kind.INVALID_LABEL_ATTRIBUTE,
             f"`{name}` is neither the index of a class nor an object with image_size and annotations, and "
             f"`{name}-metadata` names no type; write the label as the manifest format says",
             f"/{_escape(name)}",
@@ -195,8 +195,8 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
         return
     of_value, of_metadata = _FORMS[attribute.kind]
     for kind, key, part, form, schema in (
-        (Kind.INVALID_ATTRIBUTE, name, value, of_value, attribute.kind),
-        (Kind.INVALID_METADATA, f"{name}-metadata", metadata, of_metadata, f"{attribute.kind}-metadata"),
+        (Kind.INVALID_LABEL_ATTRIBUTE, name, value, of_value, attribute.kind),
+        (Kind.INVALID_LABEL_METADATA, f"{name}-metadata", metadata, of_metadata, f"{attribute.kind}-metadata"),
     ):
         try:
             msgspec.convert(part, form)
@@ -210,7 +210,7 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
         text = label if isinstance(label, str) else label[0]
         if len(text) > MAX_LABEL_NAME:
             yield Fault(
-                Kind.LONG_LABEL_NAME,
+                Kind.LABEL_NAME_TOO_LONG,
                 f"the name of a label has {len(text)} characters; {MAX_LABEL_NAME} are allowed: {text[:40]}…",
                 f"/{_escape(name)}-metadata",
             )
@@ -221,19 +221,19 @@ def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> 
     pointer = f"/{_escape(name)}-metadata/objects"
     mend = 'write {"confidence": 1} for each box, in the order of the boxes'
     if objects is None:
-        yield Fault(Kind.MISSING_CONFIDENCE, f"`{name}-metadata` has no `objects`; {mend}", pointer)
+        yield Fault(Kind.MISSING_BOX_CONFIDENCE, f"`{name}-metadata` has no `objects`; {mend}", pointer)
         return
     if len(objects) != len(annotations):
         detail = f"`{name}` has {len(annotations)} boxes, `objects` of its metadata {len(objects)} entries; {mend}"
-        yield Fault(Kind.MISSING_CONFIDENCE, detail, pointer)
+        yield Fault(Kind.MISSING_BOX_CONFIDENCE, detail, pointer)
     for position, entry in enumerate(objects):
         if _number(entry.get("confidence") if isinstance(entry, dict) else None) is None:
             detail = f"`{name}-metadata.objects[{position}]` has no number as `confidence`; {mend}"
-            yield Fault(Kind.MISSING_CONFIDENCE, detail, f"{pointer}/{position}")
+            yield Fault(Kind.MISSING_BOX_CONFIDENCE, detail, f"{pointer}/{position}")
     for position, box in enumerate(annotations):
         if str(box["class_id"]) not in metadata["class-map"]:
             yield Fault(
-                Kind.MISSING_CLASS,
+                Kind.MISSING_CLASS_ID,
                 f"box {position} has class_id {box['class_id']}, which `{name}-metadata.class-map` does not name; "
                 f"add it there",
                 f"/{_escape(name)}/annotations/{position}/class_id",
@@ -254,7 +254,7 @@ def _notes(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> Iterat
     name = attribute.name
     if attribute.is_empty_detection and attribute.human:
         detail = f"`{name}` has no boxes; the service ignores it and does not take the image as an empty example"
-        yield Fault(Kind.NO_ATTRIBUTE_ANNOTATIONS, detail, f"/{_escape(name)}/annotations")
+        yield Fault(Kind.ATTRIBUTE_WITHOUT_BOXES, detail, f"/{_escape(name)}/annotations")
     if attribute.kind == "classification":
         if attribute.type == "groundtruth/image-classification-multilabel":
             detail = (
@@ -263,10 +263,10 @@ def _notes(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> Iterat
             yield Fault(Kind.MULTILABEL_WITH_CLASS_NAME, detail, f"/{_escape(name)}-metadata/type")
         if isinstance(value, str) and attribute.fault is None:
             detail = f'`{name}` is the string "{value}"; write the index as a number, without quotes'
-            yield Fault(Kind.TEXT_INDEX, detail, f"/{_escape(name)}")
+            yield Fault(Kind.TEXT_CLASS_INDEX, detail, f"/{_escape(name)}")
     if attribute.fault is None and attribute.created and not _DOCUMENTED_DATE.match(attribute.created):
         detail = f"creation-date {attribute.created} is not in the documented form; write 2024-05-02T10:11:12"
-        yield Fault(Kind.DATE_FORM, detail, f"/{_escape(name)}-metadata/creation-date")
+        yield Fault(Kind.ODD_CREATION_DATE, detail, f"/{_escape(name)}-metadata/creation-date")
     if attribute.kind == "segmentation":
         yield from _colour_faults(name, metadata)
     yield from _name_faults(attribute)
@@ -280,7 +280,9 @@ def _colour_faults(name: str, metadata: dict[str, Any]) -> Iterator[Fault]:
             detail = (
                 f"class {key} of the mask `{name}` has no hex-color of the form #2ca02c; the mask cannot be adjusted"
             )
-            yield Fault(Kind.MASK_COLOURS, detail, f"/{_escape(name)}-metadata/internal-color-map/{_escape(key)}")
+            yield Fault(
+                Kind.MASK_WITHOUT_COLOURS, detail, f"/{_escape(name)}-metadata/internal-color-map/{_escape(key)}"
+            )
             return
 
 
@@ -288,14 +290,16 @@ def _name_faults(attribute: Attribute) -> Iterator[Fault]:
     """Ground Truth's rules on the names of label attributes, by the type of the job."""
     name, type_ = attribute.name, attribute.type or ""
     if name.endswith("-metadata"):
-        yield Fault(Kind.ATTRIBUTE_NAME, f"the name `{name}` must not end in -metadata; rename the attribute")
+        yield Fault(Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must not end in -metadata; rename the attribute")
     if not type_.startswith("groundtruth/"):
         return
     holds_reference = type_.startswith(("groundtruth/semantic-segmentation", "groundtruth/video", "groundtruth/point"))
     if name.endswith("-ref") and not holds_reference and attribute.kind != "other":
-        yield Fault(Kind.ATTRIBUTE_NAME, f"the name `{name}` must not end in -ref for {type_}; rename the attribute")
+        yield Fault(
+            Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must not end in -ref for {type_}; rename the attribute"
+        )
     if holds_reference and not name.endswith("-ref") and "detection" not in type_:
-        yield Fault(Kind.ATTRIBUTE_NAME, f"the name `{name}` must end in -ref for {type_}; rename the attribute")
+        yield Fault(Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must end in -ref for {type_}; rename the attribute")
 
 
 def _read_detection(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> None:

@@ -75,7 +75,9 @@ class LineReader:
 
     def _read(self, faults: _LineFaults, raw: bytes) -> SoundLine | None:
         if len(raw) > MAX_BYTES:
-            faults.add(Kind.TOO_LONG, f"the line has {len(raw):,} bytes, more than {MAX_BYTES:,}; it was not parsed")
+            faults.add(
+                Kind.LINE_TOO_LONG, f"the line has {len(raw):,} bytes, more than {MAX_BYTES:,}; it was not parsed"
+            )
             return None
         if not raw.strip(_BLANKS):
             faults.add(Kind.INVALID_JSON, "the line is blank and counts as an invalid one; remove it")
@@ -91,7 +93,7 @@ class LineReader:
         source_ref = value.get("source-ref")
         faults.source_ref = source_ref if isinstance(source_ref, str) else None
         for key in repeated:
-            faults.add(Kind.DUPLICATE_KEY, f"the key `{key}` stands twice in one object; only the last one counts")
+            faults.add(Kind.REPEATED_KEY, f"the key `{key}` stands twice in one object; only the last one counts")
         attributes = [
             read_attribute(key, value[key], value[f"{key}-metadata"], self._explainer) for key in _attribute_keys(value)
         ]
@@ -186,16 +188,22 @@ class _LineFaults:
             return True
         for attribute in attributes:
             for fault in [attribute.fault, *attribute.notes]:
-                if fault and fault.kind is not Kind.ATTRIBUTE_NAME and fault.kind is not Kind.MASK_COLOURS:
+                if fault and fault.kind is not Kind.ODD_ATTRIBUTE_NAME and fault.kind is not Kind.MASK_WITHOUT_COLOURS:
                     self._add_fault(attribute, fault)
         broken = [attribute.fault.kind for attribute in attributes if attribute.fault]
-        first_group = {Kind.INVALID_ATTRIBUTE, Kind.INVALID_METADATA, Kind.MISSING_CONFIDENCE, Kind.MISSING_CLASS}
+        first_group = {
+            Kind.INVALID_LABEL_ATTRIBUTE,
+            Kind.INVALID_LABEL_METADATA,
+            Kind.MISSING_BOX_CONFIDENCE,
+            Kind.MISSING_CLASS_ID,
+        }
         if len(broken) == len(attributes) and not (len(broken) == 1 and broken[0] in first_group):
             self.add(
-                Kind.NO_VALID_ATTRIBUTES, "none of the line's label attributes can be used; see its other findings"
+                Kind.NO_VALID_LABEL_ATTRIBUTES,
+                "none of the line's label attributes can be used; see its other findings",
             )
         if all(attribute.is_empty_detection for attribute in attributes) and any(a.human for a in attributes):
-            self.add(Kind.NO_ANNOTATIONS, "the line has no boxes; the service ignores it, remove it or draw boxes")
+            self.add(Kind.LINE_WITHOUT_BOXES, "the line has no boxes; the service ignores it, remove it or draw boxes")
         return is_too_long
 
     def _check_length(self, raw: bytes) -> bool:
@@ -205,12 +213,12 @@ class _LineFaults:
             length = len(bytes(part).decode())
             if length > MAX_ATTRIBUTE_CHARACTERS:
                 detail = f"the value of `{key}` has {length:,} characters; {MAX_ATTRIBUTE_CHARACTERS:,} are allowed"
-                self.add(Kind.LONG_ATTRIBUTE, detail, attribute=key)
+                self.add(Kind.ATTRIBUTE_TOO_LONG, detail, attribute=key)
         characters = len(raw.decode())
         if characters <= MAX_CHARACTERS:
             return False
         mend = "split its labels or leave out what training does not need"
-        self.add(Kind.TOO_LONG, f"the line has {characters:,} characters; {MAX_CHARACTERS:,} are allowed; {mend}")
+        self.add(Kind.LINE_TOO_LONG, f"the line has {characters:,} characters; {MAX_CHARACTERS:,} are allowed; {mend}")
         return True
 
     def _check_keys(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
@@ -220,10 +228,10 @@ class _LineFaults:
                 detail = (
                     f"the key `{key}` begins with $, which the input of a labeling job must not; rename or remove it"
                 )
-                self.add(Kind.DOLLAR_NAME, detail, attribute=key)
+                self.add(Kind.DOLLAR_KEY, detail, attribute=key)
         for attribute in attributes:
             for fault in attribute.notes:
-                if fault.kind is Kind.ATTRIBUTE_NAME or fault.kind is Kind.MASK_COLOURS:
+                if fault.kind is Kind.ODD_ATTRIBUTE_NAME or fault.kind is Kind.MASK_WITHOUT_COLOURS:
                     self._add_fault(attribute, fault)
         if not attributes:
             return
@@ -242,7 +250,7 @@ class _LineFaults:
             if "source" in value:
                 hint = "source holds text, which Custom Labels does not train on; " + hint
             else:
-                self.add(Kind.NO_SOURCE, f"the line has neither source-ref nor source; {hint}")
+                self.add(Kind.MISSING_SOURCE, f"the line has neither source-ref nor source; {hint}")
             self.add(Kind.MISSING_SOURCE_REF, f"the line has no source-ref; {hint}")
         elif not isinstance(source_ref, str) or not _SOURCE_REF.fullmatch(source_ref):
             shown = source_ref if isinstance(source_ref, str) else f"no string but {type(source_ref).__name__}"
@@ -259,7 +267,7 @@ class _LineFaults:
             detail = "the line has no label attribute, which is a key and the same key with -metadata; " + reasons[0]
             self.add(Kind.NO_LABEL_ATTRIBUTES, detail)
         else:
-            self.add(Kind.UNANNOTATED, "the line names an image without labels; the service ignores it")
+            self.add(Kind.UNANNOTATED_LINE, "the line names an image without labels; the service ignores it")
 
     def _add_fault(self, attribute: Attribute, fault: Fault) -> None:
         self.add(fault.kind, fault.detail, attribute=attribute.name, box=fault.box, pointer=fault.pointer)
@@ -316,8 +324,12 @@ def _orphans(value: dict[str, Any], *, beside_labels: bool) -> Iterator[tuple[st
             continue
         meant = stems[near] if near else None
         told |= {key, meant or key}
-        hint = f"{meant}: did you mean {partner}?" if meant else "add it, or remove the key"
-        yield key, f"`{key}` has no `{partner}` beside it; {hint}"
+        if meant is None:
+            yield key, f"`{key}` has no `{partner}` beside it; add it, or remove the key"
+        else:
+            label, metadata = (meant, key) if _names_metadata(key) else (key, meant)
+            hint = f"{metadata}: did you mean {label}-metadata?"
+            yield label, f"`{label}` has no `{label}-metadata` beside it; {hint}"
 
 
 def _names_metadata(key: str) -> bool:

@@ -19,43 +19,43 @@ class Kind(StrEnum):
 
     # The file as a whole.
     NOT_A_MANIFEST = "not-a-manifest"
-    EMPTY = "empty"
-    TOO_LARGE = "too-large"
-    LARGE = "large"
-    NO_SUFFIX = "no-suffix"
+    EMPTY_MANIFEST = "empty-manifest"
+    MANIFEST_TOO_LARGE = "manifest-too-large"
+    LARGE_MANIFEST = "large-manifest"
+    MANIFEST_WITHOUT_SUFFIX = "manifest-without-suffix"
     BYTE_ORDER_MARK = "byte-order-mark"
-    CRLF = "crlf"
+    CRLF_LINE_ENDS = "crlf-line-ends"
 
     # A line.
     INVALID_JSON = "invalid-json"
-    TOO_LONG = "too-long"
-    DUPLICATE_KEY = "duplicate-key"
+    LINE_TOO_LONG = "line-too-long"
+    REPEATED_KEY = "repeated-key"
     MISSING_SOURCE_REF = "missing-source-ref"
     INVALID_SOURCE_REF = "invalid-source-ref"
-    NO_SOURCE = "no-source"
-    UNANNOTATED = "unannotated"
+    MISSING_SOURCE = "missing-source"
+    UNANNOTATED_LINE = "unannotated-line"
     NO_LABEL_ATTRIBUTES = "no-label-attributes"
-    NO_VALID_ATTRIBUTES = "no-valid-attributes"
-    NO_ANNOTATIONS = "no-annotations"
+    NO_VALID_LABEL_ATTRIBUTES = "no-valid-label-attributes"
+    LINE_WITHOUT_BOXES = "line-without-boxes"
     RECORDED_ERROR = "recorded-error"
 
     # A label attribute, or a key that should belong to one.
-    UNSUPPORTED_TYPE = "unsupported-type"
-    INVALID_ATTRIBUTE = "invalid-attribute"
-    INVALID_METADATA = "invalid-metadata"
-    MISSING_CONFIDENCE = "missing-confidence"
-    MISSING_CLASS = "missing-class"
-    LONG_LABEL_NAME = "long-label-name"
-    NO_ATTRIBUTE_ANNOTATIONS = "no-attribute-annotations"
+    UNSUPPORTED_LABEL_TYPE = "unsupported-label-type"
+    INVALID_LABEL_ATTRIBUTE = "invalid-label-attribute"
+    INVALID_LABEL_METADATA = "invalid-label-metadata"
+    MISSING_BOX_CONFIDENCE = "missing-box-confidence"
+    MISSING_CLASS_ID = "missing-class-id"
+    LABEL_NAME_TOO_LONG = "label-name-too-long"
+    ATTRIBUTE_WITHOUT_BOXES = "attribute-without-boxes"
     MULTILABEL_WITH_CLASS_NAME = "multilabel-with-class-name"
-    TEXT_INDEX = "text-index"
-    DATE_FORM = "date-form"
+    TEXT_CLASS_INDEX = "text-class-index"
+    ODD_CREATION_DATE = "odd-creation-date"
     FAILED_LABEL = "failed-label"
     ORPHAN_KEY = "orphan-key"
-    LONG_ATTRIBUTE = "long-attribute"
-    DOLLAR_NAME = "dollar-name"
-    ATTRIBUTE_NAME = "attribute-name"
-    MASK_COLOURS = "mask-colours"
+    ATTRIBUTE_TOO_LONG = "attribute-too-long"
+    DOLLAR_KEY = "dollar-key"
+    ODD_ATTRIBUTE_NAME = "odd-attribute-name"
+    MASK_WITHOUT_COLOURS = "mask-without-colours"
 
     @property
     def loses(self) -> Loses | None:
@@ -65,21 +65,21 @@ class Kind(StrEnum):
 
 _LOSES = {
     Kind.NOT_A_MANIFEST: Loses.TRAINING,
-    Kind.EMPTY: Loses.TRAINING,
-    Kind.TOO_LARGE: Loses.TRAINING,
+    Kind.EMPTY_MANIFEST: Loses.TRAINING,
+    Kind.MANIFEST_TOO_LARGE: Loses.TRAINING,
     Kind.INVALID_JSON: Loses.LINE,
-    Kind.TOO_LONG: Loses.LINE,
+    Kind.LINE_TOO_LONG: Loses.LINE,
     Kind.MISSING_SOURCE_REF: Loses.LINE,
     Kind.INVALID_SOURCE_REF: Loses.LINE,
     Kind.NO_LABEL_ATTRIBUTES: Loses.LINE,
-    Kind.NO_VALID_ATTRIBUTES: Loses.LINE,
-    Kind.UNSUPPORTED_TYPE: Loses.ATTRIBUTE,
-    Kind.INVALID_ATTRIBUTE: Loses.ATTRIBUTE,
-    Kind.INVALID_METADATA: Loses.ATTRIBUTE,
-    Kind.MISSING_CONFIDENCE: Loses.ATTRIBUTE,
-    Kind.MISSING_CLASS: Loses.ATTRIBUTE,
-    Kind.LONG_LABEL_NAME: Loses.ATTRIBUTE,
+    Kind.NO_VALID_LABEL_ATTRIBUTES: Loses.LINE,
+    Kind.UNSUPPORTED_LABEL_TYPE: Loses.ATTRIBUTE,
+    Kind.INVALID_LABEL_ATTRIBUTE: Loses.ATTRIBUTE,
+    Kind.INVALID_LABEL_METADATA: Loses.ATTRIBUTE,
+    Kind.MISSING_BOX_CONFIDENCE: Loses.ATTRIBUTE,
+    Kind.MISSING_CLASS_ID: Loses.ATTRIBUTE,
+    Kind.LABEL_NAME_TOO_LONG: Loses.ATTRIBUTE,
 }
 
-FILE_IS_LOST = frozenset({Kind.NOT_A_MANIFEST, Kind.EMPTY, Kind.TOO_LARGE})
+FILE_IS_LOST = frozenset({Kind.NOT_A_MANIFEST, Kind.EMPTY_MANIFEST, Kind.MANIFEST_TOO_LARGE})
 """Kinds after which nothing is known of the manifest as a data set."""

@@ -117,13 +117,20 @@ class _ManifestReader:
         self._bytes = path.stat().st_size
         if not path.suffix:
             self._add(
-                Kind.NO_SUFFIX, f"the file has no suffix, which the service may refuse; name it {path.name}.manifest"
+                Kind.MANIFEST_WITHOUT_SUFFIX,
+                f"the file has no suffix, which the service may refuse; name it {path.name}.manifest",
             )
         if self._bytes > TOO_LARGE:
-            self._add(Kind.TOO_LARGE, f"the file has {self._bytes:,} bytes, the service takes 1 GB; split the data set")
+            self._add(
+                Kind.MANIFEST_TOO_LARGE,
+                f"the file has {self._bytes:,} bytes, the service takes 1 GB; split the data set",
+            )
             return
         if self._bytes > LARGE:
-            self._add(Kind.LARGE, f"the file has {self._bytes:,} bytes, close to the limit of 1 GB; split the data set")
+            self._add(
+                Kind.LARGE_MANIFEST,
+                f"the file has {self._bytes:,} bytes, close to the limit of 1 GB; split the data set",
+            )
         with path.open("rb") as stream:
             self._read_stream(stream, block)
 
@@ -216,7 +223,7 @@ class _ManifestReader:
         source_refs = [frame["source_ref"] for frame in self._frames["lines"]]
         has_images = any(refs.is_not_null().any() for refs in source_refs)
         if self._lines == self._blank_lines:
-            self._lose(Kind.EMPTY, "the file is empty; it must hold one line for each image")
+            self._lose(Kind.EMPTY_MANIFEST, "the file is empty; it must hold one line for each image")
         elif self._conflict is not None:
             detail = "the file holds merge-conflict markers of git; resolve the conflict"
             self._lose(Kind.NOT_A_MANIFEST, detail, self._conflict)
@@ -226,7 +233,7 @@ class _ManifestReader:
             detail = "no line of the file is a JSON object; write one for each image, each on a line of its own"
             self._lose(Kind.NOT_A_MANIFEST, detail)
         elif self._crlf_lines:
-            self._add(Kind.CRLF, f"{self._crlf_lines:,} lines end in CR LF; write LF alone")
+            self._add(Kind.CRLF_LINE_ENDS, f"{self._crlf_lines:,} lines end in CR LF; write LF alone")
 
     def _add(self, kind: Kind, detail: str, line: int | None = None) -> None:
         self._rows.problems.append((line, None, None, None, kind, detail, None, kind.loses, None, None))

@@ -1,0 +1,182 @@
+"""Findings: from the rows that a rule returns to one table of one form, and what tells a finding again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from string import Formatter
+
+import polars as pl
+from polars import DataFrame, LazyFrame, Series, col, lit
+
+from groundlint.rule import Rule
+
+RELATED = pl.Struct(
+    {
+        "manifest": pl.String(),
+        "line": pl.Int32(),
+        "attribute": pl.String(),
+        "box": pl.Int32(),
+        "source_ref": pl.String(),
+    }
+)
+
+SCHEMA = pl.Schema(
+    {
+        "code": pl.String(),
+        "name": pl.String(),
+        "severity": pl.String(),
+        "message": pl.String(),
+        "manifest": pl.String(),
+        "line": pl.Int32(),
+        "attribute": pl.String(),
+        "box": pl.Int32(),
+        "label": pl.String(),
+        "source_ref": pl.String(),
+        "score": pl.Float64(),
+        "aws": pl.String(),
+        "loses": pl.String(),
+        "related": pl.List(RELATED),
+    }
+)
+"""Columns of findings: the rule, what it says, and where. `line` is null for a finding on a whole data set."""
+
+ORDER = ("manifest", "line", "attribute", "box", "code")
+
+_LOCATION = ("manifest", "line", "attribute", "box", "label", "source_ref", "score", "loses")
+
+
+def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
+    """Findings of a rule from the rows of its check.
+
+    Args:
+        rule: the rule, with its options.
+        rows: what the check returned.
+        tables: at least `lines` and `manifests` of the data set, by which places are completed.
+
+    Raises:
+        KeyError: the message wants a column that the rows do not have.
+    """
+    if rows.is_empty():
+        return DataFrame(schema=SCHEMA)
+    messages = _messages(rule, rows)
+    rows = rows.with_columns(
+        lit(None, SCHEMA[name]).alias(name) for name in (*_LOCATION, "related") if name not in rows.columns
+    )
+    rows = _placed(rows.with_columns(col(name).cast(SCHEMA[name]) for name in _LOCATION), tables)
+    severity = col("severity") if "severity" in rows.columns else lit(None, pl.String)
+    aws = col("aws") if "aws" in rows.columns else lit(rule.aws, pl.String)
+    return rows.with_columns(
+        message=messages,
+        code=lit(rule.code),
+        name=lit(rule.name),
+        severity=severity.cast(pl.String).fill_null(rule.severity.value),
+        aws=aws.cast(pl.String),
+        score=col("score").fill_nan(None),
+        related=_related(rows["related"], tables),
+    ).select(col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def ordered(findings: DataFrame) -> DataFrame:
+    """Findings in the order of reports: manifest, line, attribute, box, code; those on a whole file first."""
+    return findings.sort(*ORDER, "message", nulls_last=False, maintain_order=True)
+
+
+def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Path) -> Series:
+    """What tells each finding again when lines move: a digest of what it is about, never of its line number.
+
+    Code, manifest, source-ref (or the digest of a line without), attribute, label, the box's four numbers, and the
+    number among equals.
+
+    Args:
+        findings: with the columns of `SCHEMA`.
+        tables: `boxes` and `problems` of the run.
+        root: folder to which manifests are relative.
+    """
+    sides = ("left", "top", "width", "height")
+    keys = ["manifest", "line", "attribute", "box"]
+    named = findings.filter(col("box").is_not_null()).select(keys).unique()
+    boxes = tables["boxes"].select(*keys, numbers=pl.concat_list(sides)).join(named, on=keys, how="semi").unique(keys)
+    digests = tables["problems"].filter(col("digest").is_not_null()).select("manifest", "line", "digest")
+    rows = (
+        findings.select("code", *keys, "label", "source_ref")
+        .join(boxes, on=keys, how="left", nulls_equal=True, maintain_order="left")
+        .join(digests.unique(["manifest", "line"]), on=["manifest", "line"], how="left", maintain_order="left")
+    )
+    paths = {name: _relative(name, root) for name in findings["manifest"].unique()}
+    seen: dict[str, int] = {}
+    made = []
+    for code, manifest, _, attribute, _, label, source_ref, numbers, digest in rows.iter_rows():
+        about = (code, paths[manifest], source_ref if source_ref is not None else digest, attribute, label, numbers)
+        text = json.dumps(about)
+        n = seen[text] = seen.get(text, 0) + 1
+        made.append(hashlib.sha256(f"{n}{text}".encode()).hexdigest()[:32])
+    return Series("fingerprint", made, dtype=pl.String)
+
+
+def _messages(rule: Rule, rows: DataFrame) -> Series:
+    if rule.message == "{detail}":
+        return rows["detail"].alias("message")
+    wanted = {name for _, name, _, _ in Formatter().parse(rule.message) if name}
+    options = {name: getattr(rule, name) for name in wanted & set(type(rule).model_fields)}
+    columns = sorted(wanted - set(options))
+    if missing := [name for name in columns if name not in rows.columns]:
+        raise KeyError(f"the message of {rule.code} wants {missing[0]!r}, which its rows do not have")
+    if not columns:
+        return pl.repeat(rule.message.format(**options), rows.height, eager=True)
+    return Series([rule.message.format(**row, **options) for row in rows.select(columns).iter_rows(named=True)])
+
+
+def _placed(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
+    """With the place completed: by the first line that names the image, else by the training manifest."""
+    if not rows["manifest"].has_nulls() and not rows.filter(col("line").is_not_null())["source_ref"].has_nulls():
+        return rows
+    lines = tables["lines"].select("manifest", "line", "source_ref").collect()
+    named = lines.unique(["manifest", "line"]).select("manifest", "line", its_source_ref="source_ref")
+    first = _first_lines(lines).select("source_ref", its_manifest="manifest", its_line="line")
+    train = tables["manifests"].sort("split").select("manifest").first().collect()["manifest"]
+    rows = rows.join(named, on=["manifest", "line"], how="left", maintain_order="left")
+    rows = rows.with_columns(source_ref=pl.coalesce("source_ref", "its_source_ref"))
+    rows = rows.join(first, on="source_ref", how="left", maintain_order="left")
+    is_unplaced = col("manifest").is_null()
+    return rows.with_columns(
+        manifest=pl.coalesce("manifest", "its_manifest", lit(train.item() if len(train) else None, pl.String)),
+        line=pl.when(is_unplaced).then(col("its_line")).otherwise(col("line")),
+    )
+
+
+def _related(related: Series, tables: Mapping[str, LazyFrame]) -> Series:
+    """Related places in full; where only images are named, the first lines that name them."""
+    if related.dtype == pl.List(pl.String):
+        named = DataFrame({"related": related}).with_row_index("row").explode("related", empty_as_null=False)
+        places = _first_lines(tables["lines"].select("manifest", "line", "source_ref").collect())
+        found = named.rename({"related": "source_ref"}).join(places, on="source_ref", how="left", maintain_order="left")
+        structs = found.select(
+            "row",
+            related=pl.struct(
+                "manifest",
+                "line",
+                lit(None, pl.String).alias("attribute"),
+                lit(None, pl.Int32).alias("box"),
+                "source_ref",
+            ),
+        )
+        grouped = structs.group_by("row", maintain_order=True).agg("related")
+        rows = DataFrame({"row": range(len(related))}, schema={"row": pl.get_index_type()})
+        related = rows.join(grouped, on="row", how="left", maintain_order="left")["related"]
+    if related.dtype == pl.Null:
+        return pl.repeat([], len(related), dtype=SCHEMA["related"], eager=True)
+    place = pl.struct(pl.element().struct.field(key.name).cast(key.dtype) for key in RELATED.fields)
+    return related.list.eval(place).fill_null([])
+
+
+def _first_lines(lines: DataFrame) -> DataFrame:
+    """The first line that names each image."""
+    return lines.sort("manifest", "line").unique("source_ref", keep="first", maintain_order=True)
+
+
+def _relative(manifest: str, root: Path) -> str:
+    return PurePath(os.path.relpath(manifest, root)).as_posix()

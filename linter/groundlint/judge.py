@@ -1,0 +1,115 @@
+"""Judging: compute the tables that the selected rules need, each once, and run the rules one by one."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import polars as pl
+from polars import DataFrame, LazyFrame
+
+from groundlint import findings
+from groundlint.registry import Registry
+from groundlint.rule import Rule, inputs
+from groundlint.tables import BASE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the rules of a run need: base tables and features to be filled, derived tables to be computed."""
+
+    registry: Registry
+    rules: tuple[Rule, ...]
+    base: frozenset[str]
+    derived: frozenset[str]
+    features: frozenset[str]
+
+
+class Raised(NamedTuple):
+    """A rule that raised instead of judging."""
+
+    code: str
+    error: str
+    traceback: str
+
+
+@dataclass
+class Judgement:
+    """What the rules found in one data set, which of them raised, and the seconds that each took."""
+
+    findings: DataFrame
+    raised: list[Raised] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def plan(registry: Registry, rules: Sequence[Rule], tables: Iterable[str] = ()) -> Plan:
+    """What rules need, and the further tables that are wanted by name."""
+    wanted: set[str] = set()
+    features = {name for rule in rules for name in rule.features}
+    open_names = {*tables, *(name for rule in rules for name in inputs(rule.check))}
+    while open_names:
+        name = open_names.pop()
+        wanted.add(name)
+        if name in registry.tables:
+            table = registry.tables[name]
+            features |= set(table.features)
+            open_names |= set(inputs(table.function)) - wanted
+    return Plan(
+        registry, tuple(rules), frozenset(wanted & set(BASE)), frozenset(wanted - set(BASE)), frozenset(features)
+    )
+
+
+def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
+    """Run the rules of a plan over the tables of one data set.
+
+    Args:
+        plan: what to run.
+        tables: the base tables; a missing one is empty.
+    """
+    workspace = Workspace(plan, tables)
+    judgement = Judgement(DataFrame(schema=findings.SCHEMA))
+    found = [judgement.findings]
+    for rule in plan.rules:
+        start = time.perf_counter()
+        try:
+            rows = rule.check(**{name: workspace.table(name) for name in inputs(rule.check)})
+            found.append(findings.build(rule, rows.collect() if isinstance(rows, LazyFrame) else rows, workspace.base))
+        except Exception as error:  # noqa: BLE001 - one rule's fault must not hide what the others find
+            judgement.raised.append(Raised(rule.code, f"{type(error).__name__}: {error}", traceback.format_exc()))
+        workspace.release(inputs(rule.check))
+        judgement.seconds[rule.code] = time.perf_counter() - start
+    judgement.findings = findings.ordered(pl.concat(found))
+    return judgement
+
+
+class Workspace:
+    """The tables of one data set: derived ones are computed when first wanted and dropped after their last use."""
+
+    def __init__(self, plan: Plan, tables: Mapping[str, LazyFrame]) -> None:
+        self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
+        self._registry = plan.registry
+        self._derived: dict[str, LazyFrame] = {}
+        self._uses = Counter(name for rule in plan.rules for name in inputs(rule.check))
+        self._uses.update(name for table in plan.derived for name in inputs(plan.registry.tables[table].function))
+
+    def table(self, name: str) -> LazyFrame:
+        """A table by its name."""
+        if name in self.base:
+            return self.base[name]
+        if name not in self._derived:
+            function = self._registry.tables[name].function
+            rows = function(**{needed: self.table(needed) for needed in inputs(function)})
+            self._derived[name] = (rows.collect() if isinstance(rows, LazyFrame) else rows).lazy()
+            self.release(inputs(function))
+        return self._derived[name]
+
+    def release(self, names: Iterable[str]) -> None:
+        """Tell that tables have been used once more; what nobody will use again is dropped."""
+        for name in names:
+            self._uses[name] -= 1
+            if self._uses[name] <= 0:
+                self._derived.pop(name, None)

@@ -1,0 +1,197 @@
+"""Rules, derived tables and features of the installed packages: built-in and third-party ones come in alike."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+from groundlint.feature import Feature
+from groundlint.rule import Rule, defects, inputs
+from groundlint.tables import BASE, DerivedTable
+
+ENTRY_POINTS = "groundlint.rules"
+"""Group of entry points; each names a package or module with rules, tables and features."""
+
+DISTRIBUTION = "groundlint"
+
+
+class PluginError(Exception):
+    """A package with rules cannot be used; the text names it and says why."""
+
+
+class SelectionError(ValueError):
+    """A selector names no rule."""
+
+
+@dataclass
+class Registry:
+    """What the installed packages offer, by code or name."""
+
+    rules: dict[str, type[Rule]] = field(default_factory=dict)
+    tables: dict[str, DerivedTable] = field(default_factory=dict)
+    features: dict[str, Feature] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
+    """Package of each rule's code."""
+
+    def find(self, name: str) -> type[Rule]:
+        """A rule by its code or name.
+
+        Raises:
+            SelectionError: there is none.
+        """
+        for rule in self.rules.values():
+            if name in (rule.code, rule.name):
+                return rule
+        raise SelectionError(self._unknown(name))
+
+    def select(self, select: Sequence[str], ignore: Sequence[str], *, target: str) -> list[str]:
+        """Codes of the selected rules of a target, sorted. Of the selectors that fit a rule the longest wins.
+
+        Args:
+            select: codes, prefixes of codes, names, service codes, or ALL.
+            ignore: the same; wins against an equally long one in `select`.
+            target: "rekognition" or "ground-truth".
+
+        Raises:
+            SelectionError: a selector fits no rule.
+        """
+        best: dict[str, tuple[int, bool]] = {}
+        for selectors, is_selected in ((select, True), (ignore, False)):
+            for selector in selectors:
+                for code, length in self._fitting(selector):
+                    if length > best.get(code, (-1, True))[0] or (length == best[code][0] and not is_selected):
+                        best[code] = (length, is_selected)
+        return sorted(code for code, (_, chosen) in best.items() if chosen and target in self.rules[code].targets)
+
+    def _fitting(self, selector: str) -> list[tuple[str, int]]:
+        """Codes that a selector fits, and how exactly: a full name counts as a full code."""
+        if selector == "ALL":
+            return [(code, 0) for code in self.rules]
+        exact = [code for code, rule in self.rules.items() if selector in (code, rule.name, rule.aws)]
+        if exact:
+            return [(code, len(code)) for code in exact]
+        by_prefix = [(code, len(selector)) for code in self.rules if selector and code.startswith(selector)]
+        if not by_prefix:
+            raise SelectionError(self._unknown(selector))
+        return by_prefix
+
+    def _unknown(self, selector: str) -> str:
+        known = [name for rule in self.rules.values() for name in (rule.code, rule.name, rule.aws) if name]
+        near = difflib.get_close_matches(selector, known, n=1)
+        return f"no rule has the code or name {selector!r}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def load(*, isolated: bool = False) -> Registry:
+    """Load all installed packages with rules.
+
+    Args:
+        isolated: only groundlint's own.
+
+    Raises:
+        PluginError: a package cannot be imported, or what it offers cannot be used.
+    """
+    registry = Registry()
+    points = entry_points(group=ENTRY_POINTS)
+    own = [point for point in points if point.dist and point.dist.name == DISTRIBUTION]
+    others = sorted((point for point in points if point not in own), key=lambda point: point.value)
+    for point in own + ([] if isolated else others):
+        package = point.dist.name if point.dist else point.value
+        for module in _modules(point, package):
+            _register(registry, module, package)
+    _check_inputs(registry)
+    return registry
+
+
+def order(registry: Registry) -> list[str]:
+    """Names of the derived tables, each after those that it needs.
+
+    Raises:
+        CycleError: a table needs itself.
+    """
+    needs = {table.name: set(inputs(table.function)) & set(registry.tables) for table in registry.tables.values()}
+    return list(TopologicalSorter(needs).static_order())
+
+
+def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
+    try:
+        root = point.load()
+        yield root
+        for found in pkgutil.walk_packages(getattr(root, "__path__", ()), f"{root.__name__}."):
+            yield importlib.import_module(found.name)
+    except Exception as error:
+        raise PluginError(
+            f"the package {package} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
+        ) from error
+
+
+def _register(registry: Registry, module: ModuleType, package: str) -> None:
+    """Add what a module defines itself; what it imports belongs to another."""
+    for value in list(vars(module).values()):
+        if isinstance(value, DerivedTable | Feature) and value.function.__module__ == module.__name__:
+            _add_table_or_feature(registry, value, package)
+        elif inspect.isclass(value) and issubclass(value, Rule) and value.__module__ == module.__name__:
+            # A class without a code is a base for others.
+            if hasattr(value, "code"):
+                _add_rule(registry, value, package)
+
+
+def _add_rule(registry: Registry, rule: type[Rule], package: str) -> None:
+    if found := defects(rule):
+        raise PluginError(f"the rule {rule.__name__} of the package {package} cannot be used: {found[0]}")
+    for other in registry.rules.values():
+        if rule.code == other.code or rule.name == other.name:
+            raise PluginError(
+                f"the packages {registry.packages[other.code]} and {package} both have a rule "
+                f"{rule.code if rule.code == other.code else rule.name}; uninstall one of them"
+            )
+    registry.rules[rule.code] = rule
+    registry.packages[rule.code] = package
+
+
+def _add_table_or_feature(registry: Registry, value: DerivedTable | Feature, package: str) -> None:
+    known: dict[str, object] = {**BASE, **registry.tables, **registry.features}
+    if value.name in known:
+        raise PluginError(f"the package {package} has a table or feature {value.name}, which exists already; rename it")
+    if isinstance(value, Feature):
+        registry.features[value.name] = value
+    else:
+        registry.tables[value.name] = value
+
+
+def _check_inputs(registry: Registry) -> None:
+    """Every table and feature that a rule or table names must exist, and no table may need itself."""
+    tables = {*BASE, *registry.tables}
+    users: list[tuple[str, Sequence[str], Sequence[str]]] = [
+        (f"the rule {rule.code} of the package {registry.packages[rule.code]}", inputs(rule.check), rule.features)
+        for rule in registry.rules.values()
+    ]
+    users += [
+        (f"the table {table.name} of the module {table.function.__module__}", inputs(table.function), table.features)
+        for table in registry.tables.values()
+    ]
+    for user, wanted, features in users:
+        _check_names(user, "table", wanted, tables)
+        _check_names(user, "feature", features, registry.features)
+    try:
+        order(registry)
+    except CycleError as error:
+        names = list(dict.fromkeys(error.args[1]))
+        modules = sorted({registry.tables[name].function.__module__ for name in names})
+        raise PluginError(
+            f"the tables {', '.join(names)} of {', '.join(modules)} need each other in a circle"
+        ) from None
+
+
+def _check_names(user: str, what: str, wanted: Sequence[str], known: Mapping[str, object] | set[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise PluginError(f"{user} wants the {what} {name}, which no package offers{hint}")

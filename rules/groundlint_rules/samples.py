@@ -1,0 +1,55 @@
+"""Sound lines of a manifest, from which the examples of rules are made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_METADATA = {"human-annotated": "yes", "creation-date": "2024-05-02T10:11:12", "job-name": "labeling-job/animals"}
+
+
+def detection(
+    *boxes: Mapping[str, Any],
+    source_ref: str = "s3://bucket/1.jpg",
+    name: str = "animals",
+    size: tuple[int, int] = (640, 480),
+    value: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    **extra: Any,
+) -> str:
+    """A line with boxes, one sound box unless others are given; a part given as None is left out."""
+    box = {"class_id": 0, "left": 10, "top": 20, "width": 30, "height": 40}
+    annotations = [box | dict(own) for own in boxes or ({},)]
+    label = {"image_size": [{"width": size[0], "height": size[1], "depth": 3}], "annotations": annotations}
+    described = {"objects": [{"confidence": 0.9}] * len(annotations), "class-map": {"0": "cat", "1": "dog"}}
+    described |= {"type": "groundtruth/object-detection"} | _METADATA
+    return _line(source_ref, name, label | dict(value or {}), described | dict(metadata or {}), extra)
+
+
+def classification(
+    label: str = "cat",
+    *,
+    source_ref: str = "s3://bucket/1.jpg",
+    name: str = "animal",
+    value: Any = 0,
+    metadata: Mapping[str, Any] | None = None,
+    **extra: Any,
+) -> str:
+    """A line with one image-level label; a part given as None is left out."""
+    described = {"class-name": label, "confidence": 0.9, "type": "groundtruth/image-classification"} | _METADATA
+    return _line(source_ref, name, value, described | dict(metadata or {}), extra)
+
+
+def lines(*texts: str) -> str:
+    """Lines as the text of a manifest."""
+    return "".join(f"{text}\n" for text in texts)
+
+
+def _line(source_ref: str, name: str, label: Any, metadata: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
+    line = {"source-ref": source_ref, name: _present(label), f"{name}-metadata": _present(metadata)} | extra
+    return json.dumps(_present(line))
+
+
+def _present(value: Any) -> Any:
+    return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value

@@ -1,0 +1,1 @@
+"""Derived tables, and the algorithms behind them."""

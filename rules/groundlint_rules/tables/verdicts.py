@@ -1,0 +1,247 @@
+"""What the service would make of the data: box lost, line lost, a fifth of the lines lost, too few labels left."""
+
+from __future__ import annotations
+
+import polars as pl
+from polars import Expr, LazyFrame, col, lit
+
+from groundlint import table
+
+MAX_BOXES = 50
+MIN_SIDE, MAX_SIDE = 64, 4096
+MAX_ASPECT = 20
+RESIZED_SIDE = 1280
+"""Longest side, in pixels, to which training scales larger images."""
+
+SILENTLY_REMOVED = ("line-too-long", "missing-source-ref", "invalid-source-ref", "invalid-json", "repeated-source-ref")
+"""Kinds of loss that the service counts as terminal content errors and does not show."""
+
+SERVICE_CODES = {
+    "not-a-manifest": "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT",
+    "empty-manifest": "ERROR_EMPTY_MANIFEST",
+    "manifest-too-large": "ERROR_MANIFEST_SIZE_TOO_LARGE",
+    "invalid-json": "ERROR_INVALID_JSON_LINE",
+    "missing-source-ref": "ERROR_MISSING_SOURCE_REF",
+    "invalid-source-ref": "ERROR_INVALID_SOURCE_REF_FORMAT",
+    "no-label-attributes": "ERROR_NO_LABEL_ATTRIBUTES",
+    "no-valid-label-attributes": "ERROR_NO_VALID_LABEL_ATTRIBUTES",
+    "unsupported-label-type": "ERROR_UNSUPPORTED_USE_CASE_TYPE",
+    "invalid-label-attribute": "ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT",
+    "invalid-label-metadata": "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT",
+    "missing-box-confidence": "ERROR_MISSING_BOUNDING_BOX_CONFIDENCE",
+    "missing-class-id": "ERROR_MISSING_CLASS_MAP_ID",
+    "label-name-too-long": "ERROR_INVALID_LABEL_NAME_LENGTH",
+    "unannotated-line": "WARNING_UNANNOTATED_RECORD",
+    "line-without-boxes": "WARNING_NO_ANNOTATIONS",
+    "attribute-without-boxes": "WARNING_NO_ATTRIBUTE_ANNOTATIONS",
+    "box-outside-image": "ERROR_INVALID_BOUNDING_BOX",
+    "box-too-small": "ERROR_BOUNDING_BOX_TOO_SMALL",
+    "too-many-boxes": "ERROR_TOO_MANY_BOUNDING_BOXES",
+    "no-valid-boxes": "ERROR_NO_VALID_ANNOTATIONS",
+    "invalid-image-dimension": "ERROR_INVALID_IMAGE_DIMENSION",
+    "invalid-image": "ERROR_INVALID_IMAGE",
+}
+"""The service's code for each kind of fault that has one."""
+
+SCHEMA = {
+    "manifest": pl.String,
+    "line": pl.Int32,
+    "attribute": pl.String,
+    "box": pl.Int32,
+    "source_ref": pl.String,
+    "label": pl.String,
+    "kind": pl.String,
+    "aws": pl.String,
+    "loses": pl.String,
+    "detail": pl.String,
+}
+
+# Workers' boxes are averaged: 138.8 + 541.2 must not exceed 680.
+_ROUNDING = 1e-6
+
+
+def is_outside() -> Expr:
+    """Whether a box leaves the frame that `image_size` declares, or has a negative side."""
+    return (
+        (pl.min_horizontal("left", "top") < -_ROUNDING)
+        | (pl.min_horizontal("width", "height") < 0)
+        | (col("left") + col("width") > col("image_width") + _ROUNDING)
+        | (col("top") + col("height") > col("image_height") + _ROUNDING)
+    )
+
+
+def is_too_small() -> Expr:
+    """Whether a side of a box is at most one pixel once training has scaled the image."""
+    scale = pl.min_horizontal(1.0, RESIZED_SIDE / pl.max_horizontal("image_width", "image_height"))
+    side = pl.min_horizontal("width", "height")
+    return (side >= 0) & (side * scale <= 1)
+
+
+def _losses(rows: LazyFrame, kind: str | Expr, loses: str | Expr | None, detail: Expr) -> LazyFrame:
+    """Rows of `losses`; key columns that the rows lack are null."""
+    kinds = lit(kind) if isinstance(kind, str) else kind
+    present = rows.collect_schema().names()
+    keys = [col(key) if key in present else lit(None, SCHEMA[key]).alias(key) for key in list(SCHEMA)[:6]]
+    return rows.select(
+        *(key.cast(SCHEMA[name]) for key, name in zip(keys, SCHEMA, strict=False)),
+        kind=kinds,
+        aws=kinds.replace_strict(SERVICE_CODES, default=None, return_dtype=pl.String),
+        loses=loses if isinstance(loses, Expr) else lit(loses, pl.String),
+        detail=detail,
+    )
+
+
+@table()
+def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
+    """Lines whose source-ref an earlier line of the same split has; that line is `first_manifest`, `first_line`."""
+    order = manifests.select("manifest").with_row_index("order")
+    rows = lines.filter(col("bucket").is_not_null()).select("manifest", "line", "split", "source_ref")
+    repeated = rows.filter(pl.struct("split", "source_ref").is_duplicated())
+    same = ["split", "source_ref"]
+    return (
+        repeated.join(order, on="manifest")
+        .sort("order", "line")
+        .with_columns(
+            first_manifest=col("manifest").first().over(same),
+            first_line=col("line").first().over(same),
+            n=pl.int_range(pl.len()).over(same),
+        )
+        .filter(col("n") > 0)
+        .select("manifest", "line", "source_ref", "first_manifest", "first_line")
+    )
+
+
+@table()
+def losses(
+    problems: LazyFrame, attributes: LazyFrame, boxes: LazyFrame, labels: LazyFrame, repeated_lines: LazyFrame
+) -> LazyFrame:
+    """One box, attribute or line that the service removes or complains of, with the reason."""
+    detections = attributes.filter("usable", col("kind") == "detection").select(
+        "manifest", "line", "attribute", "source_ref", "image_width", "image_height", "boxes"
+    )
+    side = (pl.min_horizontal("image_width", "image_height"), pl.max_horizontal("image_width", "image_height"))
+    sizes = detections.with_columns(
+        is_out=((side[0] < MIN_SIDE) | (side[1] > MAX_SIDE)) & (col("boxes") > 0),
+        is_long=side[1] > MAX_ASPECT * side[0],
+    ).filter(col("is_out") | col("is_long"))
+    sizes = (
+        sizes.sort("attribute")
+        .group_by("manifest", "line", maintain_order=True)
+        .agg(col("source_ref", "image_width", "image_height").first(), col("is_out").any())
+    )
+    sound = boxes.filter("usable")
+    bad = sound.with_columns(outside=is_outside(), small=is_too_small()).filter(col("outside") | col("small"))
+    image = ("image_width", "image_height")
+    box = ("left", "top", "width", "height")
+    all_bad = (
+        bad.group_by("manifest", "line")
+        .agg(bad=pl.len(), source_ref=col("source_ref").first())
+        .join(
+            sound.join(bad.select("manifest", "line").unique(), on=["manifest", "line"], how="semi")
+            .group_by("manifest", "line")
+            .agg(boxes=pl.len()),
+            on=["manifest", "line"],
+        )
+        .filter(col("bad") == col("boxes"))
+        .join(labels.filter("usable"), on=["manifest", "line"], how="anti")
+    )
+    return pl.concat(
+        [
+            _losses(problems.filter(col("kind") != "recorded-error"), col("kind"), col("loses"), col("detail")),
+            _losses(
+                bad.filter("outside"),
+                "box-outside-image",
+                "box",
+                pl.format(
+                    "box {} of {} (left {}, top {}, width {}, height {}) leaves the image of {} x {} pixels",
+                    *("box", "label", *box, *image),
+                ),
+            ),
+            _losses(
+                bad.filter("small"),
+                "box-too-small",
+                "box",
+                pl.format(
+                    "box {} of {} ({} x {}) has a side of 1 pixel or less once training scales the image of {} x {}",
+                    *("box", "label", "width", "height", *image),
+                ),
+            ),
+            _losses(
+                all_bad, "no-valid-boxes", "line", pl.format("none of the {} boxes of the line can be used", "boxes")
+            ),
+            _losses(
+                detections.filter(col("boxes") > MAX_BOXES),
+                "too-many-boxes",
+                None,
+                pl.format(f"`{{}}` has {{}} boxes; the service takes {MAX_BOXES}", "attribute", "boxes"),
+            ),
+            _losses(
+                sizes.filter("is_out"),
+                "invalid-image-dimension",
+                "line",
+                pl.format(
+                    f"the image of {{}} x {{}} pixels has a side outside {MIN_SIDE} to {MAX_SIDE}; scale it with its boxes",
+                    *image,
+                ),
+            ),
+            _losses(
+                sizes.filter(~col("is_out")),
+                "invalid-image",
+                "line",
+                pl.format(
+                    f"the image of {{}} x {{}} pixels is more than {MAX_ASPECT} times as long as wide; cut it", *image
+                ),
+            ),
+            _losses(
+                repeated_lines,
+                "repeated-source-ref",
+                "line",
+                pl.format(
+                    "{} already stands on line {} of {}; only that line counts",
+                    "source_ref",
+                    "first_line",
+                    "first_manifest",
+                ),
+            ),
+        ]
+    )
+
+
+@table()
+def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
+    """Lines that the service removes: `removed_silently` says whether without a word."""
+    key = ["manifest", "line"]
+    whole = losses.filter(col("loses") == "line", col("line").is_not_null()).select(
+        *key, removed_silently=col("kind").is_in(SILENTLY_REMOVED)
+    )
+    hurt = attributes.filter(~col("usable")).select(key).unique()
+    empty = (
+        attributes.join(hurt, on=key, how="semi")
+        .group_by(key)
+        .agg(col("usable").any())
+        .filter(~col("usable"))
+        .select(*key, removed_silently=lit(False))
+    )
+    return pl.concat([whole, empty]).group_by(key).agg(col("removed_silently").any())
+
+
+@table()
+def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
+    """One label of a split and use case (classification or detection) that training can use, and its `images`."""
+    image_labels = labels.filter("usable").select("manifest", "line", "split", "label", use_case=lit("classification"))
+    sound = boxes.filter("usable", ~is_outside(), ~is_too_small())
+    box_labels = sound.select("manifest", "line", "split", "label", use_case=lit("detection"))
+    return (
+        pl.concat([image_labels, box_labels])
+        .join(lost_lines, on=["manifest", "line"], how="anti")
+        .group_by("manifest", "split", "use_case", "label")
+        .agg(images=col("line").n_unique())
+        .group_by("split", "use_case", "label")
+        .agg(col("images").sum())
+    )
+
+
+@table()
+def verdicts(losses: LazyFrame, data_set_verdicts: LazyFrame) -> LazyFrame:
+    """One loss by the service: of a box, an attribute, a line or the whole training, with the service's code."""
+    return pl.concat([losses, data_set_verdicts])
