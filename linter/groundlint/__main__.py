@@ -1,0 +1,5 @@
+"""`python -m groundlint` is the command."""
+
+from groundlint.cli import main
+
+main()

@@ -1,0 +1,397 @@
+"""The command: the only module that prints, writes or exits."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from groundlint.config import Config
+    from groundlint.registry import Registry
+    from groundlint.rule import Rule
+    from groundlint.run import Outcome, Request
+
+# What is imported here is paid for by `groundlint --version`; everything else is imported where it is used.
+
+FAILED = 1
+BROKEN = 2
+
+app = typer.Typer(
+    help="Lint image data sets: read Ground Truth manifests and tell before training what would spoil the model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")]
+Select = Annotated[list[str] | None, typer.Option(help="Rules to judge: codes, prefixes, names, service codes, ALL.")]
+Ignore = Annotated[list[str] | None, typer.Option(help="Rules to leave out; the longer selector wins.")]
+Extend = Annotated[list[str] | None, typer.Option("--extend-select", help="Rules to judge beside the selected ones.")]
+Target = Annotated[str | None, typer.Option(help="rekognition (default) or ground-truth.")]
+Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="Manifests of this part of one data set.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")]
+Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore configuration files and other packages' rules.")]
+Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Manifests to leave out of folders.")]
+StdinName = Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help="What to call standard input.")]
+
+
+def main() -> None:
+    """Run the command, and end as a command should on Ctrl-C, on SIGTERM and when nobody reads the output."""
+    # Handlers that raise let files be put away; the numbers are what a shell expects.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"groundlint {version('groundlint')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def check(
+    paths: Paths = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    extend_select: Extend = None,
+    fail_on: Annotated[str | None, typer.Option(help="error (default), warning, info or none.")] = None,
+    max_warnings: Annotated[int | None, typer.Option(min=0, help="More warnings than these fail the run.")] = None,
+    min_severity: Annotated[str, typer.Option(help="Show only findings of this severity and above.")] = "info",
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")] = False,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Show counts by rule.")] = False,
+    target: Target = None,
+    train: Split = None,
+    test: Split = None,
+    reference: Split = None,
+    output: Annotated[
+        list[str] | None, typer.Option(metavar="FORMAT[:FILE]", help="Report to write, several times: text, json.")
+    ] = None,
+    summary_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Numbers for a gate, as JSON.")] = None,
+    config: ConfigFile = None,
+    isolated: Isolated = False,
+    exclude: Exclude = None,
+    show_files: Annotated[bool, typer.Option("--show-files", help="Only list the manifests.")] = False,
+    stdin_filename: StdinName = "-",
+    color: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Findings only.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is done.")] = False,
+) -> None:
+    """Report what would spoil a training: exit 0 if nothing, 1 if something, 2 if not all could be judged."""
+    outputs = _outputs(output or [])
+    _one_of("--min-severity", min_severity, ("error", "warning", "info"))
+    _one_of("--color", color, ("auto", "always", "never"))
+    if summary_file:
+        # A gate that reads this file stays shut until the run has ended well.
+        _write(summary_file, json.dumps(_gate(passed=False, counts={}, rules={}, images={})))
+    from groundlint import policy
+    from groundlint.report import FORMATS
+    from groundlint.report.report import Report
+    from groundlint.rule import Severity
+    from groundlint.run import data_sets, run, tool_version
+
+    with _reported():
+        settings = _configure(
+            config,
+            isolated,
+            target=target,
+            select=select,
+            ignore=ignore,
+            extend_select=extend_select,
+            fail_on=fail_on,
+            exclude=exclude,
+        )
+        request = _request(paths, train, test, reference, stdin_filename)
+        if verbose:
+            _say(f"configuration: {settings.path or 'none'}")
+        if show_files:
+            names = sorted({name for data_set in data_sets(settings, request) for name in data_set.named})
+            typer.echo("".join(f"{name}\n" for name in names), nl=False)
+            return
+        registry, rules = _rules(settings, isolated)
+        outcome = run(registry, rules, settings, request)
+    counts = policy.count(outcome.findings)
+    level = settings.settings.fail_on
+    gate = policy.Gate(None if level == "none" else Severity(level), max_warnings)
+    is_whole = not outcome.raised and not outcome.unread
+    passed = gate.passes(counts)
+    report = Report(
+        version=tool_version(),
+        target=outcome.target,
+        summary=outcome.summary | {"counts": counts, "suppressed": 0, "baselined": 0, "skipped_rules": []},
+        findings=policy.shown(outcome.findings, Severity(min_severity)),
+        statistics=statistics,
+        quiet=quiet,
+    )
+    _tell_of_failures(outcome, verbose=verbose)
+    for form, file in outputs:
+        if file:
+            _write(file, FORMATS[form](report))
+    if summary_file:
+        found = dict(outcome.findings.group_by("code").len().iter_rows())
+        of_rules = {code: found.get(code, 0) for code in outcome.rules}
+        images = outcome.summary["images"]
+        _write(summary_file, json.dumps(_gate(passed=passed and is_whole, counts=counts, rules=of_rules, images=images)))
+    to_screen = [form for form, file in outputs if file is None]
+    for form in to_screen or ["text"]:
+        _print(FORMATS[form](_colored(report, color)))
+    if not is_whole:
+        raise typer.Exit(BROKEN)
+    if not passed and not exit_zero:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def export(
+    table: Annotated[str, typer.Argument(help="Name of a table, base or derived.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="Where to: .parquet, .csv or .jsonl.")],
+    paths: Paths = None,
+    target: Target = None,
+    train: Split = None,
+    test: Split = None,
+    reference: Split = None,
+    config: ConfigFile = None,
+    isolated: Isolated = False,
+    exclude: Exclude = None,
+    stdin_filename: StdinName = "-",
+) -> None:
+    """Write a table of the data as a file."""
+    if to.suffix not in (".parquet", ".csv", ".jsonl"):
+        _fail(f"{to}: a table is written as .parquet, .csv or .jsonl")
+    from groundlint import run
+
+    with _reported():
+        settings = _configure(config, isolated, target=target, exclude=exclude)
+        registry, _ = _rules(settings, isolated)
+        request = _request(paths, train, test, reference, stdin_filename)
+        rows = run.export(registry, table, settings, request)
+    with _replacing(to) as temporary:
+        if to.suffix == ".parquet":
+            rows.write_parquet(temporary)
+        elif to.suffix == ".jsonl":
+            rows.write_ndjson(temporary)
+        else:
+            run.flat(rows).write_csv(temporary)
+
+
+@app.command()
+def rule(
+    name: Annotated[str | None, typer.Argument(metavar="CODE|NAME", help="The rule.")] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write a page for each rule, with an index.")] = None,
+    isolated: Isolated = False,
+) -> None:
+    """Explain a rule: what it finds, why it matters, how to mend it."""
+    if (name is None) == (not show_all):
+        _fail("name a rule, or --all")
+    from groundlint import docs, registry
+
+    with _reported():
+        known = registry.load(isolated=isolated)
+        codes = sorted(known.rules) if show_all else [known.find(str(name)).code]
+    pages = {code: docs.page(known, known.rules[code]) for code in codes}
+    if to is None:
+        _print("\n".join(pages.values()))
+        return
+    to.mkdir(parents=True, exist_ok=True)
+    for code, page in pages.items():
+        _write(to / f"{code}.md", page)
+    _write(to / "index.md", docs.index(known))
+
+
+@app.command(name="config")
+def show_config(
+    schema: Annotated[bool, typer.Option("--schema", help="Its JSON Schema.")] = False,
+    config: ConfigFile = None,
+    isolated: Isolated = False,
+) -> None:
+    """Show the configuration in force."""
+    from groundlint import config as settings_of
+    from groundlint import registry
+
+    with _reported():
+        if schema:
+            shown: Any = settings_of.schema(registry.load(isolated=isolated))
+        else:
+            shown = _configure(config, isolated).settings.model_dump(mode="json", by_alias=True)
+    _print(json.dumps(shown, indent=2) + "\n")
+
+
+@app.command()
+def test(package: Annotated[str, typer.Argument(help="Installed package with rules.")]) -> None:
+    """Try the examples of a package's rules."""
+    from groundlint import examples, registry
+
+    with _reported():
+        known = registry.load()
+        codes = sorted(code for code, owner in known.packages.items() if owner == package)
+        if not codes:
+            owners = ", ".join(sorted(set(known.packages.values())))
+            _fail(f"no installed package {package} has rules; those that have: {owners}")
+        faults = [fault for code in codes for fault in examples.faults(known, known.rules[code])]
+    count = sum(len(known.rules[code].examples) for code in codes)
+    _print("".join(f"{fault}\n" for fault in faults))
+    _print(f"{len(codes)} rules, {count} examples, {len(faults)} faults\n")
+    if faults:
+        raise typer.Exit(FAILED)
+
+
+def _configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
+    """The configuration with the flags over it."""
+    from groundlint import config
+
+    if isolated:
+        found = config.Config()
+    else:
+        path = file or config.find(Path.cwd())
+        found = config.load(path) if path else config.Config()
+    return config.override(found, {name: value for name, value in flags.items() if value not in (None, [])})
+
+
+def _rules(settings: Config, isolated: bool) -> tuple[Registry, list[Rule]]:
+    from groundlint import registry, run
+
+    known = registry.load(isolated=isolated)
+    return known, run.prepare(known, settings)
+
+
+def _request(
+    paths: list[str] | None,
+    train: list[str] | None,
+    test: list[str] | None,
+    reference: list[str] | None,
+    stdin_name: str,
+) -> Request:
+    from groundlint.run import STDIN, Request
+
+    return Request(
+        paths=tuple(paths or ()),
+        train=tuple(train or ()),
+        test=tuple(test or ()),
+        reference=tuple(reference or ()),
+        stdin=sys.stdin.buffer.read() if paths and STDIN in paths else None,
+        stdin_name=stdin_name,
+    )
+
+
+def _outputs(values: list[str]) -> list[tuple[str, Path | None]]:
+    from groundlint.report import FORMATS
+
+    outputs = []
+    for value in values:
+        form, _, file = value.partition(":")
+        _one_of("--output", form, tuple(FORMATS))
+        outputs.append((form, Path(file) if file else None))
+    return outputs
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        _fail(f"{option}: {value!r} is none of {', '.join(known)}")
+
+
+def _gate(*, passed: bool, counts: dict[str, int], rules: dict[str, int], images: dict[str, int | None]) -> dict[str, Any]:
+    """What a pipeline's condition reads: numbers only, every key always there."""
+    return {
+        "schema_version": 1,
+        "passed": int(passed),
+        "counts": {level: counts.get(level, 0) for level in ("error", "warning", "info")},
+        "rules": rules,
+        "images": {name: images.get(name) or 0 for name in ("total", "found", "unreadable")},
+    }
+
+
+def _tell_of_failures(outcome: Outcome, *, verbose: bool) -> None:
+    for unread in outcome.unread:
+        _say(f"error: {unread}")
+    for raised in outcome.raised:
+        _say(f"error: the rule {raised.code} failed: {raised.error}")
+        if verbose:
+            _say(raised.traceback)
+
+
+def _colored(report: Any, color: str) -> Any:
+    from dataclasses import replace
+
+    environment = os.environ
+    if color == "auto":
+        wanted = bool(environment.get("FORCE_COLOR")) or (sys.stdout.isatty() and not environment.get("NO_COLOR"))
+    else:
+        wanted = color == "always"
+    return replace(report, color=wanted)
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """What keeps a run from starting, as one line on standard error and exit status 2."""
+    from groundlint.config import ConfigError
+    from groundlint.registry import PluginError, SelectionError
+    from groundlint.run import UsageError
+
+    try:
+        yield
+    except (ConfigError, PluginError, SelectionError, UsageError) as error:
+        _fail(str(error))
+
+
+def _fail(text: str) -> NoReturn:
+    _say(f"error: {text}")
+    raise typer.Exit(BROKEN)
+
+
+def _say(text: str) -> None:
+    from groundlint.report.sanitize import visible
+
+    for line in text.splitlines():
+        typer.echo(visible(line, limit=None), err=True)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _write(file: Path, text: str) -> None:
+    with _replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """A temporary file beside the wanted one, which it replaces as a whole when all is written."""
+    temporary = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp's files are for their owner only; a report is as open as the umask lets it be.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(file)
+    except OSError as error:
+        _fail(f"{file}: the file cannot be written: {error.strerror}")
+    finally:
+        if temporary:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""The configuration: found, parsed, checked against what is known, with a hint for every slip."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from groundlint.registry import Registry
+from groundlint.rule import Rule
+
+FILE = "groundlint.toml"
+MAX_BYTES = 1_000_000
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names the file, the key and the mend."""
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Paths = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True
+    )
+
+
+class DataSet(_Model):
+    """Manifests that belong together. Paths and globs are relative to the folder of the configuration."""
+
+    train: Paths = []
+    test: Paths = []
+    reference: Paths = []
+
+
+class Settings(_Model):
+    """The keys of `groundlint.toml`, or of `[tool.groundlint]` in `pyproject.toml`."""
+
+    target: Literal["rekognition", "ground-truth"] = Field(
+        "rekognition", description="What the data is for: Custom Labels training, or a Ground Truth labeling job."
+    )
+    region: str | None = Field(None, description="Region of the service; some have lower limits.")
+    max_images: int | None = Field(None, gt=0, description="Raised quota of images with image-level labels a manifest.")
+    select: list[str] = Field(["ALL"], description="Rules to judge: codes, prefixes, names, service codes, or ALL.")
+    ignore: list[str] = Field([], description="Rules to leave out; of select and ignore the longer selector wins.")
+    extend_select: list[str] = Field([], description="Rules to judge beside those of select.")
+    fail_on: Literal["error", "warning", "info", "none"] = Field(
+        "error", description="Severity from which a finding fails the run."
+    )
+    exclude: list[str] = Field([], description="Globs of manifests to leave out when a folder is searched.")
+    rules: dict[str, dict[str, Any]] = Field({}, description="Options of rules, by code or name.")
+    datasets: dict[str, DataSet] = Field({}, description="Manifests that belong together, by name.")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings, the file that they come from, and the folder to which its paths are relative."""
+
+    settings: Settings = field(default_factory=Settings)
+    path: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """Folder of the file; without one, the working directory."""
+        return self.path.parent if self.path else Path.cwd()
+
+
+def find(start: Path) -> Path | None:
+    """The nearest configuration upwards: a groundlint.toml, else a pyproject.toml with [tool.groundlint]."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+        project = folder / "pyproject.toml"
+        # A project's file may be broken or huge for reasons that are not ours, as long as it does not name us.
+        if project.is_file() and b"[tool.groundlint" in project.read_bytes()[:MAX_BYTES]:
+            return project
+    return None
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, is no TOML, or has a key or value that is not known.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: the configuration has more than {MAX_BYTES:,} bytes")
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: the configuration cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: the configuration is no valid TOML: {error}") from None
+    if path.name == "pyproject.toml":
+        values = values.get("tool", {}).get("groundlint", {})
+    try:
+        return Config(Settings.model_validate(values), path.resolve())
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_fault(error, _known_keys)}") from None
+
+
+def override(config: Config, values: Mapping[str, Any]) -> Config:
+    """The configuration with some of its keys set by flags.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
+    try:
+        given = config.settings.model_dump(exclude_unset=True) | dict(values)
+        return Config(Settings.model_validate(given), config.path)
+    except ValidationError as error:
+        raise ConfigError(f"--{_first_fault(error, _known_keys)}") from None
+
+
+def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
+    """The rules of these codes, with their options.
+
+    Raises:
+        ConfigError: options are given for an unknown rule, or are none of its options.
+    """
+    by_code: dict[str, Mapping[str, Any]] = {}
+    for name, values in options.items():
+        by_code[registry.find(name).code] = values
+    rules = []
+    for code in sorted({*codes, *by_code}):
+        rule = registry.rules[code]
+        try:
+            rules.append(rule(**by_code.get(code, {})))
+        except ValidationError as error:
+            known = list(rule.model_fields)
+            raise ConfigError(f"[rules.{code}]: {_first_fault(error, lambda _: known)}") from None
+    return [rule for rule in rules if rule.code in set(codes)]
+
+
+def schema(registry: Registry) -> dict[str, Any]:
+    """JSON Schema of the configuration, with the options of all rules."""
+    known = Settings.model_json_schema(by_alias=True)
+    options = {}
+    for code, rule in sorted(registry.rules.items()):
+        described = rule.model_json_schema() | {"title": f"{code} {rule.name}"}
+        described.pop("description", None)
+        options |= {code: described, rule.name: {"$ref": f"#/properties/rules/properties/{code}"}}
+    known["properties"]["rules"] |= {"properties": options, "additionalProperties": False}
+    return known
+
+
+def _known_keys(place: Sequence[str | int]) -> list[str]:
+    model = DataSet if place[:1] == ["datasets"] and len(place) > 1 else Settings
+    return [str(field.alias or name) for name, field in model.model_fields.items()]
+
+
+def _first_fault(error: ValidationError, known: Any) -> str:
+    """The first fault of a validation, as a sentence that names the key."""
+    fault = error.errors()[0]
+    place = list(fault["loc"])
+    key = ".".join(str(step) for step in place)
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key `{key}`" + suggestion(str(place[-1]), known(place))
+    return f"`{key}`: {fault['msg']}"
+
+
+def suggestion(written: str, known: Iterable[str]) -> str:
+    """Words for the known name that comes nearest, if one does."""
+    near = difflib.get_close_matches(written, list(known), n=1)
+    return f"; did you mean `{near[0]}`?" if near else ""

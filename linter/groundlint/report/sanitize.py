@@ -1,0 +1,32 @@
+"""The one way of text from data into anything that people read."""
+
+from __future__ import annotations
+
+import re
+
+MAX_LENGTH = 500
+
+# Controls, bidirectional and invisible formatting, line separators, lone surrogates.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+# Workflow runners take commands from the beginning of any line: `::`, `##[`, `##vso[`.
+_COMMAND = re.compile(r"(?=\s*(?:::|##))")
+
+
+def visible(text: str, limit: int | None = MAX_LENGTH) -> str:
+    r"""Text in which every character can be seen: the others as escapes, as `\x1b` or `\u202e`; cut at a length."""
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return _HIDDEN.sub(_escape, text)
+
+
+def at_line_start(text: str) -> str:
+    """Visible text that may begin a line: no runner of workflows takes it for a command."""
+    return "./" + text if _COMMAND.match(text) else text
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -1,0 +1,241 @@
+"""A run: read the data sets, judge them one by one, and keep what was asked for."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import metadata, version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars import DataFrame, Series, col, lit
+
+from groundlint import config, findings
+from groundlint.config import Config
+from groundlint.discover import SUFFIXES, is_excluded, manifests_below
+from groundlint.judge import Plan, Raised, Workspace, judge, plan
+from groundlint.manifest.reader import READ_TABLES, Source, read
+from groundlint.registry import DISTRIBUTION, Registry
+from groundlint.rule import Rule
+from groundlint.tables import BASE
+
+STDIN = "-"
+
+
+class UsageError(Exception):
+    """What was asked cannot be done; the text says why."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What shall be judged. `stdin` holds the bytes of `-`, which is then called `stdin_name`."""
+
+    paths: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
+    stdin: bytes | None = None
+    stdin_name: str = STDIN
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Manifests that are judged together. `named` are those whose findings are wanted."""
+
+    sources: tuple[Source, ...]
+    named: frozenset[str]
+
+
+@dataclass
+class Outcome:
+    """What a run found, and what kept it from judging all that it was asked."""
+
+    target: str
+    findings: DataFrame
+    summary: dict[str, Any]
+    rules: list[str]
+    raised: list[Raised] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+def prepare(registry: Registry, config_: Config) -> list[Rule]:
+    """The selected rules, with their options.
+
+    Raises:
+        SelectionError: a selector fits no rule.
+        ConfigError: the options of a rule cannot be used.
+    """
+    settings = config_.settings
+    codes = registry.select([*settings.select, *settings.extend_select], settings.ignore, target=settings.target)
+    return config.build_rules(registry, codes, settings.rules)
+
+
+def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Request) -> Outcome:
+    """Judge what was asked for.
+
+    Raises:
+        UsageError: nothing is there to judge.
+    """
+    made = plan(registry, rules)
+    outcome = Outcome(config_.settings.target, DataFrame(schema=findings.SCHEMA), {}, [rule.code for rule in rules])
+    found = [outcome.findings.with_columns(fingerprint=lit(None, pl.String))]
+    numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
+    images: list[DataFrame] = []
+    for data_set, tables, unread in _read_all(made, config_, request):
+        outcome.unread += unread
+        judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
+        outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
+        is_wanted = col("manifest").is_in(list(data_set.named)) | col("line").is_null()
+        wanted = judgement.findings.filter(is_wanted)
+        found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
+        named = {name: frame.filter(col("manifest").is_in(list(data_set.named))) for name, frame in _counted(tables)}
+        numbers["manifests"] += named["manifests"].height
+        numbers["lines"] += int(named["manifests"]["lines"].sum())
+        numbers["labels"] += named["labels"].height
+        numbers["boxes"] += named["boxes"].height
+        images.append(named["lines"].select("source_ref"))
+    outcome.findings = findings.ordered(_with_addresses(pl.concat(found), registry))
+    total = pl.concat(images)["source_ref"].drop_nulls().n_unique() if images else 0
+    outcome.summary = numbers | {"images": {"total": total, "found": None, "unreadable": None}}
+    return outcome
+
+
+def export(registry: Registry, table: str, config_: Config, request: Request) -> DataFrame:
+    """A table of all the data that was asked for, base or derived.
+
+    Raises:
+        UsageError: there is no such table, or nothing is there to read.
+    """
+    if table not in BASE and table not in registry.tables:
+        known = [*BASE, *registry.tables]
+        raise UsageError(f"there is no table {table}" + config.suggestion(table, known))
+    made = plan(registry, (), [table])
+    parts = []
+    for _, tables, unread in _read_all(made, config_, request):
+        if unread:
+            raise UsageError(unread[0])
+        workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
+        parts.append(workspace.table(table).collect())
+    whole = pl.concat(parts)
+    key = BASE[table].key if table in BASE else ("manifest", "line", "attribute", "box")
+    return whole.sort([name for name in key if name in whole.columns], maintain_order=True)
+
+
+def flat(rows: DataFrame) -> DataFrame:
+    """With lists and structs as JSON text, for formats that have none."""
+    nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
+    texts = [Series(name, [json.dumps(value) for value in rows[name].to_list()]) for name in nested]
+    return rows.with_columns(texts)
+
+
+def data_sets(config_: Config, request: Request) -> list[DataSet]:
+    """The data sets that are asked for: a manifest in none of the configuration is one of its own.
+
+    Raises:
+        UsageError: a folder holds no manifest, or there is nothing at all.
+    """
+    configured = list(_configured(config_))
+    found: list[DataSet] = []
+    if request.train or request.test or request.reference:
+        found.append(_named_splits(config_, request))
+    paths = request.paths
+    if not paths and not found:
+        if configured:
+            return configured
+        paths = (".",)
+    names = [name for path in paths for name in _expand(path, config_)]
+    by_file = {_identity(source): data_set for data_set in configured for source in data_set.sources}
+    brought_in: dict[int, tuple[DataSet, dict[str, str]]] = {}
+    for name in dict.fromkeys(names):
+        data = request.stdin if name == STDIN else None
+        source = Source(request.stdin_name, "train", data=data) if name == STDIN else Source(name, "train", Path(name))
+        data_set = by_file.get(_identity(source))
+        if data_set is None:
+            found.append(DataSet((source,), frozenset({source.name})))
+        else:
+            brought_in.setdefault(id(data_set), (data_set, {}))[1][_identity(source)] = source.name
+    for data_set, given in brought_in.values():
+        # A manifest keeps the name by which it was given.
+        sources = tuple(s._replace(name=given.get(_identity(s), s.name)) for s in data_set.sources)
+        found.append(DataSet(sources, frozenset(given.values())))
+    return found
+
+
+def _read_all(
+    made: Plan, config_: Config, request: Request
+) -> Iterator[tuple[DataSet, dict[str, DataFrame], list[str]]]:
+    """Each data set with its base tables, and what of it could not be read."""
+    settings = config_.settings
+    limits = DataFrame([{"region": settings.region, "max_images": settings.max_images}], schema=BASE["limits"].schema)
+    for data_set in data_sets(config_, request):
+        reading = read(data_set.sources, tables=made.base)
+        unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
+        yield data_set, {**reading.tables, "limits": limits}, unread
+
+
+def _counted(tables: dict[str, DataFrame]) -> list[tuple[str, DataFrame]]:
+    return [(name, tables[name]) for name in ("manifests", "lines", "labels", "boxes")]
+
+
+def _configured(config_: Config) -> Iterator[DataSet]:
+    """The data sets of the configuration; their manifests are named relative to the working directory."""
+    for data_set in config_.settings.datasets.values():
+        sources = []
+        for split in ("train", "test", "reference"):
+            for pattern in getattr(data_set, split):
+                place = config_.root / pattern
+                files = sorted(glob.glob(str(place), recursive=True)) or [str(place)]
+                kept = [file for file in files if not is_excluded(file, config_.settings.exclude, config_.root)]
+                # A reference may be a folder of images, which is not read as a manifest.
+                sources += [Source(os.path.relpath(file), split, Path(file)) for file in kept if not Path(file).is_dir()]
+        yield DataSet(tuple(sources), frozenset(source.name for source in sources))
+
+
+def _named_splits(config_: Config, request: Request) -> DataSet:
+    sources = [
+        Source(name, split, Path(name))
+        for split in ("train", "test", "reference")
+        for path in getattr(request, split)
+        for name in _expand(path, config_)
+    ]
+    return DataSet(tuple(sources), frozenset(source.name for source in sources))
+
+
+def _expand(path: str, config_: Config) -> list[str]:
+    if path == STDIN or not Path(path).is_dir():
+        return [path]
+    names = manifests_below(path, exclude=config_.settings.exclude, root=config_.root)
+    if not names:
+        raise UsageError(f"{path}: the folder holds no manifest ({', '.join(f'*{suffix}' for suffix in SUFFIXES)})")
+    return names
+
+
+def _identity(source: Source) -> str:
+    return os.path.realpath(source.path) if source.path else STDIN
+
+
+def _with_addresses(found: DataFrame, registry: Registry) -> DataFrame:
+    """With the address of each rule's page; null for packages that publish none."""
+    pages = {code: f"{base}/{code}.md" for code, package in registry.packages.items() if (base := _documentation(package))}
+    address = col("code").replace_strict(pages, default=None, return_dtype=pl.String)
+    return found.with_columns(url=address)
+
+
+@cache
+def _documentation(package: str) -> str | None:
+    """The address under Documentation among the URLs of a package."""
+    for entry in metadata(package).get_all("Project-URL") or []:
+        label, _, address = entry.partition(", ")
+        if label == "Documentation":
+            return str(address).rstrip("/")
+    return None
+
+
+def tool_version() -> str:
+    """Version of the installed groundlint."""
+    return version(DISTRIBUTION)
