@@ -106,35 +106,35 @@ def test_a_byte_order_mark_is_named_once_and_stripped() -> None:
 
 def test_crlf_is_named_once() -> None:
     found = tables(manifest(detection(), detection("s3://bucket/2.jpg")).replace("\n", "\r\n"))
-    assert found["problems"].select("line", "kind").rows() == [(None, Kind.CRLF)]
+    assert found["problems"].select("line", "kind").rows() == [(None, Kind.CRLF_LINE_ENDS)]
     assert found["lines"].height == 2
 
 
 def test_a_repeated_key_is_named_and_the_last_one_counts() -> None:
     line = json.dumps(classification()).replace('"class-name"', '"class-name": "dog", "class-name"')
     found = tables(manifest(classification(), classification(), line))
-    assert found["problems"].select("line", "kind").rows() == [(3, Kind.DUPLICATE_KEY)]
+    assert found["problems"].select("line", "kind").rows() == [(3, Kind.REPEATED_KEY)]
     assert found["labels"]["label"].to_list() == ["cat", "cat", "cat"]
 
 
 def test_a_line_over_100_000_characters_keeps_its_rows_unusable() -> None:
     long = detection("s3://bucket/2.jpg", ({},) * 2000)
     found = tables(manifest(detection(), long))
-    assert Kind.TOO_LONG in found["problems"]["kind"]
+    assert Kind.LINE_TOO_LONG in found["problems"]["kind"]
     assert found["boxes"].filter(pl.col("line") == 2)["usable"].to_list() == [False] * 2000
 
 
 def test_a_line_over_eight_mebibytes_is_not_parsed() -> None:
     found = tables(manifest(detection(), detection() | {"note": "x" * (8 << 20)}, detection("s3://bucket/3.jpg")))
-    assert found["problems"].select("line", "kind").rows() == [(2, Kind.TOO_LONG)]
+    assert found["problems"].select("line", "kind").rows() == [(2, Kind.LINE_TOO_LONG)]
     assert found["lines"]["line"].sort().to_list() == [1, 3]
 
 
 @pytest.mark.parametrize(
     ("data", "kind", "says"),
     [
-        (b"", Kind.EMPTY, "empty"),
-        (b"\n \n", Kind.EMPTY, "empty"),
+        (b"", Kind.EMPTY_MANIFEST, "empty"),
+        (b"\n \n", Kind.EMPTY_MANIFEST, "empty"),
         ("\ufeff{}".encode("utf-16"), Kind.NOT_A_MANIFEST, "UTF-16"),
         ('{"source-ref": "s3://b/k"}'.encode("utf-16-le"), Kind.NOT_A_MANIFEST, "UTF-16"),
         (b"\x1f\x8b\x08\x00", Kind.NOT_A_MANIFEST, "gzip"),
@@ -167,6 +167,6 @@ def test_the_json_corpus_ends_as_its_file_names_say(path: Path) -> None:
         line = json.dumps(detection()).encode()[:-1] + b', "value": ' + data + b"}"
         found = [kind for kind in kinds(manifest(detection()).encode() + line) if kind != Kind.ORPHAN_KEY]
         if path.name.startswith("y_"):
-            assert found in ([], [Kind.DUPLICATE_KEY])
+            assert found in ([], [Kind.REPEATED_KEY])
         else:
             assert found

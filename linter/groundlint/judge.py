@@ -77,13 +77,19 @@ def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
         start = time.perf_counter()
         try:
             rows = rule.check(**{name: workspace.table(name) for name in inputs(rule.check)})
-            found.append(findings.build(rule, rows.collect() if isinstance(rows, LazyFrame) else rows, workspace.base))
-        except Exception as error:  # noqa: BLE001 - one rule's fault must not hide what the others find
+            found.append(findings.build(rule, collected(rows), workspace.base))
+        # One rule's fault must not hide what the others find; a panic of polars is no Exception.
+        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
             judgement.raised.append(Raised(rule.code, f"{type(error).__name__}: {error}", traceback.format_exc()))
         workspace.release(inputs(rule.check))
         judgement.seconds[rule.code] = time.perf_counter() - start
     judgement.findings = findings.ordered(pl.concat(found))
     return judgement
+
+
+def collected(rows: LazyFrame | DataFrame) -> DataFrame:
+    """Rows in memory. The streaming engine of polars 2.1 panics on `pl.format` over more rows than one morsel."""
+    return rows.collect(engine="in-memory") if isinstance(rows, LazyFrame) else rows
 
 
 class Workspace:
@@ -103,7 +109,7 @@ class Workspace:
         if name not in self._derived:
             function = self._registry.tables[name].function
             rows = function(**{needed: self.table(needed) for needed in inputs(function)})
-            self._derived[name] = (rows.collect() if isinstance(rows, LazyFrame) else rows).lazy()
+            self._derived[name] = collected(rows).lazy()
             self.release(inputs(function))
         return self._derived[name]
 

@@ -18,7 +18,7 @@ from polars import DataFrame, Series, col, lit
 from groundlint import config, findings
 from groundlint.config import Config
 from groundlint.discover import SUFFIXES, is_excluded, manifests_below
-from groundlint.judge import Plan, Raised, Workspace, judge, plan
+from groundlint.judge import Plan, Raised, Workspace, collected, judge, plan
 from groundlint.manifest.reader import READ_TABLES, Source, read
 from groundlint.registry import DISTRIBUTION, Registry
 from groundlint.rule import Rule
@@ -120,7 +120,7 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
         if unread:
             raise UsageError(unread[0])
         workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
-        parts.append(workspace.table(table).collect())
+        parts.append(collected(workspace.table(table)))
     whole = pl.concat(parts)
     key = BASE[table].key if table in BASE else ("manifest", "line", "attribute", "box")
     return whole.sort([name for name in key if name in whole.columns], maintain_order=True)

@@ -9,6 +9,7 @@ string, and what the decoder and the checks account for must be all of them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -24,9 +25,6 @@ from groundlint.manifest.strict_json import InvalidJson, parse
 MAX_NAMES = 64
 """Attributes and extra keys that a shape may have; lines with further names take the slow path."""
 
-MAX_ORDERS = 24
-"""Orders of the keys of a box that are remembered."""
-
 MAX_BYTES = MAX_ATTRIBUTE_CHARACTERS
 """Longer lines take the slow path, which looks at the length of their values."""
 
@@ -39,7 +37,10 @@ _T = TypeVar("_T")
 _SPACE = "[ \t\r]*"
 _WHOLE = "-?(?:0|[1-9][0-9]{0,8})"
 _NUMBER = rf"{_WHOLE}(?:\.[0-9]{{1,17}})?"
-_BOX_KEYS = {"class_id": _WHOLE, "left": _NUMBER, "top": _NUMBER, "width": _NUMBER, "height": _NUMBER}
+# The letter of each key of a box that no other has: what is left of a box's keys tells their order.
+_LETTERS = {"class_id": "c", "left": "f", "top": "p", "width": "w", "height": "g"}
+_ORDERS = [*itertools.permutations(_LETTERS.values())]
+_ORDER = pl.Enum(["".join(order) for order in _ORDERS])
 _DATE = (
     "^[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
     "|02-(?:0[1-9]|1[0-9]|2[0-8]))T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?Z?$"
@@ -47,6 +48,7 @@ _DATE = (
 _SOURCE_REF = "^[sS]3://[^/]+/."
 _TO_CSV = bytes.maketrans(b"}", b"\n")
 _NOT_CSV = b'"abcdefghijklmnopqrstuvwxyz_{[]: \t\r'
+_NOT_ORDER = bytes(set(range(256)) - {ord(letter) for letter in "}" + "".join(_LETTERS.values())})
 _CHECKS = {"at": pl.Int32, "sound": pl.Boolean, "quotes": pl.Int32}
 # Class ids have at most nine digits, so that map and id together make one number.
 _ID_SPAN = 10**10
@@ -91,27 +93,18 @@ _FORMS: Mapping[str, tuple[Any, type[Struct]]] = {
 
 
 class Shape(NamedTuple):
-    """What the sound lines seen so far consist of: attributes with their kind, extra keys, orders of a box's keys.
-
-    `box_orders` has the pattern of a list of boxes for each order.
-    """
+    """What the sound lines seen so far consist of: label attributes with their kind, and extra keys."""
 
     attributes: Mapping[str, str] = {}
     extras: tuple[str, ...] = ()
-    box_orders: Mapping[tuple[str, ...], str] = {}
 
     def learn(self, sound: SoundLine) -> Shape:
         """The shape that takes lines like this one too; unchanged where it must not or need not."""
-        attributes, box_orders = dict(self.attributes), dict(self.box_orders)
+        attributes = dict(self.attributes)
         for attribute in sound.attributes:
             if attribute.kind not in _FORMS or attribute.is_prediction:
                 return self
             attributes.setdefault(attribute.name, attribute.kind)
-            if attribute.kind == "detection":
-                for box in sound.value[attribute.name]["annotations"]:
-                    order = tuple(box)
-                    if set(order) == set(_BOX_KEYS) and len(box_orders) < MAX_ORDERS:
-                        box_orders.setdefault(order, _list_of({key: _BOX_KEYS[key] for key in order}))
         known = {"source-ref", "cl-metadata", *attributes, *(f"{name}-metadata" for name in attributes)}
         extras = [key for key in sound.value if key not in known]
         if not all(is_plain_extra(key, sound.value[key]) for key in extras):
@@ -120,7 +113,7 @@ class Shape(NamedTuple):
         names = tuple(key for key in dict.fromkeys([*self.extras, *extras]) if key not in known)
         if len(attributes) + len(names) > MAX_NAMES:
             return self
-        return Shape(attributes, names, box_orders)
+        return Shape(attributes, names)
 
     def decoder(self) -> msgspec.json.Decoder[Any]:
         """A decoder for lines of these names: attribute i becomes v<i> and m<i>, extra key i becomes e<i>."""
@@ -202,7 +195,7 @@ class FastReader:
                 if kind == "classification":
                     read = _read_classifications(attributes, labels)
                 else:
-                    read = self._read_detections(decoded.shape, attributes, labels)
+                    read = self._read_detections(attributes, labels)
                 for table, rows in read.items():
                     tables.setdefault(table, []).append(rows)
         checks = [rows.select("at", "sound", "quotes") for rows in tables.get("attributes", [])]
@@ -222,7 +215,7 @@ class FastReader:
         tables["lines"] = [_split_uri(numbers, source_refs).filter(is_sound)]
         return Taken(tables, numbers.filter(~is_sound).to_list())
 
-    def _read_detections(self, shape: Shape, attributes: DataFrame, labels: _Labels) -> dict[str, DataFrame]:
+    def _read_detections(self, attributes: DataFrame, labels: _Labels) -> dict[str, DataFrame]:
         sizes = [bytes(value.image_size) for value in labels.values]
         maps = [bytes(metadata.class_map) for metadata in labels.metadatas]
         _remember(self._sizes, sizes, _size)
@@ -239,24 +232,27 @@ class FastReader:
             Series("image_width", [size and size.width for size in found_sizes], dtype=pl.Int32),
             Series("image_height", [size and size.height for size in found_sizes], dtype=pl.Int32),
             Series("map", [distinct_maps[text] for text in maps], dtype=pl.Int32),
-            _orders(annotations, list(shape.box_orders.values())).alias("order"),
             box_counts,
-            (objects.str.contains(_CONFIDENCES) & (_count_objects(objects) == box_counts)).alias("has_objects"),
+            (
+                annotations.str.contains(_BOXES)
+                & objects.str.contains(_CONFIDENCES)
+                & (_count_objects(objects) == box_counts)
+            ).alias("has_boxes"),
             class_name=pl.lit(None, pl.String),
         )
         attributes = attributes.with_columns(
-            sound=col("sound") & (col("order") >= 0) & col("image_width").is_not_null() & col("has_objects"),
+            sound=col("sound") & col("image_width").is_not_null() & col("has_boxes"),
             # Keys of image_size with its three, annotations, objects, class-map; five keys a box, one a confidence.
             quotes=col("quotes")
             + 14
             + 12 * col("boxes")
             + Series(map_quotes, dtype=pl.Int32).gather(attributes["map"]),
         )
-        boxes = _boxes(list(shape.box_orders), attributes, annotations, objects).with_columns(usable=True)
+        boxes = _boxes(attributes, annotations, objects).with_columns(usable=True)
         boxes = boxes.with_columns(_label_of(class_maps, boxes))
-        # A class id without a name is a fault of the line.
-        nameless = boxes.filter(col("label").is_null())["at"].unique()
-        attributes = attributes.with_columns(sound=col("sound") & ~col("at").is_in(nameless.implode()))
+        # A key that stands twice, a class id that is no whole number or has no name: faults of the line.
+        doubtful = boxes.filter(col("label").is_null())["at"].unique()
+        attributes = attributes.with_columns(sound=col("sound") & ~col("at").is_in(doubtful.implode()))
         tables = {"boxes": boxes, "attributes": attributes}
         if self._with_classes:
             tables["classes"] = _classes(class_maps, attributes, boxes)
@@ -319,26 +315,41 @@ def _read_classifications(attributes: DataFrame, labels: _Labels) -> dict[str, D
     return {"labels": rows, "attributes": attributes}
 
 
-def _boxes(orders: Sequence[Sequence[str]], rows: DataFrame, annotations: Series, objects: Series) -> DataFrame:
-    """One row a box, from the texts of annotations and objects of sound attributes."""
-    parsed = []
-    # Without a known order no attribute is sound, and the loop gives an empty table its columns.
-    for number, order in enumerate(orders or [tuple(_BOX_KEYS)]):
-        chosen = rows["sound"] & (rows["order"] == number)
-        heads = rows.filter(chosen).select("at", "attribute", "image_width", "image_height", "map", "boxes")
-        heads = heads.with_columns(box=pl.int_ranges("boxes", dtype=pl.Int32)).explode("box", empty_as_null=False)
-        numbers = _parse_numbers(annotations.filter(chosen), order).select(*_BOX_KEYS)
-        confidences = _parse_numbers(objects.filter(chosen), ["confidence"])
-        parsed.append(pl.concat([heads, numbers, confidences], how="horizontal"))
-    return pl.concat(parsed)
+def _boxes(attributes: DataFrame, annotations: Series, objects: Series) -> DataFrame:
+    """One row a box, from the texts of annotations and objects of sound attributes.
+
+    Numbers are parsed in the order in which they are written, and put in place by the order of each box's keys.
+    """
+    sound = attributes["sound"]
+    heads = attributes.filter(sound).select("at", "attribute", "image_width", "image_height", "map", "boxes")
+    heads = heads.with_columns(box=pl.int_ranges("boxes", dtype=pl.Int32)).explode("box", empty_as_null=False)
+    text = _joined(annotations.filter(sound))
+    written = _parse_numbers(text, [f"n{i}" for i in range(len(_LETTERS))])
+    orders = _lines(text.translate(_TO_CSV, _NOT_ORDER)).head(heads.height).cast(_ORDER, strict=False)
+    found = orders.unique().drop_nulls().to_physical().to_list()
+    confidences = _parse_numbers(_joined(objects.filter(sound)), ["confidence"])
+    boxes = pl.concat([heads, written, confidences], how="horizontal")
+    number = orders.to_physical()
+    for key, letter in _LETTERS.items():
+        value = pl.lit(None, pl.Float64)
+        for i in range(len(_LETTERS)):
+            fitting = [order for order in found if _ORDERS[order][i] == letter]
+            if fitting:
+                value = pl.when(pl.lit(number.is_in(fitting))).then(col(f"n{i}")).otherwise(value)
+        boxes = boxes.with_columns(value.alias(key))
+    return boxes
 
 
-def _parse_numbers(texts: Series, order: Sequence[str]) -> DataFrame:
-    """Numbers of checked lists of flat objects, one row an object, from the order of their keys."""
-    schema = {key: pl.Int64() if key == "class_id" else pl.Float64() for key in order}
-    if texts.is_empty():
+def _joined(texts: Series) -> bytes:
+    return ("," + texts.str.join(",")[0]).encode() if len(texts) else b""
+
+
+def _parse_numbers(text: bytes, names: Sequence[str]) -> DataFrame:
+    """Numbers of checked lists of flat objects, joined and led by commas: one row an object."""
+    schema = dict.fromkeys(names, pl.Float64())
+    if not text:
         return DataFrame(schema=schema)
-    table = ("," + texts.str.join(",")[0]).encode().translate(_TO_CSV, _NOT_CSV)
+    table = text.translate(_TO_CSV, _NOT_CSV)
     return pl.read_csv(table, has_header=False, schema={"comma": pl.String(), **schema}).drop("comma")
 
 
@@ -349,9 +360,11 @@ def _label_of(class_maps: Sequence[_ClassMap | None], boxes: DataFrame) -> Serie
     )
     keys = Series([key for key, _ in entries] or [-_ID_SPAN], dtype=pl.Int64)
     names = Series("label", [name for _, name in entries] or [None], dtype=pl.String)
-    wanted = boxes["map"].cast(pl.Int64) * _ID_SPAN + boxes["class_id"]
+    class_id = boxes["class_id"]
+    wanted = boxes["map"].cast(pl.Int64) * _ID_SPAN + class_id.cast(pl.Int64)
     at = keys.search_sorted(wanted).clip(upper_bound=len(keys) - 1)
-    return names.gather(at).set(keys.gather(at) != wanted, None)
+    is_named = (keys.gather(at) == wanted) & (class_id == class_id.floor())
+    return names.gather(at).set(~is_named.fill_null(False), None)
 
 
 def _classes(class_maps: Sequence[_ClassMap | None], rows: DataFrame, boxes: DataFrame) -> DataFrame:
@@ -361,7 +374,7 @@ def _classes(class_maps: Sequence[_ClassMap | None], rows: DataFrame, boxes: Dat
         schema={"map": pl.Int32, "id": pl.String, "label": pl.String},
         orient="row",
     )
-    used = boxes.select("at", id=col("class_id").cast(pl.String), used=True).unique()
+    used = boxes.select("at", id=col("class_id").cast(pl.Int64).cast(pl.String), used=True).unique()
     classes = rows.select("at", "attribute", "map").join(entries, on="map")
     return classes.join(used, on=["at", "id"], how="left").with_columns(col("used").fill_null(False))
 
@@ -419,26 +432,23 @@ def _class_map(value: Any) -> _ClassMap | None:
 
 def _texts(parts: Sequence[Raw]) -> Series:
     """As strings, without a Python object for each; what is not UTF-8 gets characters that no check lets pass."""
-    return Series([b"\n".join(parts).decode(errors="replace")]).str.split("\n").explode(empty_as_null=False)
+    return _lines(b"\n".join(parts))
+
+
+def _lines(text: bytes) -> Series:
+    return Series([text.decode(errors="replace")]).str.split("\n").explode(empty_as_null=False)
 
 
 def _count_objects(texts: Series) -> Series:
     return texts.str.count_matches("{", literal=True).cast(pl.Int32)
 
 
-def _orders(texts: Series, patterns: Sequence[str]) -> Series:
-    """Number of a pattern that each text matches; -1 where it matches none."""
-    orders = pl.repeat(-1, len(texts), dtype=pl.Int32, eager=True)
-    for number, pattern in enumerate(patterns):
-        orders = orders.set(texts.str.contains(pattern), number)
-    return orders
-
-
-def _list_of(keys: Mapping[str, str]) -> str:
-    """Pattern of a JSON list of one or more objects with these keys, in this order."""
-    pairs = f"{_SPACE},{_SPACE}".join(f'"{key}"{_SPACE}:{_SPACE}{value}' for key, value in keys.items())
-    entry = rf"\{{{_SPACE}{pairs}{_SPACE}\}}"
+def _list_of(pairs: Sequence[str]) -> str:
+    """Pattern of a JSON list of one or more objects with as many keys and numbers, each key of its pattern."""
+    written = f"{_SPACE},{_SPACE}".join(f'"{key}"{_SPACE}:{_SPACE}{_NUMBER}' for key in pairs)
+    entry = rf"\{{{_SPACE}{written}{_SPACE}\}}"
     return rf"^{_SPACE}\[{_SPACE}{entry}(?:{_SPACE},{_SPACE}{entry})*{_SPACE}\]{_SPACE}$"
 
 
-_CONFIDENCES = _list_of({"confidence": _NUMBER})
+_BOXES = _list_of([f"(?:{'|'.join(_LETTERS)})"] * len(_LETTERS))
+_CONFIDENCES = _list_of(["confidence"])
