@@ -10,8 +10,8 @@ string, and what the decoder and the checks account for must be all of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import polars as pl
@@ -20,7 +20,6 @@ from polars import DataFrame, Series, col
 
 from groundlint.manifest.attributes import MAX_LABEL_NAME
 from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, SoundLine, is_plain_extra
-from groundlint.manifest.strict_json import InvalidJson, parse
 
 MAX_NAMES = 64
 """Attributes and extra keys that a shape may have; lines with further names take the slow path."""
@@ -30,9 +29,6 @@ MAX_BYTES = MAX_ATTRIBUTE_CHARACTERS
 
 ESCAPED_QUOTE = b'\\"'
 """Lines with this take the slow path: their quotes do not tell their keys and strings."""
-
-_MAX_REMEMBERED = 50_000
-_T = TypeVar("_T")
 
 _SPACE = "[ \t\r]*"
 _WHOLE = "-?(?:0|[1-9][0-9]{0,8})"
@@ -50,9 +46,6 @@ _TO_CSV = bytes.maketrans(b"}", b"\n")
 _NOT_CSV = b'"abcdefghijklmnopqrstuvwxyz_{[]: \t\r'
 _NOT_ORDER = bytes(set(range(256)) - {ord(letter) for letter in "}" + "".join(_LETTERS.values())})
 _CHECKS = {"at": pl.Int32, "sound": pl.Boolean, "quotes": pl.Int32}
-# Class ids have at most nine digits, so that map and id together make one number.
-_ID_SPAN = 10**10
-
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_NAME)]
 _Scalar = str | int | float | bool | None
 
@@ -67,7 +60,7 @@ class _Metadata(Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
 class _DetectionMetadata(_Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
     type: Literal["groundtruth/object-detection"]
     objects: Raw
-    class_map: Raw = msgspec.field(name="class-map")
+    class_map: dict[str, _Name] = msgspec.field(name="class-map")
 
 
 class _ClassificationMetadata(_Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
@@ -76,8 +69,17 @@ class _ClassificationMetadata(_Metadata, forbid_unknown_fields=True, gc=False, k
     confidence: Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
+_Size = Annotated[int, Meta(ge=0, le=2147483647)]
+
+
+class _ImageSize(Struct, forbid_unknown_fields=True, gc=False):
+    width: _Size
+    height: _Size
+    depth: _Size
+
+
 class _Detection(Struct, forbid_unknown_fields=True, gc=False):
-    image_size: Raw
+    image_size: Annotated[list[_ImageSize], Meta(min_length=1, max_length=1)]
     annotations: Raw
 
 
@@ -161,36 +163,21 @@ class _Labels(NamedTuple):
     metadatas: list[Any]
 
 
-class _Size(NamedTuple):
-    width: int
-    height: int
-
-
-class _ClassMap(NamedTuple):
-    names: Mapping[str, str]
-
-    def ids(self) -> Iterable[tuple[int, str]]:
-        """Entries whose key is written as a class id is."""
-        for key, name in self.names.items():
-            if key.isascii() and key.removeprefix("-").isdecimal() and len(key) <= 10 and str(int(key)) == key:
-                yield int(key), name
-
-
 class FastReader:
     """Checks decoded lines column by column and makes their rows."""
 
     def __init__(self, *, classes: bool) -> None:
         self._with_classes = classes
-        self._class_maps: dict[bytes, _ClassMap | None] = {}
-        self._sizes: dict[bytes, _Size | None] = {}
 
     def take(self, decoded: Decoded) -> Taken:
         """Rows of decoded lines, and the numbers of those that need the slow path."""
         numbers = Series("line", decoded.numbers, dtype=pl.Int32)
-        source_refs = Series("source_ref", [row.source_ref for row in decoded.rows], dtype=pl.String)
+        names = decoded.rows[0].__struct_fields__
+        columns = dict(zip(names, zip(*map(msgspec.structs.astuple, decoded.rows), strict=True), strict=True))
+        source_refs = Series("source_ref", columns["source_ref"], dtype=pl.String)
         tables: dict[str, list[DataFrame]] = {}
         for kind in ("classification", "detection"):
-            if labels := _labels(decoded, kind):
+            if labels := _labels(decoded.shape, columns, kind):
                 attributes = _attributes(labels, kind)
                 if kind == "classification":
                     read = _read_classifications(attributes, labels)
@@ -199,7 +186,7 @@ class FastReader:
                 for table, rows in read.items():
                     tables.setdefault(table, []).append(rows)
         checks = [rows.select("at", "sound", "quotes") for rows in tables.get("attributes", [])]
-        others = {"at": range(len(numbers)), "sound": [None] * len(numbers), "quotes": _other_quotes(decoded)}
+        others = {"at": range(len(numbers)), "sound": [None] * len(numbers), "quotes": _other_quotes(decoded.shape, columns)}
         checks.append(DataFrame(others, schema=_CHECKS))
         totals = pl.concat(checks).group_by("at").agg(col("sound").min(), col("quotes").sum()).sort("at")
         # Where a line has no attribute, no check has found it sound.
@@ -216,22 +203,16 @@ class FastReader:
         return Taken(tables, numbers.filter(~is_sound).to_list())
 
     def _read_detections(self, attributes: DataFrame, labels: _Labels) -> dict[str, DataFrame]:
-        sizes = [bytes(value.image_size) for value in labels.values]
-        maps = [bytes(metadata.class_map) for metadata in labels.metadatas]
-        _remember(self._sizes, sizes, _size)
-        _remember(self._class_maps, maps, _class_map)
-        distinct_maps = {text: k for k, text in enumerate(dict.fromkeys(maps))}
-        class_maps = [self._class_maps[text] for text in distinct_maps]
-        found_sizes = [self._sizes[text] for text in sizes]
+        sizes = [value.image_size[0] for value in labels.values]
+        class_maps = [metadata.class_map for metadata in labels.metadatas]
         annotations = _texts([value.annotations for value in labels.values])
         objects = _texts([metadata.objects for metadata in labels.metadatas])
         box_counts = _count_objects(annotations).alias("boxes")
-        # A class map in doubt accounts for a negative number of quotes, so that the sum is never right.
-        map_quotes = [text.count(b'"') if class_maps[k] else -(10**6) for text, k in distinct_maps.items()]
         attributes = attributes.with_columns(
-            Series("image_width", [size and size.width for size in found_sizes], dtype=pl.Int32),
-            Series("image_height", [size and size.height for size in found_sizes], dtype=pl.Int32),
-            Series("map", [distinct_maps[text] for text in maps], dtype=pl.Int32),
+            Series("row", range(len(sizes)), dtype=pl.Int32),
+            Series("image_width", [size.width for size in sizes], dtype=pl.Int32),
+            Series("image_height", [size.height for size in sizes], dtype=pl.Int32),
+            Series("classes", list(map(len, class_maps)), dtype=pl.Int32),
             box_counts,
             (
                 annotations.str.contains(_BOXES)
@@ -241,39 +222,35 @@ class FastReader:
             class_name=pl.lit(None, pl.String),
         )
         attributes = attributes.with_columns(
-            sound=col("sound") & col("image_width").is_not_null() & col("has_boxes"),
-            # Keys of image_size with its three, annotations, objects, class-map; five keys a box, one a confidence.
-            quotes=col("quotes")
-            + 14
-            + 12 * col("boxes")
-            + Series(map_quotes, dtype=pl.Int32).gather(attributes["map"]),
+            sound=col("sound") & col("has_boxes"),
+            # Keys of image_size with its three, annotations, objects, class-map; five keys a box, one a confidence;
+            # key and name of each class.
+            quotes=col("quotes") + 14 + 12 * col("boxes") + 4 * col("classes"),
         )
-        boxes = _boxes(attributes, annotations, objects).with_columns(usable=True)
-        boxes = boxes.with_columns(_label_of(class_maps, boxes))
+        classes = _classes(attributes, class_maps)
+        boxes = _boxes(attributes, annotations, objects).join(classes, on=["row", "class_id"], how="left")
+        boxes = boxes.with_columns(usable=True)
         # A key that stands twice, a class id that is no whole number or has no name: faults of the line.
         doubtful = boxes.filter(col("label").is_null())["at"].unique()
         attributes = attributes.with_columns(sound=col("sound") & ~col("at").is_in(doubtful.implode()))
         tables = {"boxes": boxes, "attributes": attributes}
         if self._with_classes:
-            tables["classes"] = _classes(class_maps, attributes, boxes)
+            tables["classes"] = _with_use(classes, attributes, boxes)
         return tables
 
 
-def _labels(decoded: Decoded, kind: str) -> _Labels | None:
+def _labels(shape: Shape, columns: Mapping[str, Sequence[Any]], kind: str) -> _Labels | None:
     """The label attributes of a kind, over all lines and names; None where there are none."""
     labels = _Labels([], [], [], [])
-    for i, (name, its_kind) in enumerate(decoded.shape.attributes.items()):
-        if its_kind != kind:
-            continue
-        value, metadata = f"v{i}", f"m{i}"
-        values = [getattr(row, value) for row in decoded.rows]
-        metadatas = [getattr(row, metadata) for row in decoded.rows]
-        # Half an attribute has no row, and its quotes remain unaccounted for, so that its line is doubtful.
-        at = [k for k, (v, m) in enumerate(zip(values, metadatas, strict=True)) if v is not UNSET and m is not UNSET]
-        labels.at.extend(at)
-        labels.names.extend([name] * len(at))
-        labels.values.extend([values[k] for k in at])
-        labels.metadatas.extend([metadatas[k] for k in at])
+    for i, (name, its_kind) in enumerate(shape.attributes.items()):
+        if its_kind == kind:
+            values, metadatas = columns[f"v{i}"], columns[f"m{i}"]
+            # Half an attribute has no row, and its quotes remain unaccounted for, so that its line is doubtful.
+            at = [k for k, value in enumerate(values) if value is not UNSET and metadatas[k] is not UNSET]
+            labels.at.extend(at)
+            labels.names.extend([name] * len(at))
+            labels.values.extend([values[k] for k in at])
+            labels.metadatas.extend([metadatas[k] for k in at])
     return labels if labels.at else None
 
 
@@ -321,7 +298,7 @@ def _boxes(attributes: DataFrame, annotations: Series, objects: Series) -> DataF
     Numbers are parsed in the order in which they are written, and put in place by the order of each box's keys.
     """
     sound = attributes["sound"]
-    heads = attributes.filter(sound).select("at", "attribute", "image_width", "image_height", "map", "boxes")
+    heads = attributes.filter(sound).select("at", "attribute", "row", "image_width", "image_height", "boxes")
     heads = heads.with_columns(box=pl.int_ranges("boxes", dtype=pl.Int32)).explode("box", empty_as_null=False)
     text = _joined(annotations.filter(sound))
     written = _parse_numbers(text, [f"n{i}" for i in range(len(_LETTERS))])
@@ -337,7 +314,9 @@ def _boxes(attributes: DataFrame, annotations: Series, objects: Series) -> DataF
             if fitting:
                 value = pl.when(pl.lit(number.is_in(fitting))).then(col(f"n{i}")).otherwise(value)
         boxes = boxes.with_columns(value.alias(key))
-    return boxes
+    # A fraction is no class id, and becomes none that a class map has.
+    whole = col("class_id").cast(pl.Int64)
+    return boxes.with_columns(class_id=pl.when(whole == col("class_id")).then(whole))
 
 
 def _joined(texts: Series) -> bytes:
@@ -353,42 +332,34 @@ def _parse_numbers(text: bytes, names: Sequence[str]) -> DataFrame:
     return pl.read_csv(table, has_header=False, schema={"comma": pl.String(), **schema}).drop("comma")
 
 
-def _label_of(class_maps: Sequence[_ClassMap | None], boxes: DataFrame) -> Series:
-    """The name of each box's class id in the class map of its line; null where there is none."""
-    entries = sorted(
-        (k * _ID_SPAN + i, name) for k, class_map in enumerate(class_maps) if class_map for i, name in class_map.ids()
-    )
-    keys = Series([key for key, _ in entries] or [-_ID_SPAN], dtype=pl.Int64)
-    names = Series("label", [name for _, name in entries] or [None], dtype=pl.String)
-    class_id = boxes["class_id"]
-    wanted = boxes["map"].cast(pl.Int64) * _ID_SPAN + class_id.cast(pl.Int64)
-    at = keys.search_sorted(wanted).clip(upper_bound=len(keys) - 1)
-    is_named = (keys.gather(at) == wanted) & (class_id == class_id.floor())
-    return names.gather(at).set(~is_named.fill_null(False), None)
-
-
-def _classes(class_maps: Sequence[_ClassMap | None], rows: DataFrame, boxes: DataFrame) -> DataFrame:
-    """One row an entry of the class map of each attribute."""
+def _classes(attributes: DataFrame, class_maps: Sequence[Mapping[str, str]]) -> DataFrame:
+    """One row an entry of the class map of each attribute; `class_id` is null where no box can have the id."""
     entries = DataFrame(
-        [(k, key, name) for k, names in enumerate(class_maps) if names for key, name in names.names.items()],
-        schema={"map": pl.Int32, "id": pl.String, "label": pl.String},
-        orient="row",
+        {
+            "id": Series([key for class_map in class_maps for key in class_map], dtype=pl.String),
+            "label": Series([name for class_map in class_maps for name in class_map.values()], dtype=pl.String),
+            "row": attributes["row"].repeat_by(attributes["classes"]).explode(empty_as_null=False),
+        }
     )
-    used = boxes.select("at", id=col("class_id").cast(pl.Int64).cast(pl.String), used=True).unique()
-    classes = rows.select("at", "attribute", "map").join(entries, on="map")
-    return classes.join(used, on=["at", "id"], how="left").with_columns(col("used").fill_null(False))
+    number = col("id").cast(pl.Int64, strict=False)
+    return entries.with_columns(class_id=pl.when(number.cast(pl.String) == col("id")).then(number))
 
 
-def _other_quotes(decoded: Decoded) -> Series:
+def _with_use(classes: DataFrame, attributes: DataFrame, boxes: DataFrame) -> DataFrame:
+    """Classes with their place, and whether a box uses them."""
+    used = boxes.select("row", "class_id", used=True).unique()
+    placed = classes.join(attributes.select("row", "at", "attribute"), on="row")
+    return placed.join(used, on=["row", "class_id"], how="left").with_columns(col("used").fill_null(False))
+
+
+def _other_quotes(shape: Shape, columns: Mapping[str, Sequence[Any]]) -> list[int]:
     """Quotes of source-ref, of the console's bookkeeping and of the extra keys of each line."""
-    counts = [4 if row.console is UNSET else 8 for row in decoded.rows]
-    for i in range(len(decoded.shape.extras)):
-        name = f"e{i}"
-        for k, row in enumerate(decoded.rows):
-            extra = getattr(row, name)
+    counts = [4 if console is UNSET else 8 for console in columns["console"]]
+    for i in range(len(shape.extras)):
+        for k, extra in enumerate(columns[f"e{i}"]):
             if extra is not UNSET:
                 counts[k] += 4 if isinstance(extra, str) else 2
-    return Series(counts, dtype=pl.Int32)
+    return counts
 
 
 def _split_uri(numbers: Series, source_refs: Series) -> DataFrame:
@@ -398,36 +369,6 @@ def _split_uri(numbers: Series, source_refs: Series) -> DataFrame:
     return lines.select(
         "line", "source_ref", bucket=col("path").str.head("slash"), key=col("path").str.slice(col("slash") + 1)
     )
-
-
-def _remember(known: dict[bytes, _T | None], texts: Iterable[bytes], read: Callable[[Any], _T | None]) -> None:
-    """Parse each text not parsed before; None for what is doubtful."""
-    if len(known) > _MAX_REMEMBERED:
-        known.clear()
-    for text in texts:
-        if text not in known:
-            try:
-                value, repeated = parse(text)
-            except InvalidJson:
-                known[text] = None
-            else:
-                known[text] = None if repeated else read(value)
-
-
-def _size(value: Any) -> _Size | None:
-    if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
-        return None
-    size = value[0]
-    if size.keys() != {"width", "height", "depth"} or any(type(side) is not int for side in size.values()):
-        return None
-    return _Size(size["width"], size["height"]) if all(0 <= side <= 2147483647 for side in size.values()) else None
-
-
-def _class_map(value: Any) -> _ClassMap | None:
-    if not isinstance(value, dict):
-        return None
-    are_names = all(isinstance(name, str) and 1 <= len(name) <= MAX_LABEL_NAME for name in value.values())
-    return _ClassMap(value) if are_names else None
 
 
 def _texts(parts: Sequence[Raw]) -> Series:
