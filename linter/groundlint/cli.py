@@ -32,7 +32,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")]
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")
+]
 Select = Annotated[list[str] | None, typer.Option(help="Rules to judge: codes, prefixes, names, service codes, ALL.")]
 Ignore = Annotated[list[str] | None, typer.Option(help="Rules to leave out; the longer selector wins.")]
 Extend = Annotated[list[str] | None, typer.Option("--extend-select", help="Rules to judge beside the selected ones.")]
@@ -64,7 +66,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
 ) -> None:
     pass
 
@@ -151,7 +155,9 @@ def check(
         found = dict(outcome.findings.group_by("code").len().iter_rows())
         of_rules = {code: found.get(code, 0) for code in outcome.rules}
         images = outcome.summary["images"]
-        _write(summary_file, json.dumps(_gate(passed=passed and is_whole, counts=counts, rules=of_rules, images=images)))
+        _write(
+            summary_file, json.dumps(_gate(passed=passed and is_whole, counts=counts, rules=of_rules, images=images))
+        )
     to_screen = [form for form, file in outputs if file is None]
     for form in to_screen or ["text"]:
         _print(FORMATS[form](_colored(report, color)))
@@ -198,7 +204,9 @@ def export(
 def rule(
     name: Annotated[str | None, typer.Argument(metavar="CODE|NAME", help="The rule.")] = None,
     show_all: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
-    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write a page for each rule, with an index.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a page for each rule, with an index.")
+    ] = None,
     isolated: Isolated = False,
 ) -> None:
     """Explain a rule: what it finds, why it matters, how to mend it."""
@@ -310,7 +318,9 @@ def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
         _fail(f"{option}: {value!r} is none of {', '.join(known)}")
 
 
-def _gate(*, passed: bool, counts: dict[str, int], rules: dict[str, int], images: dict[str, int | None]) -> dict[str, Any]:
+def _gate(
+    *, passed: bool, counts: dict[str, int], rules: dict[str, int], images: dict[str, int | None]
+) -> dict[str, Any]:
     """What a pipeline's condition reads: numbers only, every key always there."""
     return {
         "schema_version": 1,

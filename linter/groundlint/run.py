@@ -192,7 +192,9 @@ def _configured(config_: Config) -> Iterator[DataSet]:
                 files = sorted(glob.glob(str(place), recursive=True)) or [str(place)]
                 kept = [file for file in files if not is_excluded(file, config_.settings.exclude, config_.root)]
                 # A reference may be a folder of images, which is not read as a manifest.
-                sources += [Source(os.path.relpath(file), split, Path(file)) for file in kept if not Path(file).is_dir()]
+                sources += [
+                    Source(os.path.relpath(file), split, Path(file)) for file in kept if not Path(file).is_dir()
+                ]
         yield DataSet(tuple(sources), frozenset(source.name for source in sources))
 
 
@@ -221,7 +223,9 @@ def _identity(source: Source) -> str:
 
 def _with_addresses(found: DataFrame, registry: Registry) -> DataFrame:
     """With the address of each rule's page; null for packages that publish none."""
-    pages = {code: f"{base}/{code}.md" for code, package in registry.packages.items() if (base := _documentation(package))}
+    pages = {
+        code: f"{base}/{code}.md" for code, package in registry.packages.items() if (base := _documentation(package))
+    }
     address = col("code").replace_strict(pages, default=None, return_dtype=pl.String)
     return found.with_columns(url=address)
 

@@ -10,7 +10,8 @@ string, and what the decoder and the checks account for must be all of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -36,6 +37,9 @@ _NUMBER = rf"{_WHOLE}(?:\.[0-9]{{1,17}})?"
 # The letter of each key of a box that no other has: what is left of a box's keys tells their order.
 _LETTERS = {"class_id": "c", "left": "f", "top": "p", "width": "w", "height": "g"}
 _ORDERS = [*itertools.permutations(_LETTERS.values())]
+_POSITIONS = {
+    key: Series([order.index(letter) for order in _ORDERS], dtype=pl.Int8) for key, letter in _LETTERS.items()
+}
 _ORDER = pl.Enum(["".join(order) for order in _ORDERS])
 _DATE = (
     "^[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
@@ -53,8 +57,8 @@ _Scalar = str | int | float | bool | None
 class _Metadata(Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
     human: Literal["yes", "no"] = msgspec.field(name="human-annotated")
     created: str = msgspec.field(name="creation-date")
-    job: str | UnsetType = msgspec.field(name="job-name", default=UNSET)
-    adjustment: str | UnsetType = msgspec.field(name="adjustment-status", default=UNSET)
+    job: str | None = msgspec.field(name="job-name", default=None)
+    adjustment: str | None = msgspec.field(name="adjustment-status", default=None)
 
 
 class _DetectionMetadata(_Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
@@ -163,6 +167,10 @@ class _Labels(NamedTuple):
     metadatas: list[Any]
 
 
+_Columns = Mapping[str, Sequence[Any]]
+"""Values of decoded lines by field; UNSET where a line lacks the field."""
+
+
 class FastReader:
     """Checks decoded lines column by column and makes their rows."""
 
@@ -172,8 +180,7 @@ class FastReader:
     def take(self, decoded: Decoded) -> Taken:
         """Rows of decoded lines, and the numbers of those that need the slow path."""
         numbers = Series("line", decoded.numbers, dtype=pl.Int32)
-        names = decoded.rows[0].__struct_fields__
-        columns = dict(zip(names, zip(*map(msgspec.structs.astuple, decoded.rows), strict=True), strict=True))
+        columns = _columns(decoded.rows)
         source_refs = Series("source_ref", columns["source_ref"], dtype=pl.String)
         tables: dict[str, list[DataFrame]] = {}
         for kind in ("classification", "detection"):
@@ -186,8 +193,7 @@ class FastReader:
                 for table, rows in read.items():
                     tables.setdefault(table, []).append(rows)
         checks = [rows.select("at", "sound", "quotes") for rows in tables.get("attributes", [])]
-        others = {"at": range(len(numbers)), "sound": [None] * len(numbers), "quotes": _other_quotes(decoded.shape, columns)}
-        checks.append(DataFrame(others, schema=_CHECKS))
+        checks.append(_other_quotes(decoded.shape, columns))
         totals = pl.concat(checks).group_by("at").agg(col("sound").min(), col("quotes").sum()).sort("at")
         # Where a line has no attribute, no check has found it sound.
         is_sound = (
@@ -205,9 +211,10 @@ class FastReader:
     def _read_detections(self, attributes: DataFrame, labels: _Labels) -> dict[str, DataFrame]:
         sizes = [value.image_size[0] for value in labels.values]
         class_maps = [metadata.class_map for metadata in labels.metadatas]
-        annotations = _texts([value.annotations for value in labels.values])
-        objects = _texts([metadata.objects for metadata in labels.metadatas])
-        box_counts = _count_objects(annotations).alias("boxes")
+        annotations = [bytes(value.annotations) for value in labels.values]
+        objects = [bytes(metadata.objects) for metadata in labels.metadatas]
+        annotation_texts, object_texts = _as_text(annotations), _as_text(objects)
+        box_counts = _count_objects(annotation_texts).alias("boxes")
         attributes = attributes.with_columns(
             Series("row", range(len(sizes)), dtype=pl.Int32),
             Series("image_width", [size.width for size in sizes], dtype=pl.Int32),
@@ -215,10 +222,12 @@ class FastReader:
             Series("classes", list(map(len, class_maps)), dtype=pl.Int32),
             box_counts,
             (
-                annotations.str.contains(_BOXES)
-                & objects.str.contains(_CONFIDENCES)
-                & (_count_objects(objects) == box_counts)
-            ).alias("has_boxes"),
+                annotation_texts.str.contains(_BOXES)
+                & object_texts.str.contains(_CONFIDENCES)
+                & (_count_objects(object_texts) == box_counts)
+            )
+            .fill_null(False)
+            .alias("has_boxes"),
             class_name=pl.lit(None, pl.String),
         )
         attributes = attributes.with_columns(
@@ -239,34 +248,33 @@ class FastReader:
         return tables
 
 
-def _labels(shape: Shape, columns: Mapping[str, Sequence[Any]], kind: str) -> _Labels | None:
+def _labels(shape: Shape, columns: _Columns, kind: str) -> _Labels | None:
     """The label attributes of a kind, over all lines and names; None where there are none."""
     labels = _Labels([], [], [], [])
     for i, (name, its_kind) in enumerate(shape.attributes.items()):
         if its_kind == kind:
             values, metadatas = columns[f"v{i}"], columns[f"m{i}"]
             # Half an attribute has no row, and its quotes remain unaccounted for, so that its line is doubtful.
-            at = [k for k, value in enumerate(values) if value is not UNSET and metadatas[k] is not UNSET]
+            has_both = list(map(operator.and_, _is_set(values), _is_set(metadatas)))
+            at = list(itertools.compress(range(len(values)), has_both))
             labels.at.extend(at)
             labels.names.extend([name] * len(at))
-            labels.values.extend([values[k] for k in at])
-            labels.metadatas.extend([metadatas[k] for k in at])
+            labels.values.extend(itertools.compress(values, has_both))
+            labels.metadatas.extend(itertools.compress(metadatas, has_both))
     return labels if labels.at else None
 
 
 def _attributes(labels: _Labels, kind: str) -> DataFrame:
     """Rows of `attributes` so far as their metadata says; `sound` and `quotes` are what its checks make of them."""
-    metadatas = labels.metadatas
-    jobs = [metadata.job if metadata.job is not UNSET else None for metadata in metadatas]
-    adjustments = [metadata.adjustment if metadata.adjustment is not UNSET else None for metadata in metadatas]
+    fields = _columns(labels.metadatas)
     return DataFrame(
         {
             "at": Series(labels.at, dtype=pl.Int32),
             "attribute": labels.names,
-            "human": [metadata.human == "yes" for metadata in metadatas],
-            "job": Series(jobs, dtype=pl.String),
-            "created": [metadata.created for metadata in metadatas],
-            "adjustment": Series(adjustments, dtype=pl.String),
+            "human": Series(fields["human"], dtype=pl.String) == "yes",
+            "job": Series(fields["job"], dtype=pl.String),
+            "created": Series(fields["created"], dtype=pl.String),
+            "adjustment": Series(fields["adjustment"], dtype=pl.String),
         }
     ).with_columns(
         type=pl.lit(_TYPES[kind]),
@@ -292,35 +300,36 @@ def _read_classifications(attributes: DataFrame, labels: _Labels) -> dict[str, D
     return {"labels": rows, "attributes": attributes}
 
 
-def _boxes(attributes: DataFrame, annotations: Series, objects: Series) -> DataFrame:
+def _boxes(attributes: DataFrame, annotations: Sequence[bytes], objects: Sequence[bytes]) -> DataFrame:
     """One row a box, from the texts of annotations and objects of sound attributes.
 
     Numbers are parsed in the order in which they are written, and put in place by the order of each box's keys.
     """
     sound = attributes["sound"]
+    is_sound = sound.to_list()
     heads = attributes.filter(sound).select("at", "attribute", "row", "image_width", "image_height", "boxes")
     heads = heads.with_columns(box=pl.int_ranges("boxes", dtype=pl.Int32)).explode("box", empty_as_null=False)
-    text = _joined(annotations.filter(sound))
+    text = _joined(itertools.compress(annotations, is_sound))
     written = _parse_numbers(text, [f"n{i}" for i in range(len(_LETTERS))])
     orders = _lines(text.translate(_TO_CSV, _NOT_ORDER)).head(heads.height).cast(_ORDER, strict=False)
-    found = orders.unique().drop_nulls().to_physical().to_list()
-    confidences = _parse_numbers(_joined(objects.filter(sound)), ["confidence"])
+    confidences = _parse_numbers(_joined(itertools.compress(objects, is_sound)), ["confidence"])
     boxes = pl.concat([heads, written, confidences], how="horizontal")
     number = orders.to_physical()
-    for key, letter in _LETTERS.items():
+    in_place = []
+    for key, positions in _POSITIONS.items():
+        position = pl.lit(positions.gather(number))
         value = pl.lit(None, pl.Float64)
         for i in range(len(_LETTERS)):
-            fitting = [order for order in found if _ORDERS[order][i] == letter]
-            if fitting:
-                value = pl.when(pl.lit(number.is_in(fitting))).then(col(f"n{i}")).otherwise(value)
-        boxes = boxes.with_columns(value.alias(key))
+            value = pl.when(position == i).then(col(f"n{i}")).otherwise(value)
+        in_place.append(value.alias(key))
+    boxes = boxes.with_columns(in_place)
     # A fraction is no class id, and becomes none that a class map has.
     whole = col("class_id").cast(pl.Int64)
     return boxes.with_columns(class_id=pl.when(whole == col("class_id")).then(whole))
 
 
-def _joined(texts: Series) -> bytes:
-    return ("," + texts.str.join(",")[0]).encode() if len(texts) else b""
+def _joined(texts: Iterable[bytes]) -> bytes:
+    return b"".join(b"," + text for text in texts)
 
 
 def _parse_numbers(text: bytes, names: Sequence[str]) -> DataFrame:
@@ -332,12 +341,12 @@ def _parse_numbers(text: bytes, names: Sequence[str]) -> DataFrame:
     return pl.read_csv(table, has_header=False, schema={"comma": pl.String(), **schema}).drop("comma")
 
 
-def _classes(attributes: DataFrame, class_maps: Sequence[Mapping[str, str]]) -> DataFrame:
+def _classes(attributes: DataFrame, class_maps: Sequence[dict[str, str]]) -> DataFrame:
     """One row an entry of the class map of each attribute; `class_id` is null where no box can have the id."""
     entries = DataFrame(
         {
-            "id": Series([key for class_map in class_maps for key in class_map], dtype=pl.String),
-            "label": Series([name for class_map in class_maps for name in class_map.values()], dtype=pl.String),
+            "id": Series(list(itertools.chain.from_iterable(class_maps)), dtype=pl.String),
+            "label": Series(list(itertools.chain.from_iterable(map(dict.values, class_maps))), dtype=pl.String),
             "row": attributes["row"].repeat_by(attributes["classes"]).explode(empty_as_null=False),
         }
     )
@@ -352,14 +361,28 @@ def _with_use(classes: DataFrame, attributes: DataFrame, boxes: DataFrame) -> Da
     return placed.join(used, on=["row", "class_id"], how="left").with_columns(col("used").fill_null(False))
 
 
-def _other_quotes(shape: Shape, columns: Mapping[str, Sequence[Any]]) -> list[int]:
-    """Quotes of source-ref, of the console's bookkeeping and of the extra keys of each line."""
-    counts = [4 if console is UNSET else 8 for console in columns["console"]]
+def _other_quotes(shape: Shape, columns: _Columns) -> DataFrame:
+    """Quotes of source-ref, of the console's bookkeeping and of the extra keys: one row or more for each line."""
+    count = len(columns["source_ref"])
+    at, quotes = list(range(count)), [4] * count
+    at += itertools.compress(range(count), _is_set(columns["console"]))
+    quotes += [4] * (len(at) - len(quotes))
     for i in range(len(shape.extras)):
-        for k, extra in enumerate(columns[f"e{i}"]):
-            if extra is not UNSET:
-                counts[k] += 4 if isinstance(extra, str) else 2
-    return counts
+        extras = columns[f"e{i}"]
+        is_set = _is_set(extras)
+        at += itertools.compress(range(count), is_set)
+        quotes += [4 if isinstance(extra, str) else 2 for extra in itertools.compress(extras, is_set)]
+    return DataFrame({"at": at, "sound": None, "quotes": quotes}, schema=_CHECKS)
+
+
+def _columns(rows: Sequence[Struct]) -> _Columns:
+    """The fields of structs of one type, each as a tuple over all structs."""
+    columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
+    return dict(zip(rows[0].__struct_fields__, columns, strict=True))
+
+
+def _is_set(values: Sequence[Any]) -> list[bool]:
+    return list(map(operator.is_not, values, itertools.repeat(UNSET)))
 
 
 def _split_uri(numbers: Series, source_refs: Series) -> DataFrame:
@@ -371,9 +394,9 @@ def _split_uri(numbers: Series, source_refs: Series) -> DataFrame:
     )
 
 
-def _texts(parts: Sequence[Raw]) -> Series:
-    """As strings, without a Python object for each; what is not UTF-8 gets characters that no check lets pass."""
-    return _lines(b"\n".join(parts))
+def _as_text(parts: Sequence[bytes]) -> Series:
+    """As strings; null where the bytes are not UTF-8."""
+    return Series(parts, dtype=pl.Binary).cast(pl.String, strict=False)
 
 
 def _lines(text: bytes) -> Series:

@@ -64,7 +64,9 @@ class Finding(_Model):
     source_ref: str | None
     score: float | None = Field(description="0 sound to 1 bad, where the rule measures.")
     aws: str | None = Field(description="The service's code.")
-    loses: Literal["box", "attribute", "line", "training"] | None = Field(description="What the fault removes directly.")
+    loses: Literal["box", "attribute", "line", "training"] | None = Field(
+        description="What the fault removes directly."
+    )
     related: list[Place]
     fingerprint: str = Field(description="Tells the finding again when lines move.")
     url: str | None = Field(description="Page of the rule.")
