@@ -40,9 +40,17 @@ SCHEMA = pl.Schema(
         "aws": pl.String(),
         "loses": pl.String(),
         "related": pl.List(RELATED),
+        "of_data_set": pl.Boolean(),
     }
 )
-"""Columns of findings: the rule, what it says, and where. `line` is null for a finding on a whole data set."""
+"""Columns of findings: the rule, what it says, and where.
+
+`line` is null for a finding on a manifest or data set as a whole; `of_data_set` marks those that name no manifest, which
+stand on the training manifest.
+"""
+
+EMPTY = DataFrame(schema=SCHEMA)
+"""No findings."""
 
 ORDER = ("manifest", "line", "attribute", "box", "code")
 
@@ -61,7 +69,7 @@ def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataF
         KeyError: the message wants a column that the rows do not have.
     """
     if rows.is_empty():
-        return DataFrame(schema=SCHEMA)
+        return EMPTY
     messages = _messages(rule, rows)
     rows = rows.with_columns(
         lit(None, SCHEMA[name]).alias(name) for name in (*_LOCATION, "related") if name not in rows.columns
@@ -132,20 +140,23 @@ def _messages(rule: Rule, rows: DataFrame) -> Series:
 
 def _placed(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
     """With the place completed: by the first line that names the image, else by the training manifest."""
-    if not rows["manifest"].has_nulls() and not rows.filter(col("line").is_not_null())["source_ref"].has_nulls():
-        return rows
-    lines = tables["lines"].select("manifest", "line", "source_ref").collect()
-    named = lines.unique(["manifest", "line"]).select("manifest", "line", its_source_ref="source_ref")
-    first = _first_lines(lines).select("source_ref", its_manifest="manifest", its_line="line")
-    train = tables["manifests"].sort("split").select("manifest").first().collect()["manifest"]
-    rows = rows.join(named, on=["manifest", "line"], how="left", maintain_order="left")
-    rows = rows.with_columns(source_ref=pl.coalesce("source_ref", "its_source_ref"))
-    rows = rows.join(first, on="source_ref", how="left", maintain_order="left")
     is_unplaced = col("manifest").is_null()
-    return rows.with_columns(
-        manifest=pl.coalesce("manifest", "its_manifest", lit(train.item() if len(train) else None, pl.String)),
-        line=pl.when(is_unplaced).then(col("its_line")).otherwise(col("line")),
-    )
+    rows = rows.with_columns(of_data_set=is_unplaced & col("source_ref").is_null())
+    lines = tables["lines"].select("manifest", "line", "source_ref")
+    if rows.filter(col("line").is_not_null())["source_ref"].has_nulls():
+        wanted = rows.lazy().filter(col("source_ref").is_null()).select("manifest", "line").unique()
+        named = lines.join(wanted, on=["manifest", "line"], how="semi").rename({"source_ref": "named"})
+        rows = rows.join(named.collect(), on=["manifest", "line"], how="left", maintain_order="left")
+        rows = rows.with_columns(source_ref=pl.coalesce("source_ref", "named"))
+    if rows["manifest"].has_nulls():
+        first = _first_lines(lines.collect()).rename({"manifest": "its_manifest", "line": "its_line"})
+        rows = rows.join(first, on="source_ref", how="left", maintain_order="left")
+        manifests = tables["manifests"].sort("split", maintain_order=True).select("manifest").collect()["manifest"]
+        rows = rows.with_columns(
+            manifest=pl.coalesce("manifest", "its_manifest", lit(manifests.first(), pl.String)),
+            line=pl.when(is_unplaced).then(col("its_line")).otherwise(col("line")),
+        )
+    return rows
 
 
 def _related(related: Series, tables: Mapping[str, LazyFrame]) -> Series:

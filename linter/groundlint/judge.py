@@ -71,7 +71,7 @@ def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
         tables: the base tables; a missing one is empty.
     """
     workspace = Workspace(plan, tables)
-    judgement = Judgement(DataFrame(schema=findings.SCHEMA))
+    judgement = Judgement(findings.EMPTY)
     found = [judgement.findings]
     for rule in plan.rules:
         start = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from polars import DataFrame, Series, col, lit
+from polars import DataFrame, LazyFrame, Series, col, lit
 
 from groundlint import config, findings
 from groundlint.config import Config
@@ -85,22 +85,20 @@ def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Req
     outcome = Outcome(config_.settings.target, DataFrame(schema=findings.SCHEMA), {}, [rule.code for rule in rules])
     found = [outcome.findings.with_columns(fingerprint=lit(None, pl.String))]
     numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
-    images: list[DataFrame] = []
+    images: list[LazyFrame] = []
     for data_set, tables, unread in _read_all(made, config_, request):
         outcome.unread += unread
         judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
-        is_wanted = col("manifest").is_in(list(data_set.named)) | col("line").is_null()
-        wanted = judgement.findings.filter(is_wanted)
+        is_named = col("manifest").is_in(list(data_set.named))
+        wanted = judgement.findings.filter(is_named | col("of_data_set"))
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
-        named = {name: frame.filter(col("manifest").is_in(list(data_set.named))) for name, frame in _counted(tables)}
-        numbers["manifests"] += named["manifests"].height
-        numbers["lines"] += int(named["manifests"]["lines"].sum())
-        numbers["labels"] += named["labels"].height
-        numbers["boxes"] += named["boxes"].height
-        images.append(named["lines"].select("source_ref"))
+        for name in ("manifests", "labels", "boxes"):
+            numbers[name] += tables[name].select(is_named.sum()).item()
+        numbers["lines"] += tables["manifests"].filter(is_named)["lines"].sum()
+        images.append(tables["lines"].lazy().filter(is_named).select("source_ref"))
     outcome.findings = findings.ordered(_with_addresses(pl.concat(found), registry))
-    total = pl.concat(images)["source_ref"].drop_nulls().n_unique() if images else 0
+    total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
     outcome.summary = numbers | {"images": {"total": total, "found": None, "unreadable": None}}
     return outcome
 
@@ -176,10 +174,6 @@ def _read_all(
         reading = read(data_set.sources, tables=made.base)
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         yield data_set, {**reading.tables, "limits": limits}, unread
-
-
-def _counted(tables: dict[str, DataFrame]) -> list[tuple[str, DataFrame]]:
-    return [(name, tables[name]) for name in ("manifests", "lines", "labels", "boxes")]
 
 
 def _configured(config_: Config) -> Iterator[DataSet]:

@@ -237,7 +237,8 @@ class FastReader:
             quotes=col("quotes") + 14 + 12 * col("boxes") + 4 * col("classes"),
         )
         classes = _classes(attributes, class_maps)
-        boxes = _boxes(attributes, annotations, objects).join(classes, on=["row", "class_id"], how="left")
+        boxes = _boxes(attributes, annotations, objects)
+        boxes = boxes.join(classes, on=["row", "class_id"], how="left", maintain_order="none")
         boxes = boxes.with_columns(usable=True)
         # A key that stands twice, a class id that is no whole number or has no name: faults of the line.
         doubtful = boxes.filter(col("label").is_null())["at"].unique()

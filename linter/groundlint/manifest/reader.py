@@ -21,7 +21,7 @@ from groundlint.manifest.lines import LineReader, Rows
 from groundlint.manifest.problems import Kind
 from groundlint.tables import BASE
 
-BLOCK = 16 * 1024 * 1024
+BLOCK = 8 * 1024 * 1024
 """Bytes read at a time: enough that work on columns pays, few enough to stay in the processor's cache."""
 
 LARGE = 10**9
@@ -208,7 +208,7 @@ class _ManifestReader:
             return
         self._waiting.append(_Block(first, lines, self._checker.submit(self._fast.take, decoded)))
         # One block is checked while the next is decoded; more would only hold memory.
-        if len(self._waiting) > 2:
+        if len(self._waiting) > 1:
             self._collect()
 
     def _collect(self) -> None:

@@ -26,9 +26,9 @@ _FILE_IS_LOST = ("not-a-manifest", "empty-manifest", "manifest-too-large")
 
 
 class _Verdict(NamedTuple):
-    """One sentence on a manifest, or on the split that it holds."""
+    """One sentence on a manifest; without one, on the data set."""
 
-    manifest: str
+    manifest: str | None
     kind: str
     aws: str
     detail: str
@@ -40,7 +40,6 @@ class _Split(NamedTuple):
     """The usable labels of one split: images by label, by use case."""
 
     name: str
-    manifest: str
     labels: dict[str, dict[str, int]]
 
     def names(self, use_case: str) -> set[str]:
@@ -128,7 +127,7 @@ def _splits(files: DataFrame, lost_files: list[str], labels: DataFrame) -> dict[
                 labels.filter(col("split") == name).select("use_case", "label", "images").rows()
             ):
                 by_use_case.setdefault(use_case, {})[label] = images
-            splits[name] = _Split(name, manifests[0], by_use_case)
+            splits[name] = _Split(name, by_use_case)
     return splits
 
 
@@ -154,7 +153,7 @@ def _too_many(split: _Split) -> Iterator[_Verdict]:
         detail = (
             f"the {split.name} split has {len(names)} labels; the service takes {MAX_LABELS}; merge or leave out labels"
         )
-        yield _Verdict(split.manifest, "too-many-labels", "ERROR_MANIFEST_TOO_MANY_LABELS", detail)
+        yield _Verdict(None, "too-many-labels", "ERROR_MANIFEST_TOO_MANY_LABELS", detail)
 
 
 def _too_few(split: _Split, use_case: str = "detection") -> Iterator[_Verdict]:
@@ -163,7 +162,7 @@ def _too_few(split: _Split, use_case: str = "detection") -> Iterator[_Verdict]:
         detail = (
             f"the {split.name} split has {count} usable labels; {use_case} needs at least {least}; add labelled images"
         )
-        yield _Verdict(split.manifest, "too-few-labels", "ERROR_MANIFEST_TOO_FEW_LABELS", detail)
+        yield _Verdict(None, "too-few-labels", "ERROR_MANIFEST_TOO_FEW_LABELS", detail)
 
 
 def _too_few_usable(split: _Split) -> Iterator[_Verdict]:
@@ -175,7 +174,7 @@ def _too_few_usable(split: _Split) -> Iterator[_Verdict]:
         )
         detail = f"image labels and boxes are mixed, which leaves the {split.name} split too few labels: {shown}; keep one kind"
         loses = "training" if len(short) == len(counts) else None
-        yield _Verdict(split.manifest, "too-few-usable-labels", "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS", detail, loses)
+        yield _Verdict(None, "too-few-usable-labels", "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS", detail, loses)
 
 
 def _overlap(train: _Split, test: _Split, use_cases: list[str]) -> Iterator[_Verdict]:
@@ -191,12 +190,12 @@ def _overlap(train: _Split, test: _Split, use_cases: list[str]) -> Iterator[_Ver
         f"only {shown} of training are in the test split, less than {MIN_OVERLAP:.0%}; add test images of the others"
     )
     if len(use_cases) == 1:
-        yield _Verdict(train.manifest, "label-overlap", "ERROR_INSUFFICIENT_LABEL_OVERLAP", detail)
+        yield _Verdict(None, "label-overlap", "ERROR_INSUFFICIENT_LABEL_OVERLAP", detail)
     else:
         # A use case without training labels would fail as well.
         fails_whatever_is_chosen = all(use_case in short or shares[use_case] is None for use_case in use_cases)
         loses = "training" if fails_whatever_is_chosen else None
-        yield _Verdict(train.manifest, "usable-label-overlap", "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP", detail, loses)
+        yield _Verdict(None, "usable-label-overlap", "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP", detail, loses)
 
 
 def _too_few_to_split(train: _Split) -> Iterator[_Verdict]:
@@ -205,4 +204,4 @@ def _too_few_to_split(train: _Split) -> Iterator[_Verdict]:
         if count < MIN_SPLIT_IMAGES:
             detail = f"the label {label} has {count} usable image; the automatic split needs {MIN_SPLIT_IMAGES} of each"
             aws = "ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_AUTOSPLIT"
-            yield _Verdict(train.manifest, "too-few-images-to-split", aws, detail, label=label)
+            yield _Verdict(None, "too-few-images-to-split", aws, detail, label=label)
