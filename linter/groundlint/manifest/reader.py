@@ -28,6 +28,9 @@ LARGE = 10**9
 TOO_LARGE = 2**30
 """Bytes of a manifest; the service's limit of 1 GB may mean either."""
 
+MAX_ROWS = 20_000
+"""Rows of the slow path that are held as tuples; more are turned into frames."""
+
 READ_TABLES = ("manifests", "lines", "problems", "attributes", "classes", "labels", "boxes", "predictions")
 """The base tables that reading fills."""
 
@@ -152,8 +155,9 @@ class _ManifestReader:
         """The rows read, by table, with the columns of the base tables."""
         self._flush()
         counts = DataFrame({"bytes": [self._bytes], "lines": [self._lines]})
-        self._frames["manifests"] = [self._complete("manifests", counts)]
-        return self._frames
+        return {name: self._complete(name, frames) for name, frames in self._frames.items()} | {
+            "manifests": self._complete("manifests", [counts])
+        }
 
     def _read_stream(self, stream: BinaryIO, block: int) -> None:
         for lines in _blocks(stream, block):
@@ -216,10 +220,11 @@ class _ManifestReader:
         block = self._waiting.pop(0)
         taken = block.taken.result()
         for name, frames in taken.tables.items():
-            self._frames[name] += [self._complete(name, frame) for frame in frames]
+            self._frames[name] += frames
         for number in taken.doubtful:
             self._read_slowly(number, block.lines[number - block.first])
-        self._flush()
+        if len(self._rows.problems) + len(self._rows.boxes) > MAX_ROWS:
+            self._flush()
 
     def _read_slowly(self, number: int, raw: bytes) -> None:
         if not raw.strip(b" \t\r"):
@@ -265,17 +270,21 @@ class _ManifestReader:
             rows = getattr(self._rows, name)
             if rows and (name != "classes" or self._with_classes):
                 schema = {key: dtype for key, dtype in BASE[name].schema.items() if key not in ("manifest", "split")}
-                self._frames[name].append(self._complete(name, DataFrame(rows, schema=schema, orient="row")))
+                self._frames[name].append(DataFrame(rows, schema=schema, orient="row"))
             rows.clear()
 
-    def _complete(self, name: str, frame: DataFrame) -> DataFrame:
-        """With the columns of the base table, in its order and types."""
+    def _complete(self, name: str, frames: list[DataFrame]) -> list[DataFrame]:
+        """With the columns of the base table, in its order and types; frames of one form as one."""
         schema = BASE[name].schema
         source = {"manifest": self._source.name, "split": self._source.split}
-        frame = frame.with_columns(
-            pl.lit(value, schema[key]).alias(key) for key, value in source.items() if key in schema
-        )
-        return frame.select(pl.col(key).cast(dtype) for key, dtype in schema.items())
+        columns = [
+            pl.lit(source[key], type_).alias(key) if key in source else pl.col(key).cast(type_)
+            for key, type_ in schema.items()
+        ]
+        by_form: dict[tuple[str, ...], list[DataFrame]] = {}
+        for frame in frames:
+            by_form.setdefault(tuple(frame.columns), []).append(frame)
+        return [pl.concat(group).select(columns) for group in by_form.values()]
 
 
 def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
