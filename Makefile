@@ -6,7 +6,7 @@ READY := .venv/.ready
 .PHONY: demo test check benchmark clean
 
 demo: $(READY)  ## check the data set in fixtures/raccoon
-	cd fixtures/raccoon && ../../$(BIN)/groundlint check --exit-zero
+	@cd fixtures/raccoon && ../../$(BIN)/groundlint check --exit-zero
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest

@@ -1,0 +1,58 @@
+"""The rule that CONTRIBUTING.md shows works as it says, in a package of one's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = re.compile(r"^ *```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+ENTRY_POINT = re.compile(r"^```toml\n\[project\.entry-points\.\"(.*?)\"\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the package as an installer would lay it down."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = CODE.findall(text)
+    ((group, entry),) = ENTRY_POINT.findall(text)
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "acme_rules.py").write_text(textwrap.dedent(code), encoding="utf-8")
+    info = folder / "acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{entry.replace(chr(34), '')}", encoding="utf-8")
+    return folder
+
+
+def groundlint(acme: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "groundlint", *arguments],
+        env=os.environ | {"PYTHONPATH": str(acme)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def test_its_examples_hold(acme: Path) -> None:
+    done = groundlint(acme, "test", "acme")
+    assert (done.returncode, done.stdout) == (0, "1 rules, 3 examples, 0 faults\n")
+
+
+def test_it_has_a_page(acme: Path) -> None:
+    page = groundlint(acme, "rule", "box-fills-image").stdout
+    assert "A box covers nearly the whole image." in page
+    assert "Share of the image from which a box counts." in page
+
+
+def test_it_judges_real_boxes(acme: Path) -> None:
+    manifest = ROOT / "fixtures" / "raccoon" / "train.manifest"
+    done = groundlint(acme, "check", str(manifest), "--select", "ACM101")
+    assert done.returncode == 0
+    assert re.search(r"train\.manifest:\d+: ACM101 box 0 of raccoon covers 9\d% of the image", done.stdout)
