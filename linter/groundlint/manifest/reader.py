@@ -6,7 +6,6 @@ import contextlib
 import gc
 import io
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -16,7 +15,7 @@ from msgspec import MsgspecError
 from polars import DataFrame
 
 from groundlint.manifest import sniff
-from groundlint.manifest.fast import ESCAPED_QUOTE, MAX_BYTES, Decoded, FastReader, Shape, Taken
+from groundlint.manifest.fast import ESCAPED_QUOTE, MAX_BYTES, Decoded, FastReader, Shape
 from groundlint.manifest.lines import LineReader, Rows
 from groundlint.manifest.problems import Kind
 from groundlint.tables import BASE
@@ -68,9 +67,9 @@ def read(
     """
     frames: dict[str, list[DataFrame]] = {name: [BASE[name].empty()] for name in READ_TABLES}
     unreadable = []
-    with ThreadPoolExecutor(max_workers=1) as checker, _without_collection():
+    with _without_collection():
         for source in sources:
-            manifest = _ManifestReader(source, checker if fast else None, classes="classes" in tables)
+            manifest = _ManifestReader(source, fast=fast, classes="classes" in tables)
             try:
                 manifest.read(block)
             except OSError as error:
@@ -93,27 +92,18 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-class _Block(NamedTuple):
-    """Lines handed to the checker, with what is needed to read the doubtful ones again."""
-
-    first: int
-    lines: list[bytes]
-    taken: Future[Taken]
-
-
 class _ManifestReader:
-    """Reads one manifest. Decoding runs ahead of the checks on columns, which a thread of their own makes."""
+    """Reads one manifest, block by block: lines of known shape together, the others one by one."""
 
-    def __init__(self, source: Source, checker: ThreadPoolExecutor | None, *, classes: bool) -> None:
+    def __init__(self, source: Source, *, fast: bool, classes: bool) -> None:
         self._source = source
-        self._checker = checker
+        self._is_fast = fast
         self._rows = Rows()
         self._slow = LineReader(self._rows)
         self._fast = FastReader(classes=classes)
         self._shape = Shape()
         self._decode = self._shape.decoder().decode
         self._frames: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
-        self._waiting: list[_Block] = []
         self._with_classes = classes
         self._bytes = self._lines = self._blank_lines = self._crlf_lines = 0
         self._conflict: int | None = None
@@ -172,18 +162,18 @@ class _ManifestReader:
                     data = data.removeprefix(_BYTE_ORDER_MARK)
                 self._begins_as_list = data.lstrip().startswith(b"[")
             self._read_block(data)
-        while self._waiting:
-            self._collect()
         self._judge_file(stream)
 
     def _read_block(self, data: bytes) -> None:
-        """Decode the lines of known shape for the checker; read the others, and learn from them."""
+        """Read the lines of known shape together and the others one by one, and learn from those."""
         lines = data.split(b"\n")
+        if data.endswith(b"\n"):
+            lines.pop()
         first = self._lines + 1
         self._lines += len(lines)
         # The search for a single byte is many times faster than that for two, and mostly enough.
         self._crlf_lines += data.count(b"\r\n") + data.endswith(b"\r") if b"\r" in data else 0
-        if self._checker is None:
+        if not self._is_fast:
             for number, raw in enumerate(lines, first):
                 self._read_slowly(number, raw)
             return
@@ -202,27 +192,20 @@ class _ManifestReader:
             taken = [k for k in range(begin, len(rows)) if rows[k] is not None and k not in suspects]
             quotes = [lines[k].count(b'"') for k in taken]
             numbers = [first + k for k in taken]
-            self._submit(first, lines, Decoded(shape, numbers, [rows[k] for k in taken], quotes))
+            self._take(first, lines, Decoded(shape, numbers, [rows[k] for k in taken], quotes))
         for k in sorted(suspects):
             if rows[k] is not None:
                 self._read_slowly(first + k, lines[k])
 
-    def _submit(self, first: int, lines: list[bytes], decoded: Decoded) -> None:
-        if not decoded.rows or not self._checker:
+    def _take(self, first: int, lines: list[bytes], decoded: Decoded) -> None:
+        """Keep the rows of decoded lines that pass all checks, and read the doubtful ones slowly."""
+        if not decoded.rows:
             return
-        self._waiting.append(_Block(first, lines, self._checker.submit(self._fast.take, decoded)))
-        # One block is checked while the next is decoded; more would only hold memory.
-        if len(self._waiting) > 1:
-            self._collect()
-
-    def _collect(self) -> None:
-        """Take the rows of the oldest block checked, and read its doubtful lines slowly."""
-        block = self._waiting.pop(0)
-        taken = block.taken.result()
+        taken = self._fast.take(decoded)
         for name, frames in taken.tables.items():
             self._frames[name] += frames
         for number in taken.doubtful:
-            self._read_slowly(number, block.lines[number - block.first])
+            self._read_slowly(number, lines[number - first])
         if len(self._rows.problems) + len(self._rows.boxes) > MAX_ROWS:
             self._flush()
 
@@ -232,7 +215,7 @@ class _ManifestReader:
         elif raw.startswith(_CONFLICT_MARKER) and self._conflict is None:
             self._conflict = number
         sound = self._slow.read(number, raw)
-        if sound and self._checker:
+        if sound and self._is_fast:
             shape = self._shape.learn(sound)
             if shape != self._shape:
                 self._shape = shape
@@ -288,9 +271,9 @@ class _ManifestReader:
 
 
 def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    """The bytes of a stream in blocks of whole lines of about `size` bytes, each without its last line feed."""
+    """The bytes of a stream in blocks of whole lines of about `size` bytes."""
     while data := stream.read(size):
-        yield (data + stream.readline()).removesuffix(b"\n")
+        yield data + stream.readline()
 
 
 def _suspects(lines: list[bytes], data: bytes) -> set[int]:
