@@ -217,7 +217,7 @@ def rule(
     with _reported():
         known = registry.load(isolated=isolated)
         codes = sorted(known.rules) if show_all else [known.find(str(name)).code]
-    pages = {code: docs.page(known, known.rules[code]) for code in codes}
+    pages = {code: docs.page(known, code) for code in codes}
     if to is None:
         _print("\n".join(pages.values()))
         return
