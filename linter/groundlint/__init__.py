@@ -6,12 +6,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from groundlint.api import check
     from groundlint.examples import Bad, Good
     from groundlint.feature import feature
     from groundlint.rule import Option, Rule, Severity
     from groundlint.tables import table
 
-__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "feature", "table"]
+__version__ = "0.1.0"
+
+__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "table"]
 
 _HOMES = {
     "Bad": "examples",
@@ -19,6 +22,7 @@ _HOMES = {
     "Option": "rule",
     "Rule": "rule",
     "Severity": "rule",
+    "check": "api",
     "feature": "feature",
     "table": "tables",
 }

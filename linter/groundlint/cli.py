@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from groundlint import __version__
 
 if TYPE_CHECKING:
     from groundlint.config import Config
@@ -58,9 +59,7 @@ def main() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"groundlint {version('groundlint')}")
+        typer.echo(f"groundlint {__version__}")
         raise typer.Exit
 
 
@@ -112,7 +111,7 @@ def check(
     from groundlint.report import FORMATS
     from groundlint.report.report import Report
     from groundlint.rule import Severity
-    from groundlint.run import data_sets, run, tool_version
+    from groundlint.run import data_sets, run
 
     with _reported():
         settings = _configure(
@@ -140,7 +139,7 @@ def check(
     is_whole = not outcome.raised and not outcome.unread
     passed = gate.passes(counts)
     report = Report(
-        version=tool_version(),
+        version=__version__,
         target=outcome.target,
         summary=outcome.summary | {"counts": counts, "suppressed": 0, "baselined": 0, "skipped_rules": []},
         findings=policy.shown(outcome.findings, Severity(min_severity)),
@@ -389,6 +388,9 @@ def _write(file: Path, text: str) -> None:
 @contextlib.contextmanager
 def _replacing(file: Path) -> Iterator[Path]:
     """A temporary file beside the wanted one, which it replaces as a whole when all is written."""
+    # Costs as much as all else that `--version` imports of the standard library.
+    import tempfile
+
     temporary = None
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import metadata, version
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from groundlint.config import Config
 from groundlint.discover import SUFFIXES, is_excluded, manifests_below
 from groundlint.judge import Plan, Raised, Workspace, collected, judge, plan
 from groundlint.manifest.reader import READ_TABLES, Source, read
-from groundlint.registry import DISTRIBUTION, Registry
+from groundlint.registry import Registry
 from groundlint.rule import Rule
 from groundlint.tables import BASE
 
@@ -97,7 +97,7 @@ def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Req
             numbers[name] += tables[name].select(is_named.sum()).item()
         numbers["lines"] += tables["manifests"].filter(is_named)["lines"].sum()
         images.append(tables["lines"].lazy().filter(is_named).select("source_ref"))
-    outcome.findings = findings.ordered(_with_addresses(pl.concat(found), registry))
+    outcome.findings = _with_addresses(findings.ordered(pl.concat(found)), registry).drop("of_data_set")
     total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
     outcome.summary = numbers | {"images": {"total": total, "found": None, "unreadable": None}}
     return outcome
@@ -232,8 +232,3 @@ def _documentation(package: str) -> str | None:
         if label == "Documentation":
             return str(address).rstrip("/")
     return None
-
-
-def tool_version() -> str:
-    """Version of the installed groundlint."""
-    return version(DISTRIBUTION)
