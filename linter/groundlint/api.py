@@ -1,0 +1,63 @@
+"""Checking from Python: the command's run, with its findings as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+
+from polars import DataFrame
+
+from groundlint import config as configuration
+from groundlint import registry
+from groundlint.run import Request, UsageError, prepare, run
+
+Paths = Sequence[str | PathLike[str]]
+
+
+def check(
+    *paths: str | PathLike[str],
+    train: Paths = (),
+    test: Paths = (),
+    reference: Paths = (),
+    target: str | None = None,
+    select: Sequence[str] | None = None,
+    ignore: Sequence[str] | None = None,
+    extend_select: Sequence[str] | None = None,
+    config: str | PathLike[str] | None = None,
+    isolated: bool = False,
+) -> DataFrame:
+    """What would spoil a training on these manifests: one row a finding, with the columns of the JSON report.
+
+    Args:
+        paths: manifests and folders, each manifest a data set of its own unless the configuration groups it.
+        train: manifests of one data set to train on.
+        test: manifests of the same data set to test with.
+        reference: manifests of the same data set to compare with.
+        target: "rekognition" or "ground-truth".
+        select: rules to judge: codes, prefixes, names, service codes, or ALL.
+        ignore: rules to leave out.
+        extend_select: rules to judge beside the selected ones.
+        config: a configuration file; the nearest one upwards of the working directory if not given.
+        isolated: ignore configuration files and other packages' rules.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        PluginError: an installed package with rules cannot be used.
+        SelectionError: a selector fits no rule.
+        UsageError: there is nothing to judge, a manifest cannot be read, or a rule failed.
+    """
+    path = None if isolated else Path(config) if config is not None else configuration.find(Path.cwd())
+    settings = configuration.load(path) if path else configuration.Config()
+    flags = {"target": target, "select": select, "ignore": ignore, "extend_select": extend_select}
+    settings = configuration.override(settings, {key: value for key, value in flags.items() if value is not None})
+    known = registry.load(isolated=isolated)
+    splits = {
+        name: tuple(map(fspath, some)) for name, some in (("train", train), ("test", test), ("reference", reference))
+    }
+    outcome = run(known, prepare(known, settings), settings, Request(paths=tuple(map(fspath, paths)), **splits))
+    if outcome.unread:
+        raise UsageError("; ".join(outcome.unread))
+    if outcome.raised:
+        raise UsageError("; ".join(f"the rule {raised.code} failed: {raised.error}" for raised in outcome.raised))
+    return outcome.findings
