@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from groundlint_rules.samples import classification, detection
@@ -19,10 +20,10 @@ class Case(NamedTuple):
     row: str
     what: str
     train: str
-    raises: dict[str, list[tuple[Any, ...]]] = {}
+    raises: Mapping[str, list[tuple[Any, ...]]] = MappingProxyType({})
     spares: tuple[str, ...] = ()
     test: str | None = None
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
     suffix: str = ".manifest"
 
 
@@ -217,7 +218,7 @@ CASES = [
     Case(
         NO_ATTRIBUTES,
         "no metadata",
-        among(detection(**{"animals__metadata": 0}).replace("animals-metadata", "animals_metadata")),
+        among(detection().replace("animals-metadata", "animals_metadata")),
         {NO_ATTRIBUTES: [LINE]},
         (UNANNOTATED,),
     ),
@@ -643,21 +644,21 @@ CASES = [
     Case(
         "(none) Ground Truth input: attribute too long",
         "20,000",
-        among(detection(note="x" * 19_998)),
+        among(detection(extra={"note": "x" * 19_998})),
         spares=("attribute-too-long",),
         settings=GROUND_TRUTH,
     ),
     Case(
         "(none) Ground Truth input: attribute too long",
         "20,001",
-        among(detection(note="x" * 20_001)),
+        among(detection(extra={"note": "x" * 20_001})),
         {"attribute-too-long": [(1, "note", None, None)]},
         settings=GROUND_TRUTH,
     ),
     Case(
         "(none) Ground Truth input: attribute too long",
         "not for training",
-        among(detection(note="x" * 20_001)),
+        among(detection(extra={"note": "x" * 20_001})),
         spares=("attribute-too-long",),
     ),
     Case(

@@ -52,12 +52,14 @@ def check(
     flags = {"target": target, "select": select, "ignore": ignore, "extend_select": extend_select}
     settings = configuration.override(settings, {key: value for key, value in flags.items() if value is not None})
     known = registry.load(isolated=isolated)
-    splits = {
-        name: tuple(map(fspath, some)) for name, some in (("train", train), ("test", test), ("reference", reference))
-    }
-    outcome = run(known, prepare(known, settings), settings, Request(paths=tuple(map(fspath, paths)), **splits))
+    request = Request(_names(paths), train=_names(train), test=_names(test), reference=_names(reference))
+    outcome = run(known, prepare(known, settings), settings, request)
     if outcome.unread:
         raise UsageError("; ".join(outcome.unread))
     if outcome.raised:
         raise UsageError("; ".join(f"the rule {raised.code} failed: {raised.error}" for raised in outcome.raised))
     return outcome.findings
+
+
+def _names(paths: Paths) -> tuple[str, ...]:
+    return tuple(fspath(path) for path in paths)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -391,7 +391,7 @@ def _replacing(file: Path) -> Iterator[Path]:
     # Costs as much as all else that `--version` imports of the standard library.
     import tempfile
 
-    temporary = None
+    temporary: Path | None = None
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         os.close(descriptor)
@@ -405,5 +405,5 @@ def _replacing(file: Path) -> Iterator[Path]:
     except OSError as error:
         _fail(f"{file}: the file cannot be written: {error.strerror}")
     finally:
-        if temporary:
+        if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -137,21 +138,24 @@ def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, 
         try:
             rules.append(rule(**by_code.get(code, {})))
         except ValidationError as error:
-            known = list(rule.model_fields)
-            raise ConfigError(f"[rules.{code}]: {_first_fault(error, lambda _: known)}") from None
+            raise ConfigError(f"[rules.{code}]: {_first_fault(error, partial(_options_of, rule))}") from None
     return [rule for rule in rules if rule.code in set(codes)]
 
 
 def schema(registry: Registry) -> dict[str, Any]:
     """JSON Schema of the configuration, with the options of all rules."""
     known = Settings.model_json_schema(by_alias=True)
-    options = {}
+    options: dict[str, Any] = {}
     for code, rule in sorted(registry.rules.items()):
         described = rule.model_json_schema() | {"title": f"{code} {rule.name}"}
         described.pop("description", None)
         options |= {code: described, rule.name: {"$ref": f"#/properties/rules/properties/{code}"}}
     known["properties"]["rules"] |= {"properties": options, "additionalProperties": False}
     return known
+
+
+def _options_of(rule: type[Rule], _: Sequence[str | int]) -> list[str]:
+    return list(rule.model_fields)
 
 
 def _known_keys(place: Sequence[str | int]) -> list[str]:

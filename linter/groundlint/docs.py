@@ -25,7 +25,7 @@ def page(registry: Registry, code: str) -> str:
     parts += [rest] if rest else []
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
-    parts += ["## Examples", *(_example(rule, example) for example in rule.examples)]
+    parts += ["## Examples", *(_example(example) for example in rule.examples)]
     parts.append(f"From the package {registry.packages[code]}.")
     return "\n\n".join(parts) + "\n"
 
@@ -55,7 +55,7 @@ def _options(rule: type[Rule]) -> str:
     return "\n".join(rows)
 
 
-def _example(rule: type[Rule], example: Example) -> str:
+def _example(example: Example) -> str:
     verdict = "Finds nothing:"
     if isinstance(example, Bad):
         verdict = f"Finds “{example.says}”:" if example.says else "Finds:"

@@ -93,10 +93,8 @@ def faults(registry: Registry, rule: type[Rule]) -> list[str]:
             found.append(f"{where} is bad, but the rule finds nothing")
         elif isinstance(example, Bad) and example.says is not None and example.says not in messages:
             found.append(f"{where} should say: {example.says}\n  but says: {messages[0]}")
-    for kind in (Good, Bad):
-        if not any(isinstance(example, kind) for example in rule.examples):
-            found.append(f"{rule.code} {rule.name} has no {kind.__name__} example")
-    return found
+    missing = [kind for kind in (Good, Bad) if not any(isinstance(example, kind) for example in rule.examples)]
+    return found + [f"{rule.code} {rule.name} has no {kind.__name__} example" for kind in missing]
 
 
 def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, DataFrame]:

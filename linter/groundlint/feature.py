@@ -1,4 +1,4 @@
-"""A feature: a number or a short value measured on each image or on each box's crop, a column of `images` or `crops`."""
+"""A feature: a short value measured on each image or on each box's crop, a column of `images` or `crops`."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ SCHEMA = pl.Schema(
 )
 """Columns of findings: the rule, what it says, and where.
 
-`line` is null for a finding on a manifest or data set as a whole; `of_data_set` marks those that name no manifest, which
+`line` is null for a finding on a manifest or data set as a whole; `of_data_set` marks those that name no manifest and
 stand on the training manifest.
 """
 
@@ -180,7 +180,11 @@ def _related(related: Series, tables: Mapping[str, LazyFrame]) -> Series:
         related = rows.join(grouped, on="row", how="left", maintain_order="left")["related"]
     if related.dtype == pl.Null:
         return pl.repeat([], len(related), dtype=SCHEMA["related"], eager=True)
-    place = pl.struct(pl.element().struct.field(key.name).cast(key.dtype) for key in RELATED.fields)
+    given = related.dtype.inner.to_schema()  # type: ignore[attr-defined] # it is a list of structs
+    place = pl.struct(
+        pl.element().struct.field(key).cast(dtype) if key in given else lit(None, dtype).alias(key)
+        for key, dtype in RELATED.to_schema().items()
+    )
     return related.list.eval(place).fill_null([])
 
 

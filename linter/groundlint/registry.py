@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
+from typing import TypeGuard
 
 from groundlint.feature import Feature
 from groundlint.rule import Rule, defects, inputs
@@ -136,10 +137,13 @@ def _register(registry: Registry, module: ModuleType, package: str) -> None:
     for value in list(vars(module).values()):
         if isinstance(value, DerivedTable | Feature) and value.function.__module__ == module.__name__:
             _add_table_or_feature(registry, value, package)
-        elif inspect.isclass(value) and issubclass(value, Rule) and value.__module__ == module.__name__:
-            # A class without a code is a base for others.
-            if hasattr(value, "code"):
-                _add_rule(registry, value, package)
+        # A class without a code is a base for others.
+        elif _is_rule(value) and value.__module__ == module.__name__:
+            _add_rule(registry, value, package)
+
+
+def _is_rule(value: object) -> TypeGuard[type[Rule]]:
+    return inspect.isclass(value) and issubclass(value, Rule) and hasattr(value, "code")
 
 
 def _add_rule(registry: Registry, rule: type[Rule], package: str) -> None:

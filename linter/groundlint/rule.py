@@ -88,7 +88,7 @@ def defects(rule: type[Rule]) -> list[str]:
         found.append(f"its code {rule.code!r} is not three capital letters and three digits")
     if not _NAME.fullmatch(rule.name):
         found.append(f"its name {rule.name!r} is not in kebab-case")
-    if not isinstance(rule.severity, Severity):
+    if rule.severity not in list(Severity):
         found.append(f"its severity {rule.severity!r} is no Severity")
     if unknown := sorted(set(rule.targets) - set(TARGETS)):
         found.append(f"its target {unknown[0]!r} is unknown")

@@ -19,7 +19,7 @@ from groundlint import config, findings
 from groundlint.config import Config
 from groundlint.discover import SUFFIXES, is_excluded, manifests_below
 from groundlint.judge import Plan, Raised, Workspace, collected, judge, plan
-from groundlint.manifest.reader import READ_TABLES, Source, read
+from groundlint.manifest.reader import Source, read
 from groundlint.registry import Registry
 from groundlint.rule import Rule
 from groundlint.tables import BASE
@@ -95,7 +95,7 @@ def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Req
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
         for name in ("manifests", "labels", "boxes"):
             numbers[name] += tables[name].select(is_named.sum()).item()
-        numbers["lines"] += tables["manifests"].filter(is_named)["lines"].sum()
+        numbers["lines"] += int(tables["manifests"].filter(is_named)["lines"].sum())
         images.append(tables["lines"].lazy().filter(is_named).select("source_ref"))
     outcome.findings = _with_addresses(findings.ordered(pl.concat(found)), registry).drop("of_data_set")
     total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
@@ -183,7 +183,7 @@ def _configured(config_: Config) -> Iterator[DataSet]:
         for split in ("train", "test", "reference"):
             for pattern in getattr(data_set, split):
                 place = config_.root / pattern
-                files = sorted(glob.glob(str(place), recursive=True)) or [str(place)]
+                files = sorted(glob.glob(str(place), recursive=True)) or [str(place)]  # noqa: PTH207 - any root
                 kept = [file for file in files if not is_excluded(file, config_.settings.exclude, config_.root)]
                 # A reference may be a folder of images, which is not read as a manifest.
                 sources += [

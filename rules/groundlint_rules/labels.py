@@ -34,10 +34,10 @@ class NoLabelAttributes(ServiceRule):
         ),
         Bad(
             manifest=lines(
-                '{"source-ref": "s3://bucket/1.jpg", "animal-metadata": {"failure-reason": "the image could not be read"}}'
+                '{"source-ref": "s3://bucket/1.jpg", "animal-metadata": {"failure-reason": "unreadable image"}}'
             ),
             says="the line has no label attribute, which is a key and the same key with -metadata; "
-            "labeling of `animal` failed: the image could not be read",
+            "labeling of `animal` failed: unreadable image",
         ),
     )
 
@@ -50,8 +50,8 @@ class InvalidLabelAttribute(ServiceRule):
 
     ## How to mend it
     A bounding box attribute is an object with `image_size`, a list of one object with width, height and depth, and
-    `annotations`, a list of boxes with class_id, left, top, width and height. An image label is a whole number. The JSON
-    Schemas `detection` and `classification` say it exactly.
+    `annotations`, a list of boxes with class_id, left, top, width and height. An image label is a whole number. The
+    JSON Schemas `detection` and `classification` say it exactly.
 
     ## What the documents leave open
     A missing `depth`, a missing `annotations` and a bare object as `image_size` are taken as errors.
@@ -70,7 +70,8 @@ class InvalidLabelAttribute(ServiceRule):
         ),
         Bad(
             manifest=lines(detection({"Width": 30, "width": None})),
-            says="`animals.annotations[0].width` is null, expected a number; write the width in pixels, a number without quotes",
+            says="`animals.annotations[0].width` is null, expected a number; "
+            "write the width in pixels, a number without quotes",
         ),
         Bad(manifest=lines(detection(value={"image_size": {"width": 640, "height": 480, "depth": 3}}))),
         Bad(manifest=lines(classification(value="cat"))),
@@ -100,7 +101,8 @@ class InvalidLabelMetadata(ServiceRule):
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(classification(metadata={"confidence": None})),
-            says="`animal-metadata` has no `confidence`; write a number from 0 to 1; the service needs it but does not use it",
+            says="`animal-metadata` has no `confidence`; "
+            "write a number from 0 to 1; the service needs it but does not use it",
         ),
         Bad(
             manifest=lines(detection(metadata={"class-map": None, "class_map": {}})),
@@ -401,7 +403,7 @@ class FailedLabel(ProblemRule):
     examples = (
         Good(manifest=lines(classification())),
         Bad(
-            manifest=lines(classification(**{"boxes-metadata": {"failure-reason": "no consensus"}})),
+            manifest=lines(classification(extra={"boxes-metadata": {"failure-reason": "no consensus"}})),
             says="labeling of `boxes` failed: no consensus",
         ),
     )
@@ -471,7 +473,8 @@ class OddAttributeName(Rule):
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(classification(name="animal-ref")),
-            says="the name `animal-ref` must not end in -ref for groundtruth/image-classification; rename the attribute",
+            says="the name `animal-ref` must not end in -ref for groundtruth/image-classification; "
+            "rename the attribute",
         ),
     )
 

@@ -249,8 +249,8 @@ class LineTooLong(ProblemRule):
     name = "line-too-long"
     severity = Severity.ERROR
     examples = (
-        Good(manifest=lines(detection(note="x" * 99_000))),
-        Bad(manifest=lines(detection(note="x" * 100_000))),
+        Good(manifest=lines(detection(extra={"note": "x" * 99_000}))),
+        Bad(manifest=lines(detection(extra={"note": "x" * 100_000}))),
     )
 
 
@@ -327,9 +327,9 @@ class OrphanKey(Rule):
     severity = Severity.WARNING
     message = "{detail}{others}"
     examples = (
-        Good(manifest=lines(classification(page=1))),
+        Good(manifest=lines(classification(extra={"page": 1}))),
         Bad(
-            manifest=lines(classification(fruit_metadata={"class-name": "pear"}, fruit=1)),
+            manifest=lines(classification(extra={"fruit_metadata": {"class-name": "pear"}, "fruit": 1})),
             says="`fruit` has no `fruit-metadata` beside it; fruit_metadata: did you mean fruit-metadata?",
         ),
     )
@@ -362,9 +362,9 @@ class RecordedError(Rule):
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(
-                classification(**{"cl-errors": [{"code": "ERROR_INVALID_IMAGE", "message": "The image is …"}]})
+                classification(extra={"cl-errors": [{"code": "ERROR_INVALID_IMAGE", "message": "It is …"}]})
             ),
-            says="the file records ERROR_INVALID_IMAGE: The image is …",
+            says="the file records ERROR_INVALID_IMAGE: It is …",
         ),
     )
 
@@ -412,8 +412,8 @@ class AttributeTooLong(ProblemRule):
     severity = Severity.ERROR
     targets = ("ground-truth",)
     examples = (
-        Good(manifest=lines(detection(note="x" * 19_000))),
-        Bad(manifest=lines(detection(note="x" * 20_000))),
+        Good(manifest=lines(detection(extra={"note": "x" * 19_000}))),
+        Bad(manifest=lines(detection(extra={"note": "x" * 20_000}))),
     )
 
 
@@ -435,7 +435,7 @@ class DollarKey(ProblemRule):
     examples = (
         Good(manifest=lines(detection())),
         Bad(
-            manifest=lines(detection(**{"$sequencer": 1})),
+            manifest=lines(detection(extra={"$sequencer": 1})),
             says="the key `$sequencer` begins with $, which the input of a labeling job must not; rename or remove it",
         ),
     )

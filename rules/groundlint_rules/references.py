@@ -108,8 +108,7 @@ class RepeatedSourceRef(Rule):
 
     def check(self, losses: LazyFrame, repeated_lines: LazyFrame) -> LazyFrame:
         """Lines lost to an earlier one, with that one as related."""
-        nothing = {"attribute": pl.lit(None, pl.String), "box": pl.lit(None, pl.Int32)}
-        first = pl.struct("source_ref", manifest="first_manifest", line="first_line", **nothing)
+        first = pl.struct("source_ref", manifest="first_manifest", line="first_line")
         earlier = repeated_lines.select("manifest", "line", related=pl.concat_list(first))
         return losses.filter(col("kind") == self.name).join(earlier, on=["manifest", "line"])
 
@@ -147,9 +146,9 @@ class OddBucketName(Rule):
     """The bucket of a `source-ref` is no bucket name.
 
     ## Why is this bad?
-    Bucket names have 3 to 63 lower-case letters, digits, dots and hyphens. Access points, ARNs and placeholders that were
-    never filled in have other characters, and the service does not document that it takes them. One finding stands for
-    all lines of a manifest with the bucket.
+    Bucket names have 3 to 63 lower-case letters, digits, dots and hyphens. Access points, ARNs and placeholders that
+    were never filled in have other characters, and the service does not document that it takes them. One finding stands
+    for all lines of a manifest with the bucket.
 
     ## How to mend it
     Write the name of the bucket.
@@ -192,7 +191,8 @@ class OddSourceRef(Rule):
         Good(lines=[{"key": "a b/한.jpg"}]),
         Bad(
             lines=[{"key": "a//1.jpg", "source_ref": "s3://bucket/a//1.jpg"}],
-            says="the key of source-ref has an empty folder name: s3://bucket/a//1.jpg; rename the object or mend the URI",
+            says="the key of source-ref has an empty folder name: s3://bucket/a//1.jpg; "
+            "rename the object or mend the URI",
         ),
         Bad(lines=[{"key": "1.jpg "}]),
         Bad(lines=[{"key": "1\u200b.jpg"}]),
@@ -225,7 +225,10 @@ class TwinSourceRef(Rule):
     code = "REF108"
     name = "twin-source-ref"
     severity = Severity.WARNING
-    message = "{source_ref} differs from {twin} only in case, percent-encoding or invisible characters; write the one that exists"
+    message = (
+        "{source_ref} differs from {twin} only in case, percent-encoding or invisible characters; "
+        "write the one that exists"
+    )
     examples = (
         Good(lines=[{"source_ref": "s3://b/1.jpg"}, {"line": 2, "source_ref": "s3://b/2.jpg"}]),
         Bad(

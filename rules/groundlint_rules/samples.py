@@ -16,7 +16,7 @@ def detection(
     size: tuple[int, int] = (640, 480),
     value: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
-    **extra: Any,
+    extra: Mapping[str, Any] | None = None,
 ) -> str:
     """A line with boxes, one sound box unless others are given; a part given as None is left out."""
     box = {"class_id": 0, "left": 10, "top": 20, "width": 30, "height": 40}
@@ -34,7 +34,7 @@ def classification(
     name: str = "animal",
     value: Any = 0,
     metadata: Mapping[str, Any] | None = None,
-    **extra: Any,
+    extra: Mapping[str, Any] | None = None,
 ) -> str:
     """A line with one image-level label; a part given as None is left out."""
     described = {"class-name": label, "confidence": 0.9, "type": "groundtruth/image-classification"} | _METADATA
@@ -46,8 +46,8 @@ def lines(*texts: str) -> str:
     return "".join(f"{text}\n" for text in texts)
 
 
-def _line(source_ref: str, name: str, label: Any, metadata: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
-    line = {"source-ref": source_ref, name: _present(label), f"{name}-metadata": _present(metadata)} | extra
+def _line(source_ref: str, name: str, label: Any, metadata: Mapping[str, Any], extra: Mapping[str, Any] | None) -> str:
+    line = {"source-ref": source_ref, name: _present(label), f"{name}-metadata": _present(metadata)} | dict(extra or {})
     return json.dumps(_present(line))
 
 

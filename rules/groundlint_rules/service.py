@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -11,7 +13,7 @@ from groundlint import Rule, Severity
 class ServiceRule(Rule):
     """A rule that gives one of the service's codes: every verdict with that code is a finding."""
 
-    targets = ("rekognition",)
+    targets: ClassVar[tuple[str, ...]] = ("rekognition",)
     message = "{detail}"
 
     def check(self, verdicts: LazyFrame) -> LazyFrame:

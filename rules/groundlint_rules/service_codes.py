@@ -80,8 +80,8 @@ def page(rules: Mapping[str, type[Rule]]) -> str:
     rows = ["| the service's code | our rule | |", "| --- | --- | --- |", *sorted(_rows(rules))]
     intro = (
         "# The service's codes\n\n"
-        "Every code and documented refusal of Amazon Rekognition Custom Labels and SageMaker Ground Truth, with the rule "
-        "that\nfinds it before training, or why it cannot be found, or why it is no error.\n\n"
+        "Every code and documented refusal of Amazon Rekognition Custom Labels and SageMaker Ground Truth, with the\n"
+        "rule that finds it before training, or why it cannot be found, or why it is no error.\n\n"
     )
     return intro + "\n".join(rows) + "\n"
 

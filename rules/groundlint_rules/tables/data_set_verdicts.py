@@ -172,7 +172,10 @@ def _too_few_usable(split: _Split) -> Iterator[_Verdict]:
         shown = " and ".join(
             f"{counts[use_case]} for {use_case} (at least {MIN_LABELS[use_case]})" for use_case in short
         )
-        detail = f"image labels and boxes are mixed, which leaves the {split.name} split too few labels: {shown}; keep one kind"
+        detail = (
+            f"image labels and boxes are mixed, which leaves the {split.name} split too few labels: {shown}; "
+            "keep one kind"
+        )
         loses = "training" if len(short) == len(counts) else None
         yield _Verdict(None, "too-few-usable-labels", "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS", detail, loses)
 

@@ -180,7 +180,8 @@ def losses(
                 "invalid-image-dimension",
                 "line",
                 pl.format(
-                    f"the image of {{}} x {{}} pixels has a side outside {MIN_SIDE} to {MAX_SIDE}; scale it with its boxes",
+                    f"the image of {{}} x {{}} pixels has a side outside {MIN_SIDE} to {MAX_SIDE}; "
+                    "scale it with its boxes",
                     *image,
                 ),
             ),
