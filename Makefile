@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check benchmark clean
+.PHONY: demo test check benchmark docs clean
 
 demo: $(READY)  ## check the data set in fixtures/raccoon
 	@cd fixtures/raccoon && ../../$(BIN)/groundlint check --exit-zero
@@ -18,6 +18,9 @@ check: $(READY)  ## lint and type-check
 
 benchmark: $(READY)  ## measure speed and memory; takes minutes
 	$(BIN)/python benchmarks/speed.py
+
+docs: $(READY)  ## renew the generated documents
+	$(BIN)/python docs/renew.py
 
 clean:
 	rm -rf .venv

@@ -272,7 +272,13 @@ def _configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     else:
         path = file or config.find(Path.cwd())
         found = config.load(path) if path else config.Config()
-    return config.override(found, {name: value for name, value in flags.items() if value not in (None, [])})
+    given = {name: _separated(value) for name, value in flags.items() if value not in (None, [])}
+    return config.override(found, given)
+
+
+def _separated(value: Any) -> Any:
+    """Lists may be given by repeating the option, or in one with commas."""
+    return [part for entry in value for part in entry.split(",")] if isinstance(value, list) else value
 
 
 def _rules(settings: Config, isolated: bool) -> tuple[Registry, list[Rule]]:

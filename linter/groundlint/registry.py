@@ -143,7 +143,9 @@ def _register(registry: Registry, module: ModuleType, package: str) -> None:
 
 
 def _is_rule(value: object) -> TypeGuard[type[Rule]]:
-    return inspect.isclass(value) and issubclass(value, Rule) and hasattr(value, "code")
+    if not inspect.isclass(value) or not issubclass(value, Rule):
+        return False
+    return hasattr(value, "code") or "code" in value.model_fields
 
 
 def _add_rule(registry: Registry, rule: type[Rule], package: str) -> None:

@@ -534,6 +534,9 @@ class VideoOrPointCloud(Rule):
 
     ## Why is this bad?
     It is not: it is only that no rule on images applies to it.
+
+    ## How to mend it
+    There is nothing to mend.
     """
 
     code = "LBL203"
