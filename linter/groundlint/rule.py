@@ -78,10 +78,9 @@ def inputs(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def defects(rule: type[Rule]) -> list[str]:
     """What keeps a class from being a rule, as sentences; empty for a sound one."""
-    found = [f"it has no `{name}`" for name in ("code", "name", "severity", "message") if not hasattr(rule, name)]
-    found += [
-        f"`{name}` must stand without annotation" for name in vars(Rule)["__class_vars__"] & set(rule.model_fields)
-    ]
+    annotated = vars(Rule)["__class_vars__"] & set(rule.model_fields)
+    found = [f"`{name}` must stand without annotation" for name in sorted(annotated)]
+    found += [f"it has no `{name}`" for name in ("code", "name", "severity", "message") if not hasattr(rule, name)]
     if found:
         return found
     if not _CODE.fullmatch(rule.code):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import io
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -121,7 +123,11 @@ class _ManifestReader:
             self._bytes = len(data)
             self._read_stream(io.BytesIO(data), block)
             return
-        self._bytes = path.stat().st_size
+        status = path.stat()
+        # A pipe ends; a device may not.
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        self._bytes = status.st_size
         if not path.suffix:
             self._add(
                 Kind.MANIFEST_WITHOUT_SUFFIX,

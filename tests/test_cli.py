@@ -1,0 +1,327 @@
+"""The command as a user meets it: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from lines import classification, detection, manifest
+
+GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(6)))
+BAD = manifest(
+    detection("s3://bucket/1.jpg", ({"left": -5}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(2, 8))
+)
+WARN = manifest({"source-ref": "s3://bucket/0.jpg"}) + GOOD.replace("0.jpg", "9.jpg")
+
+
+def groundlint(
+    *arguments: str, cwd: Path, stdin: bytes | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, without the environment of the tests."""
+    done = subprocess.run(
+        [sys.executable, "-m", "groundlint", *arguments],
+        cwd=cwd,
+        input=stdin,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), **environment},
+        capture_output=True,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in {"good": GOOD, "bad": BAD, "warn": WARN}.items():
+        (tmp_path / f"{name}.manifest").write_text(text)
+    return tmp_path
+
+
+def report(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_a_sound_manifest_exits_with_0_and_a_summary(folder: Path) -> None:
+    done = groundlint("check", "good.manifest", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "6 lines, 1 manifest, 6 images, target rekognition: 0 errors, 0 warnings, 0 info, 0 suppressed, 0 baselined\n"
+    )
+
+
+def test_a_finding_names_file_line_code_and_service_code_and_exits_with_1(folder: Path) -> None:
+    done = groundlint("check", "bad.manifest", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith("bad.manifest:1: BOX101 [ERROR_INVALID_BOUNDING_BOX] box 0 of cat (left -5.0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["warn.manifest"], 0),
+        (["warn.manifest", "--fail-on", "warning"], 1),
+        (["warn.manifest", "--max-warnings", "0"], 1),
+        (["warn.manifest", "--max-warnings", "1"], 0),
+        (["bad.manifest", "--fail-on", "none"], 0),
+        (["bad.manifest", "--exit-zero"], 0),
+        (["bad.manifest", "--ignore", "BOX"], 0),
+        (["bad.manifest", "--select", "MAN,REF"], 0),
+        (["bad.manifest", "--select", "MAN", "--extend-select", "box-outside-image"], 1),
+        (["bad.manifest", "--target", "ground-truth"], 0),
+        (["missing.manifest"], 2),
+        (["good.manifest", "missing.manifest", "--exit-zero"], 2),
+        (["bad.manifest", "--select", "NOPE"], 2),
+        (["bad.manifest", "--output", "yaml"], 2),
+        (["bad.manifest", "--output", "json:no/such/folder/a.json"], 2),
+        (["bad.manifest", "--no-such-flag"], 2),
+        (["bad.manifest", "--config", "missing.toml"], 2),
+        (["empty"], 2),
+    ],
+)
+def test_the_exit_status(folder: Path, arguments: list[str], status: int) -> None:
+    (folder / "empty").mkdir()
+    assert groundlint("check", *arguments, cwd=folder).returncode == status
+
+
+@pytest.mark.parametrize("target", ["rekognition", "ground-truth"])
+def test_an_empty_manifest_is_a_finding_under_every_target(folder: Path, target: str) -> None:
+    (folder / "empty.manifest").touch()
+    done = groundlint("check", "empty.manifest", "--target", target, cwd=folder)
+    assert done.returncode == 1
+    assert "ERROR_EMPTY_MANIFEST" in done.stdout
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_reported(folder: Path) -> None:
+    done = groundlint("check", "missing.manifest", "bad.manifest", cwd=folder)
+    assert done.returncode == 2
+    assert "error: missing.manifest: No such file or directory" in done.stderr
+    assert "bad.manifest:1: BOX101" in done.stdout
+
+
+def test_a_device_is_refused(folder: Path) -> None:
+    done = groundlint("check", "/dev/zero", cwd=folder)
+    assert done.returncode == 2
+    assert "no regular file" in done.stderr
+
+
+def test_a_folder_means_its_manifests_less_hidden_and_ignored_ones(folder: Path) -> None:
+    for name in (
+        ".hidden/a.manifest",
+        "sub/a.jsonl",
+        "sub/b.ndjson",
+        "sub/c.txt",
+        "ignored/a.manifest",
+        "out/a.manifest",
+    ):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(GOOD)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    (folder / ".gitignore").write_text("ignored/\n")
+    done = groundlint("check", ".", "--show-files", "--exclude", "out", cwd=folder)
+    assert done.stdout.split() == ["bad.manifest", "good.manifest", "sub/a.jsonl", "sub/b.ndjson", "warn.manifest"]
+
+
+def test_standard_input_is_called_as_wished(folder: Path) -> None:
+    done = groundlint("check", "-", "--stdin-filename", "x.manifest", cwd=folder, stdin=BAD.encode())
+    assert done.stdout.startswith("x.manifest:1: BOX101")
+
+
+def test_several_reports_at_once(folder: Path) -> None:
+    done = groundlint("check", "bad.manifest", "--output", "json:a.json", "--output", "text:a.txt", cwd=folder)
+    assert report(folder / "a.json")["findings"][0]["aws"] == "ERROR_INVALID_BOUNDING_BOX"
+    assert (folder / "a.txt").read_text() == done.stdout
+
+
+def test_json_on_standard_output_stands_alone(folder: Path) -> None:
+    done = groundlint("check", "bad.manifest", "--output", "json", cwd=folder)
+    assert json.loads(done.stdout)["summary"]["counts"] == {"error": 1, "warning": 0, "info": 0}
+
+
+def test_min_severity_hides_but_counts(folder: Path) -> None:
+    done = groundlint("check", "warn.manifest", "--min-severity", "error", cwd=folder)
+    assert done.stdout.count("\n") == 1
+    assert "1 warning" in done.stdout
+
+
+def test_statistics_count_by_rule(folder: Path) -> None:
+    done = groundlint("check", "bad.manifest", "--statistics", "-q", cwd=folder)
+    assert done.stdout.splitlines()[-1].split() == ["1", "BOX101", "error", "box-outside-image"]
+
+
+def test_no_more_than_fifty_findings_of_a_rule_are_shown_and_the_rest_counted(folder: Path) -> None:
+    lines = (detection(f"s3://bucket/{n}.jpg", ({"left": -1}, {})) for n in range(60))
+    (folder / "many.manifest").write_text(manifest(*lines))
+    done = groundlint("check", "many.manifest", cwd=folder)
+    assert done.stdout.count("BOX101 [") == 50
+    assert "many.manifest: BOX101 and 10 more of box-outside-image\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "is_colored"),
+    [
+        ([], {}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+    ],
+)
+def test_color(folder: Path, arguments: list[str], environment: dict[str, str], is_colored: bool) -> None:
+    done = groundlint("check", "bad.manifest", *arguments, cwd=folder, **environment)
+    assert ("\x1b[" in done.stdout) == is_colored
+
+
+def test_the_summary_for_a_gate_has_every_selected_rule(folder: Path) -> None:
+    groundlint("check", "bad.manifest", "--select", "BOX", "--summary-file", "gate.json", "--exit-zero", cwd=folder)
+    assert report(folder / "gate.json") == {
+        "schema_version": 1,
+        "passed": 0,
+        "counts": {"error": 1, "warning": 0, "info": 0},
+        "rules": {"BOX101": 1, "BOX102": 0, "BOX103": 0, "BOX104": 0},
+        "images": {"total": 7, "found": 0, "unreadable": 0},
+    }
+
+
+def test_a_gate_stays_shut_when_not_all_could_be_judged(folder: Path) -> None:
+    groundlint("check", "good.manifest", "missing.manifest", "--summary-file", "gate.json", cwd=folder)
+    assert report(folder / "gate.json")["passed"] == 0
+    groundlint("check", "good.manifest", "--summary-file", "gate.json", cwd=folder)
+    assert report(folder / "gate.json")["passed"] == 1
+    groundlint("check", "good.manifest", "--select", "NOPE", "--summary-file", "gate.json", cwd=folder)
+    assert report(folder / "gate.json")["passed"] == 0
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize("delay", [0.5, 1.2])
+def test_a_run_cut_short_leaves_a_shut_gate_and_no_half_report(
+    tmp_path: Path, sent: signal.Signals, status: int, delay: float
+) -> None:
+    (tmp_path / "big.manifest").write_text(manifest(*(detection(f"s3://b/{n}.jpg") for n in range(5000))) * 30)
+    arguments = ["check", "big.manifest", "--output", "json:a.json", "--summary-file", "gate.json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "groundlint", *arguments], cwd=tmp_path, stdout=subprocess.PIPE
+    ) as run:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "gate.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(delay)
+        run.send_signal(sent)
+        assert run.wait(timeout=30) == status
+    assert report(tmp_path / "gate.json")["passed"] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["big.manifest", "gate.json"]
+
+
+def test_a_reader_that_leaves_gets_no_traceback(folder: Path) -> None:
+    lines = (detection(f"s3://bucket/{n}.jpg", ({"left": -1}, {})) for n in range(60))
+    (folder / "many.manifest").write_text(manifest(*lines))
+    command = f"{sys.executable} -m groundlint check many.manifest --output json | head -c 10"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ('{"schema_v', "")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_a_table_is_exported_whole(folder: Path, suffix: str) -> None:
+    done = groundlint("export", "boxes", "bad.manifest", "--to", f"boxes.{suffix}", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    file = folder / f"boxes.{suffix}"
+    read = {"parquet": pl.read_parquet, "csv": pl.read_csv, "jsonl": pl.read_ndjson}[suffix]
+    table = read(file)
+    assert table.height == 8
+    assert table["left"].to_list()[:2] == [-5.0, 10.0]
+
+
+def test_a_derived_table_is_exported(folder: Path) -> None:
+    groundlint("export", "verdicts", "bad.manifest", "--to", "v.jsonl", cwd=folder)
+    assert pl.read_ndjson(folder / "v.jsonl").select("line", "box", "aws", "loses").rows() == [
+        (1, 0, "ERROR_INVALID_BOUNDING_BOX", "box")
+    ]
+
+
+def test_an_unknown_table_is_refused_with_a_suggestion(folder: Path) -> None:
+    done = groundlint("export", "boxs", "bad.manifest", "--to", "v.csv", cwd=folder)
+    assert done.returncode == 2
+    assert "did you mean `boxes`?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["BOX101", "box-outside-image"])
+def test_a_rule_is_explained(folder: Path, name: str) -> None:
+    done = groundlint("rule", name, cwd=folder)
+    assert done.stdout.startswith("# BOX101 box-outside-image\n")
+
+
+def test_the_examples_of_a_package_are_tried(folder: Path) -> None:
+    done = groundlint("test", "groundlint", cwd=folder)
+    assert done.returncode == 0
+    assert done.stdout.endswith(" 0 faults\n")
+    assert groundlint("test", "nobody", cwd=folder).returncode == 2
+
+
+def test_the_configuration_in_force_is_shown(folder: Path) -> None:
+    (folder / "groundlint.toml").write_text('target = "ground-truth"\n')
+    assert json.loads(groundlint("config", cwd=folder).stdout)["target"] == "ground-truth"
+    assert "groundlint.toml" in groundlint("check", "good.manifest", "-v", cwd=folder).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('selct = ["BOX"]', "unknown key `selct`; did you mean `select`?"),
+        ('target = "mars"', "`target`"),
+        ("[rules.SPL104]\nmin_image = 3", "unknown key `min_image`; did you mean `min_images`?"),
+        ("[rules.SPL104]\nmin_images = 1", "`min_images`: Input should be greater than or equal to 2"),
+        ("[rules.NOPE]", "no rule has the code or name 'NOPE'"),
+        ("[datasets.a]\ntrian = 'x'", "did you mean `train`?"),
+        ("a = [", "no valid TOML"),
+        ("a = " + "[" * 100_000, "no valid TOML"),
+        ("#" * 1_000_001, "more than 1,000,000 bytes"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_explained(folder: Path, text: str, says: str) -> None:
+    (folder / "groundlint.toml").write_text(text)
+    done = groundlint("check", "good.manifest", cwd=folder)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "groundlint.toml" in done.stderr or "[rules" in done.stderr or "no rule" in done.stderr
+    assert groundlint("check", "good.manifest", "--isolated", cwd=folder).returncode == 0
+
+
+def test_an_option_of_a_rule_works(folder: Path) -> None:
+    (folder / "a.manifest").write_text(
+        manifest(*(classification(f"s3://bucket/{n}.jpg", "ab"[n % 2]) for n in range(12)))
+    )
+    (folder / "groundlint.toml").write_text("[rules.few-images-to-split]\nmin_images = 7\n")
+    assert groundlint("check", "a.manifest", cwd=folder).stdout.count("SPL104") == 2
+
+
+def test_the_data_set_of_a_named_manifest_is_judged_whole_and_reported_in_part(folder: Path) -> None:
+    (folder / "groundlint.toml").write_text('[datasets.a]\ntrain = "bad.manifest"\ntest = "warn.manifest"\n')
+    groundlint("check", "warn.manifest", "--output", "json:a.json", cwd=folder)
+    found = report(folder / "a.json")
+    assert {finding["manifest"] for finding in found["findings"]} == {"warn.manifest"}
+    assert (found["summary"]["manifests"], found["summary"]["lines"]) == (1, 7)
+    groundlint("check", "--output", "json:a.json", cwd=folder)
+    assert {finding["manifest"] for finding in report(folder / "a.json")["findings"]} == {
+        "bad.manifest",
+        "warn.manifest",
+    }
+
+
+def test_manifests_in_no_data_set_are_not_pooled(folder: Path) -> None:
+    (folder / "copy.manifest").write_text(GOOD)
+    done = groundlint("check", "good.manifest", "copy.manifest", cwd=folder)
+    assert done.returncode == 0, done.stdout
+
+
+def test_python_gets_the_findings_as_a_table(folder: Path) -> None:
+    import groundlint as api
+
+    found = api.check(folder / "bad.manifest", isolated=True)
+    assert found.select("code", "line", "aws").rows() == [("BOX101", 1, "ERROR_INVALID_BOUNDING_BOX")]
+    assert "<table" in found._repr_html_()
