@@ -1,0 +1,88 @@
+"""The published schemas and the reader agree on what a label is."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lines import classification, detection, line_texts
+
+from groundlint.manifest import attributes, explain
+from groundlint.manifest.strict_json import InvalidJson, parse
+
+FORMS = {
+    "detection": attributes.Detection,
+    "detection-metadata": attributes.DetectionMetadata,
+    "classification": attributes.Classification,
+    "classification-metadata": attributes.ClassificationMetadata,
+}
+
+
+def is_taken(form: Any, value: Any) -> bool:
+    try:
+        msgspec.convert(value, form)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+@given(line_texts())
+def test_the_schemas_take_what_the_reader_takes(text: str) -> None:
+    try:
+        line = parse(text.encode("utf-8", "surrogatepass")).value
+    except InvalidJson:
+        return
+    for value in line.values() if isinstance(line, dict) else ():
+        for name, form in FORMS.items():
+            assert is_taken(form, value) == explain.validator(name).is_valid(value), (name, value)
+
+
+def test_sound_labels_are_taken() -> None:
+    for line, kind in ((detection(), "detection"), (classification(), "classification")):
+        value, metadata = (part for key, part in line.items() if key != "source-ref")
+        assert explain.validator(kind).is_valid(value)
+        assert explain.validator(f"{kind}-metadata").is_valid(metadata)
+
+
+@pytest.mark.parametrize("name", ["detection-metadata", "classification-metadata"])
+def test_the_schemas_have_the_readers_pattern_of_a_date(name: str) -> None:
+    assert explain.schema(name)["properties"]["creation-date"]["pattern"] == attributes.DATE
+
+
+@given(st.datetimes(), st.sampled_from(["T", " "]), st.sampled_from(["", "Z", "+02:00"]))
+def test_every_date_is_taken(moment: datetime, separator: str, zone: str) -> None:
+    assert is_taken(FORMS["detection-metadata"], metadata(moment.isoformat(separator) + zone))
+
+
+@given(st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", fullmatch=True))
+def test_what_is_no_date_is_refused(text: str) -> None:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        is_date = text.startswith("0000")
+    else:
+        is_date = True
+    if not text.startswith("0000"):
+        assert is_taken(FORMS["detection-metadata"], metadata(text)) == is_date
+
+
+def metadata(date: str) -> Any:
+    return detection(**{"creation-date": date})["animals-metadata"]
+
+
+def test_faults_of_one_shape_differ_in_place_and_value() -> None:
+    explainer = explain.Explainer()
+    details = []
+    for n in (1, 3):
+        value = json.loads(json.dumps(detection(boxes=({},) * 5)["animals"]))
+        value["annotations"][n]["left"] = f"{n}"
+        with pytest.raises(msgspec.ValidationError) as refused:
+            msgspec.convert(value, attributes.Detection)
+        details.append(explainer.explain("detection", "animals", value, str(refused.value)))
+    assert [fault.pointer for fault in details] == ["/animals/annotations/1/left", "/animals/annotations/3/left"]
+    assert details[1].detail.startswith('`animals.annotations[3].left` is the string "3", expected a number; write')
