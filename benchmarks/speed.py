@@ -192,7 +192,12 @@ def correct(folder: Path, lines: int) -> Iterator[Row]:
         alarms += finding["severity"] == "error" and line is not None and line not in planted
     wanted = {line: code for line, code in planted.items() if code != "ground-truth"}
     found = sum(code in codes.get(line, ()) for line, code in wanted.items())
-    yield Row(f"{lines:,} lines: planted faults that the report names", f"{found:,} of {len(wanted):,}", "all", found == len(wanted))
+    yield Row(
+        f"{lines:,} lines: planted faults that the report names",
+        f"{found:,} of {len(wanted):,}",
+        "all",
+        found == len(wanted),
+    )
     yield Row(f"{lines:,} lines: errors on sound lines", str(alarms), "0", alarms == 0)
 
 
