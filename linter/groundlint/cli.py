@@ -251,14 +251,14 @@ def test(package: Annotated[str, typer.Argument(help="Installed package with rul
 
     with _reported():
         known = registry.load()
-        codes = sorted(code for code, owner in known.packages.items() if owner == package)
-        if not codes:
+        rules = known.of_package(package)
+        if not rules:
             owners = ", ".join(sorted(set(known.packages.values())))
             _fail(f"no installed package {package} has rules; those that have: {owners}")
-        faults = [fault for code in codes for fault in examples.faults(known, known.rules[code])]
-    count = sum(len(known.rules[code].examples) for code in codes)
+        faults = [fault for rule in rules for fault in examples.faults(known, rule)]
+    count = sum(len(rule.examples) for rule in rules)
     _print("".join(f"{fault}\n" for fault in faults))
-    _print(f"{len(codes)} rules, {count} examples, {len(faults)} faults\n")
+    _print(f"{len(rules)} rules, {count} examples, {len(faults)} faults\n")
     if faults:
         raise typer.Exit(FAILED)
 

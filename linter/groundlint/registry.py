@@ -6,6 +6,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -40,6 +41,8 @@ class Registry:
     features: dict[str, Feature] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     """Package of each rule's code."""
+    modules: dict[str, str] = field(default_factory=dict)
+    """Package of each module that was searched."""
 
     def find(self, name: str) -> type[Rule]:
         """A rule by its code or name.
@@ -70,6 +73,14 @@ class Registry:
                     if length > best.get(code, (-1, True))[0] or (length == best[code][0] and not is_selected):
                         best[code] = (length, is_selected)
         return sorted(code for code, (_, chosen) in best.items() if chosen and target in self.rules[code].targets)
+
+    def of_package(self, name: str) -> list[type[Rule]]:
+        """The rules of a package, which is named as it is installed or as it is imported; empty if it has none."""
+        return [
+            rule
+            for code, rule in sorted(self.rules.items())
+            if _normal(name) in (_normal(self.packages[code]), _normal(rule.__module__.partition(".")[0]))
+        ]
 
     def _fitting(self, selector: str) -> list[tuple[str, int]]:
         """Codes that a selector fits, and how exactly: a full name counts as a full code."""
@@ -105,19 +116,12 @@ def load(*, isolated: bool = False) -> Registry:
     for point in own + ([] if isolated else others):
         package = point.dist.name if point.dist else point.value
         for module in _modules(point, package):
-            _register(registry, module, package)
+            # Two entry points may lead to one module.
+            if module.__name__ not in registry.modules:
+                registry.modules[module.__name__] = package
+                _register(registry, module, package)
     _check_inputs(registry)
     return registry
-
-
-def order(registry: Registry) -> list[str]:
-    """Names of the derived tables, each after those that it needs.
-
-    Raises:
-        CycleError: a table needs itself.
-    """
-    needs = {table.name: set(inputs(table.function)) & set(registry.tables) for table in registry.tables.values()}
-    return list(TopologicalSorter(needs).static_order())
 
 
 def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
@@ -125,8 +129,10 @@ def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
         root = point.load()
         yield root
         for found in pkgutil.walk_packages(getattr(root, "__path__", ()), f"{root.__name__}."):
-            yield importlib.import_module(found.name)
-    except Exception as error:
+            # Importing `__main__` would run the package's own command.
+            if not found.name.endswith(".__main__"):
+                yield importlib.import_module(found.name)
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"the package {package} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
         ) from error
@@ -153,10 +159,11 @@ def _add_rule(registry: Registry, rule: type[Rule], package: str) -> None:
         raise PluginError(f"the rule {rule.__name__} of the package {package} cannot be used: {found[0]}")
     for other in registry.rules.values():
         if rule.code == other.code or rule.name == other.name:
-            raise PluginError(
-                f"the packages {registry.packages[other.code]} and {package} both have a rule "
-                f"{rule.code if rule.code == other.code else rule.name}; uninstall one of them"
-            )
+            used = rule.code if rule.code == other.code else rule.name
+            owner = registry.packages[other.code]
+            if owner == package:
+                raise PluginError(f"the package {package} has two rules {used}; rename one of them")
+            raise PluginError(f"the packages {owner} and {package} both have a rule {used}; uninstall one of them")
     registry.rules[rule.code] = rule
     registry.packages[rule.code] = package
 
@@ -179,20 +186,31 @@ def _check_inputs(registry: Registry) -> None:
         for rule in registry.rules.values()
     ]
     users += [
-        (f"the table {table.name} of the module {table.function.__module__}", inputs(table.function), table.features)
+        (f"the table {table.name} of the package {_owner(registry, table)}", inputs(table.function), table.features)
         for table in registry.tables.values()
     ]
     for user, wanted, features in users:
         _check_names(user, "table", wanted, tables)
         _check_names(user, "feature", features, registry.features)
+    needs = {name: inputs(table.function) for name, table in registry.tables.items()}
     try:
-        order(registry)
+        TopologicalSorter(needs).prepare()
     except CycleError as error:
         names = list(dict.fromkeys(error.args[1]))
-        modules = sorted({registry.tables[name].function.__module__ for name in names})
+        owners = sorted({_owner(registry, registry.tables[name]) for name in names})
         raise PluginError(
-            f"the tables {', '.join(names)} of {', '.join(modules)} need each other in a circle"
+            f"the tables {', '.join(names)} of the package {', '.join(owners)} need each other in a circle; "
+            "take one of them out of the parameters of another"
         ) from None
+
+
+def _owner(registry: Registry, value: DerivedTable | Feature) -> str:
+    return registry.modules[value.function.__module__]
+
+
+def _normal(package: str) -> str:
+    """A package's name as installers compare it."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _check_names(user: str, what: str, wanted: Sequence[str], known: Mapping[str, object] | set[str]) -> None:

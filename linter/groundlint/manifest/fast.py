@@ -21,6 +21,7 @@ from polars import DataFrame, Series, col
 
 from groundlint.manifest.attributes import MAX_LABEL_NAME
 from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, SoundLine, is_plain_extra
+from groundlint.tables import BASE
 
 MAX_NAMES = 64
 """Attributes and extra keys that a shape may have; lines with further names take the slow path."""
@@ -201,10 +202,13 @@ class FastReader:
             & (totals["quotes"] == Series(decoded.quotes, dtype=pl.Int32))
             & source_refs.str.contains(_SOURCE_REF)
         )
-        for frames in tables.values():
+        for table, frames in tables.items():
             for i, rows in enumerate(frames):
                 at = rows["at"]
-                frames[i] = rows.with_columns(numbers.gather(at), source_refs.gather(at)).filter(is_sound.gather(at))
+                placed = rows.with_columns(numbers.gather(at), source_refs.gather(at))
+                # What was needed for the checks alone would stay in memory until the whole manifest is read.
+                columns = [name for name in BASE[table].columns if name in placed.columns]
+                frames[i] = placed.select(columns).filter(is_sound.gather(at))
         tables["lines"] = [_split_uri(numbers, source_refs).filter(is_sound)]
         return Taken(tables, numbers.filter(~is_sound).to_list())
 

@@ -263,17 +263,14 @@ class _ManifestReader:
             rows.clear()
 
     def _complete(self, name: str, frames: list[DataFrame]) -> list[DataFrame]:
-        """With the columns of the base table, in its order and types; frames of one form as one."""
+        """With the columns of the base table, in its order and types."""
         schema = BASE[name].schema
         source = {"manifest": self._source.name, "split": self._source.split}
         columns = [
             pl.lit(source[key], type_).alias(key) if key in source else pl.col(key).cast(type_)
             for key, type_ in schema.items()
         ]
-        by_form: dict[tuple[str, ...], list[DataFrame]] = {}
-        for frame in frames:
-            by_form.setdefault(tuple(frame.columns), []).append(frame)
-        return [pl.concat(group).select(columns) for group in by_form.values()]
+        return [frame.select(columns) for frame in frames]
 
 
 def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:

@@ -130,7 +130,7 @@ def losses(
         .agg(col("source_ref", "image_width", "image_height").first(), col("is_out").any())
     )
     sound = boxes.filter("usable")
-    bad = sound.with_columns(outside=is_outside(), small=is_too_small()).filter(col("outside") | col("small"))
+    bad = sound.filter(is_outside() | is_too_small()).with_columns(outside=is_outside(), small=is_too_small())
     image = ("image_width", "image_height")
     box = ("left", "top", "width", "height")
     all_bad = (
@@ -229,11 +229,19 @@ def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
 @table()
 def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
     """One label of a split and use case (classification or detection) that training can use, and its `images`."""
-    image_labels = labels.filter("usable").select("manifest", "line", "split", "label", use_case=lit("classification"))
-    sound = boxes.filter("usable", ~is_outside(), ~is_too_small())
-    box_labels = sound.select("manifest", "line", "split", "label", use_case=lit("detection"))
+    keys = ("manifest", "line", "split", "label")
+    is_sound = col("usable") & ~is_outside() & ~is_too_small()
     return (
-        pl.concat([image_labels, box_labels])
+        pl.concat(
+            [
+                labels.filter("usable").select(*keys, use_case=lit("classification")),
+                # Millions of boxes: no column is carried along that is not needed.
+                boxes.select(*keys, is_sound=is_sound)
+                .filter("is_sound")
+                .select(*keys, use_case=lit("detection"))
+                .unique(),
+            ]
+        )
         .join(lost_lines, on=["manifest", "line"], how="anti")
         .group_by("manifest", "split", "use_case", "label")
         .agg(images=col("line").n_unique())
