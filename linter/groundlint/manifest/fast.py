@@ -207,8 +207,8 @@ class FastReader:
                 at = rows["at"]
                 placed = rows.with_columns(numbers.gather(at), source_refs.gather(at))
                 # What was needed for the checks alone would stay in memory until the whole manifest is read.
-                columns = [name for name in BASE[table].columns if name in placed.columns]
-                frames[i] = placed.select(columns).filter(is_sound.gather(at))
+                kept = [name for name in BASE[table].columns if name in placed.columns]
+                frames[i] = placed.select(kept).filter(is_sound.gather(at))
         tables["lines"] = [_split_uri(numbers, source_refs).filter(is_sound)]
         return Taken(tables, numbers.filter(~is_sound).to_list())
 
