@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -49,6 +50,8 @@ StdinName = Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help
 
 def main() -> None:
     """Run the command, and end as a command should on Ctrl-C, on SIGTERM and when nobody reads the output."""
+    # One run makes next to no cycles, and looking for them costs a tenth of the time on a small manifest.
+    gc.disable()
     # Handlers that raise let files be put away; the numbers are what a shell expects.
     signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
