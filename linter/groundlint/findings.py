@@ -107,7 +107,8 @@ def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Pat
     sides = ("left", "top", "width", "height")
     keys = ["manifest", "line", "attribute", "box"]
     named = findings.filter(col("box").is_not_null()).select(keys).unique()
-    boxes = tables["boxes"].select(*keys, numbers=pl.concat_list(sides)).join(named, on=keys, how="semi").unique(keys)
+    boxes = tables["boxes"].select(*keys, *sides).join(named, on=keys, how="semi").unique(keys)
+    boxes = boxes.select(*keys, numbers=pl.concat_list(sides))
     digests = tables["problems"].filter(col("digest").is_not_null()).select("manifest", "line", "digest")
     rows = (
         findings.select("code", *keys, "label", "source_ref")
