@@ -1,0 +1,13 @@
+"""A derived table of the third party."""
+
+from __future__ import annotations
+
+from polars import LazyFrame, col
+
+from groundlint import table
+
+
+@table()
+def crowds(boxes: LazyFrame) -> LazyFrame:
+    """One label attribute of a line, with the number of its boxes in `size`."""
+    return boxes.group_by("manifest", "line", "attribute", "source_ref").agg(size=col("box").len())
