@@ -29,7 +29,7 @@ def test_the_examples_of_a_rule_hold(code: str) -> None:
 
 @pytest.mark.parametrize("code", REGISTRY.rules)
 def test_a_code_tells_its_family(code: str) -> None:
-    module = REGISTRY.rules[code].__module__.rpartition(".")[2]
+    module = REGISTRY.rules[code].__module__.split(".")[1]
     assert code.startswith(FAMILIES[module])
 
 

@@ -17,9 +17,10 @@ from msgspec import MsgspecError
 from polars import DataFrame
 
 from groundlint.manifest import sniff
-from groundlint.manifest.fast import ESCAPED_QUOTE, MAX_BYTES, Decoded, FastReader, Shape
+from groundlint.manifest.fast import FastReader
 from groundlint.manifest.lines import LineReader, Rows
 from groundlint.manifest.problems import Kind
+from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
 from groundlint.tables import BASE
 
 BLOCK = 8 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""LBL: label attributes and the names of labels."""

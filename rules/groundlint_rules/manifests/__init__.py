@@ -1,0 +1,1 @@
+"""MAN: the manifest file, and its lines as JSON."""
