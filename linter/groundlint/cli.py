@@ -107,15 +107,15 @@ def check(
     outputs = _outputs(output or [])
     _one_of("--min-severity", min_severity, ("error", "warning", "info"))
     _one_of("--color", color, ("auto", "always", "never"))
-    if summary_file:
-        # A gate that reads this file stays shut until the run has ended well.
-        _write(summary_file, json.dumps(_gate(passed=False, counts={}, rules={}, images={})))
     from groundlint import policy
-    from groundlint.report import FORMATS
+    from groundlint.report import FORMATS, gate
     from groundlint.report.report import Report
     from groundlint.rule import Severity
     from groundlint.run import data_sets, run
 
+    if summary_file:
+        # A gate that reads this file stays shut until the run has ended well.
+        _write(summary_file, gate.render(passed=False, counts={}, rules={}, images={}))
     with _reported():
         settings = _configure(
             config,
@@ -138,9 +138,9 @@ def check(
         outcome = run(registry, rules, settings, request)
     counts = policy.count(outcome.findings)
     level = settings.settings.fail_on
-    gate = policy.Gate(None if level == "none" else Severity(level), max_warnings)
+    limits = policy.Gate(None if level == "none" else Severity(level), max_warnings)
     is_whole = not outcome.raised and not outcome.unread
-    passed = gate.passes(counts)
+    passed = limits.passes(counts)
     report = Report(
         version=__version__,
         target=outcome.target,
@@ -157,9 +157,8 @@ def check(
         found = dict(outcome.findings.group_by("code").len().iter_rows())
         of_rules = {code: found.get(code, 0) for code in outcome.rules}
         images = outcome.summary["images"]
-        _write(
-            summary_file, json.dumps(_gate(passed=passed and is_whole, counts=counts, rules=of_rules, images=images))
-        )
+        is_open = passed and is_whole
+        _write(summary_file, gate.render(passed=is_open, counts=counts, rules=of_rules, images=images))
     to_screen = [form for form, file in outputs if file is None]
     for form in to_screen or ["text"]:
         _print(FORMATS[form](_colored(report, color)))
@@ -324,19 +323,6 @@ def _outputs(values: list[str]) -> list[tuple[str, Path | None]]:
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         _fail(f"{option}: {value!r} is none of {', '.join(known)}")
-
-
-def _gate(
-    *, passed: bool, counts: dict[str, int], rules: dict[str, int], images: dict[str, int | None]
-) -> dict[str, Any]:
-    """What a pipeline's condition reads: numbers only, every key always there."""
-    return {
-        "schema_version": 1,
-        "passed": int(passed),
-        "counts": {level: counts.get(level, 0) for level in ("error", "warning", "info")},
-        "rules": rules,
-        "images": {name: images.get(name) or 0 for name in ("total", "found", "unreadable")},
-    }
 
 
 def _tell_of_failures(outcome: Outcome, *, verbose: bool) -> None:
