@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import json
 import os
 import signal
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 FAILED = 1
 BROKEN = 2
+
+_temporaries: set[Path] = set()
+"""Files that are being written, to be put away when a signal ends the run."""
 
 app = typer.Typer(
     help="Lint image data sets: read Ground Truth manifests and tell before training what would spoil the model.",
@@ -52,12 +56,29 @@ def main() -> None:
     """Run the command, and end as a command should on Ctrl-C, on SIGTERM and when nobody reads the output."""
     # One run makes next to no cycles, and looking for them costs a tenth of the time on a small manifest.
     gc.disable()
-    # Handlers that raise let files be put away; the numbers are what a shell expects.
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    app()
+    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _end)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 whatever the locale, and no character ends a run.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app()
+    except SystemExit:
+        raise
+    except BaseException:  # noqa: BLE001 - a panic of polars is no Exception
+        import traceback
+
+        _say("error: groundlint itself failed; please report this:")
+        _say_lines(traceback.format_exc())
+        sys.exit(BROKEN)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """End on a signal with the status that a shell expects. An exception might be swallowed on its way up."""
+    for temporary in _temporaries:
+        temporary.unlink(missing_ok=True)
+    os._exit(128 + number)
 
 
 def _print_version(wanted: bool) -> None:
@@ -104,18 +125,20 @@ def check(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is done.")] = False,
 ) -> None:
     """Report what would spoil a training: exit 0 if nothing, 1 if something, 2 if not all could be judged."""
-    outputs = _outputs(output or [])
-    _one_of("--min-severity", min_severity, ("error", "warning", "info"))
-    _one_of("--color", color, ("auto", "always", "never"))
-    from groundlint import policy
     from groundlint.report import FORMATS, gate
-    from groundlint.report.report import Report
-    from groundlint.rule import Severity
-    from groundlint.run import data_sets, run
 
     if summary_file:
         # A gate that reads this file stays shut until the run has ended well.
         _write(summary_file, gate.render(passed=False, counts={}, rules={}, images={}))
+    outputs = _outputs(output or [])
+    _one_of("--min-severity", min_severity, ("error", "warning", "info"))
+    _one_of("--color", color, ("auto", "always", "never"))
+    from groundlint import policy
+    from groundlint.report.report import Report
+    from groundlint.report.sanitize import at_line_start, visible
+    from groundlint.rule import Severity
+    from groundlint.run import data_sets, run
+
     with _reported():
         settings = _configure(
             config,
@@ -132,7 +155,7 @@ def check(
             _say(f"configuration: {settings.path or 'none'}")
         if show_files:
             names = sorted({name for data_set in data_sets(settings, request) for name in data_set.named})
-            typer.echo("".join(f"{name}\n" for name in names), nl=False)
+            _print("".join(f"{at_line_start(visible(name, limit=None))}\n" for name in names))
             return
         registry, rules = _rules(settings, isolated)
         outcome = run(registry, rules, settings, request)
@@ -150,6 +173,9 @@ def check(
         quiet=quiet,
     )
     _tell_of_failures(outcome, verbose=verbose)
+    to_screen = [form for form, file in outputs if file is None]
+    for form in to_screen or ["text"]:
+        _print(FORMATS[form](_colored(report, color)))
     for form, file in outputs:
         if file:
             _write(file, FORMATS[form](report))
@@ -159,9 +185,6 @@ def check(
         images = outcome.summary["images"]
         is_open = passed and is_whole
         _write(summary_file, gate.render(passed=is_open, counts=counts, rules=of_rules, images=images))
-    to_screen = [form for form, file in outputs if file is None]
-    for form in to_screen or ["text"]:
-        _print(FORMATS[form](_colored(report, color)))
     if not is_whole:
         raise typer.Exit(BROKEN)
     if not passed and not exit_zero:
@@ -222,7 +245,10 @@ def rule(
     if to is None:
         _print("\n".join(pages.values()))
         return
-    to.mkdir(parents=True, exist_ok=True)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _fail(f"{to}: the folder cannot be made: {error.strerror}")
     for code, page in pages.items():
         _write(to / f"{code}.md", page)
     _write(to / "index.md", docs.index(known))
@@ -331,7 +357,7 @@ def _tell_of_failures(outcome: Outcome, *, verbose: bool) -> None:
     for raised in outcome.raised:
         _say(f"error: the rule {raised.code} failed: {raised.error}")
         if verbose:
-            _say(raised.traceback)
+            _say_lines(raised.traceback)
 
 
 def _colored(report: Any, color: str) -> Any:
@@ -364,15 +390,26 @@ def _fail(text: str) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    from groundlint.report.sanitize import visible
+    from groundlint.report.sanitize import at_line_start, visible
 
+    typer.echo(at_line_start(visible(text, limit=None)), err=True)
+
+
+def _say_lines(text: str) -> None:
     for line in text.splitlines():
-        typer.echo(visible(line, limit=None), err=True)
+        _say(line)
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A reader that has seen enough is no fault.
+        if not isinstance(error, BrokenPipeError):
+            _fail(f"the report cannot be written to standard output: {error.strerror}")
 
 
 def _write(file: Path, text: str) -> None:
@@ -382,23 +419,23 @@ def _write(file: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _replacing(file: Path) -> Iterator[Path]:
-    """A temporary file beside the wanted one, which it replaces as a whole when all is written."""
-    # Costs as much as all else that `--version` imports of the standard library.
-    import tempfile
+    """A temporary file beside the wanted one, which it replaces as a whole when all is written.
 
-    temporary: Path | None = None
+    A device or pipe, as /dev/stdout, is written to as it is; a symbolic link stays one.
+    """
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        os.close(descriptor)
-        temporary = Path(name)
-        yield temporary
-        # mkstemp's files are for their owner only; a report is as open as the umask lets it be.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(file)
-    except OSError as error:
-        _fail(f"{file}: the file cannot be written: {error.strerror}")
-    finally:
-        if temporary is not None:
+        if file.exists() and not file.is_file():
+            yield file
+            return
+        target = Path(os.path.realpath(file))
+        temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+        _temporaries.add(temporary)
+        try:
+            temporary.touch(exist_ok=False)
+            yield temporary
+            temporary.replace(target)
+        finally:
             temporary.unlink(missing_ok=True)
+            _temporaries.discard(temporary)
+    except OSError as error:
+        _fail(f"{file}: the file cannot be written: {error.strerror or error}")

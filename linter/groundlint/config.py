@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from groundlint.rule import Rule
 
 FILE = "groundlint.toml"
 MAX_BYTES = 1_000_000
+
+# The parser takes memory by the square of a dotted key's parts: two hundred kilobytes would want gigabytes.
+_ENDLESS_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){100}""")
 
 
 class ConfigError(Exception):
@@ -81,10 +85,8 @@ def find(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return folder / FILE
-        project = folder / "pyproject.toml"
-        # A project's file may be broken or huge for reasons that are not ours, as long as it does not name us.
-        if project.is_file() and b"[tool.groundlint" in project.read_bytes()[:MAX_BYTES]:
-            return project
+        if _configures_us(folder / "pyproject.toml"):
+            return folder / "pyproject.toml"
     return None
 
 
@@ -94,20 +96,49 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: it cannot be read, is no TOML, or has a key or value that is not known.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: the configuration has more than {MAX_BYTES:,} bytes")
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: the configuration cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: the configuration is no valid TOML: {error}") from None
+    values: Any = _parse(path, _read(path))
     if path.name == "pyproject.toml":
-        values = values.get("tool", {}).get("groundlint", {})
+        values = _table_of_ours(values)
+        if values is None:
+            raise ConfigError(f"{path}: the file has no table [tool.groundlint]")
     try:
         return Config(Settings.model_validate(values), path.resolve())
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_fault(error, _known_keys)}") from None
+
+
+def _configures_us(project: Path) -> bool:
+    """Whether a pyproject.toml has a table of ours; it may be broken for reasons that are not ours."""
+    if not project.is_file() or b"groundlint" not in (data := _read(project)):
+        return False
+    return _table_of_ours(_parse(project, data)) is not None
+
+
+def _table_of_ours(project: dict[str, Any]) -> Any:
+    tools = project.get("tool")
+    return tools.get("groundlint") if isinstance(tools, dict) else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: the configuration cannot be read: {error.strerror}") from None
+    return data
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: the configuration has more than {MAX_BYTES:,} bytes")
+    try:
+        text = data.decode("utf-8")
+        if _ENDLESS_KEY.search(text):
+            raise ConfigError(f"{path}: the configuration has a key of more than a hundred parts")
+        return tomllib.loads(text)
+    # A number of thousands of digits is a ValueError too.
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: the configuration is no valid TOML: {error}") from None
 
 
 def override(config: Config, values: Mapping[str, Any]) -> Config:
@@ -120,7 +151,8 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
         given = config.settings.model_dump(exclude_unset=True) | dict(values)
         return Config(Settings.model_validate(given), config.path)
     except ValidationError as error:
-        raise ConfigError(f"--{_first_fault(error, _known_keys)}") from None
+        fault = error.errors()[0]
+        raise ConfigError(f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}") from None
 
 
 def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
@@ -170,7 +202,7 @@ def _first_fault(error: ValidationError, known: Any) -> str:
     key = ".".join(str(step) for step in place)
     if fault["type"] == "extra_forbidden":
         return f"unknown key `{key}`" + suggestion(str(place[-1]), known(place))
-    return f"`{key}`: {fault['msg']}"
+    return f"`{key}`: {fault['msg']}" if key else str(fault["msg"])
 
 
 def suggestion(written: str, known: Iterable[str]) -> str:
