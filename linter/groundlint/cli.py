@@ -301,6 +301,9 @@ def _configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
         path = file or config.find(Path.cwd())
         found = config.load(path) if path else config.Config()
     given = {name: _separated(value) for name, value in flags.items() if value not in (None, [])}
+    if "exclude" in given:
+        # On the command line a glob starts from here, in the file from there.
+        given["exclude"] = [os.path.relpath(glob, found.root) for glob in given["exclude"]]
     return config.override(found, given)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import metadata
@@ -25,6 +25,7 @@ from groundlint.rule import Rule
 from groundlint.tables import BASE
 
 STDIN = "-"
+SPLITS = ("train", "test", "reference")
 
 
 class UsageError(Exception):
@@ -127,7 +128,10 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
 def flat(rows: DataFrame) -> DataFrame:
     """With lists and structs as JSON text, for formats that have none."""
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
-    texts = [Series(name, [json.dumps(value) for value in rows[name].to_list()]) for name in nested]
+    texts = [
+        Series(name, [None if value is None else json.dumps(value) for value in rows[name].to_list()], pl.String)
+        for name in nested
+    ]
     return rows.with_columns(texts)
 
 
@@ -146,17 +150,19 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
         if configured:
             return configured
         paths = (".",)
-    names = [name for path in paths for name in _expand(path, config_)]
-    by_file = {_identity(source): data_set for data_set in configured for source in data_set.sources}
+    of_file: dict[str, list[DataSet]] = {}
+    for data_set in configured:
+        for identity in {_identity(source) for source in data_set.sources}:
+            of_file.setdefault(identity, []).append(data_set)
+    stdin = Source(request.stdin_name, "train", data=request.stdin)
+    asked = [source for path in paths for source in ([stdin] if path == STDIN else _sources(path, "train", config_))]
     brought_in: dict[int, tuple[DataSet, dict[str, str]]] = {}
-    for name in dict.fromkeys(names):
-        data = request.stdin if name == STDIN else None
-        source = Source(request.stdin_name, "train", data=data) if name == STDIN else Source(name, "train", Path(name))
-        data_set = by_file.get(_identity(source))
-        if data_set is None:
-            found.append(DataSet((source,), frozenset({source.name})))
-        else:
-            brought_in.setdefault(id(data_set), (data_set, {}))[1][_identity(source)] = source.name
+    for source in _data_set(asked).sources:
+        identity = _identity(source)
+        if identity not in of_file:
+            found.append(_data_set([source]))
+        for data_set in of_file.get(identity, ()):
+            brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source.name
     for data_set, given in brought_in.values():
         # A manifest keeps the name by which it was given.
         sources = tuple(s._replace(name=given.get(_identity(s), s.name)) for s in data_set.sources)
@@ -179,36 +185,49 @@ def _read_all(
 def _configured(config_: Config) -> Iterator[DataSet]:
     """The data sets of the configuration; their manifests are named relative to the working directory."""
     for data_set in config_.settings.datasets.values():
-        sources = []
-        for split in ("train", "test", "reference"):
-            for pattern in getattr(data_set, split):
-                place = config_.root / pattern
-                files = sorted(glob.glob(str(place), recursive=True)) or [str(place)]  # noqa: PTH207 - any root
-                kept = [file for file in files if not is_excluded(file, config_.settings.exclude, config_.root)]
-                # A reference may be a folder of images, which is not read as a manifest.
-                sources += [
-                    Source(os.path.relpath(file), split, Path(file)) for file in kept if not Path(file).is_dir()
-                ]
-        yield DataSet(tuple(sources), frozenset(source.name for source in sources))
+        yield _data_set(
+            source
+            for split in SPLITS
+            for pattern in getattr(data_set, split)
+            for path in _matching(pattern, config_)
+            for source in _sources(path, split, config_)
+        )
+
+
+def _matching(pattern: str, config_: Config) -> list[str]:
+    """The paths that a pattern of the configuration means; itself if there are none, to be reported as missing."""
+    # The root may hold characters that mean something in a glob.
+    found = glob.glob(pattern, root_dir=config_.root, recursive=True)  # noqa: PTH207
+    paths = [str(config_.root / name) for name in sorted(found)]
+    kept = [path for path in paths if not is_excluded(path, config_.settings.exclude, config_.root)]
+    return [os.path.relpath(path) for path in kept or [str(config_.root / pattern)]]
 
 
 def _named_splits(config_: Config, request: Request) -> DataSet:
-    sources = [
-        Source(name, split, Path(name))
-        for split in ("train", "test", "reference")
-        for path in getattr(request, split)
-        for name in _expand(path, config_)
-    ]
-    return DataSet(tuple(sources), frozenset(source.name for source in sources))
+    return _data_set(
+        source for split in SPLITS for path in getattr(request, split) for source in _sources(path, split, config_)
+    )
 
 
-def _expand(path: str, config_: Config) -> list[str]:
-    if path == STDIN or not Path(path).is_dir():
-        return [path]
-    names = manifests_below(path, exclude=config_.settings.exclude, root=config_.root)
-    if not names:
-        raise UsageError(f"{path}: the folder holds no manifest ({', '.join(f'*{suffix}' for suffix in SUFFIXES)})")
-    return names
+def _data_set(sources: Iterable[Source]) -> DataSet:
+    by_split: dict[tuple[str, str], Source] = {}
+    for source in sources:
+        by_split.setdefault((source.split, _identity(source)), source)
+    return DataSet(tuple(by_split.values()), frozenset(source.name for source in by_split.values()))
+
+
+def _sources(path: str, split: str, config_: Config) -> list[Source]:
+    """The manifests that a path means: a file itself, a folder those below it."""
+    names = [path]
+    if Path(path).is_dir():
+        if split == "reference":
+            # It may be a folder of images, which is not read as a manifest.
+            return []
+        names = manifests_below(path, exclude=config_.settings.exclude, root=config_.root)
+        if not names:
+            raise UsageError(f"{path}: the folder holds no manifest ({', '.join(f'*{suffix}' for suffix in SUFFIXES)})")
+    # Bytes of a name that are no text are shown as escapes.
+    return [Source(os.fsencode(name).decode("utf-8", "backslashreplace"), split, Path(name)) for name in names]
 
 
 def _identity(source: Source) -> str:
