@@ -168,7 +168,8 @@ def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, 
     for code in sorted({*codes, *by_code}):
         rule = registry.rules[code]
         try:
-            rules.append(rule(**by_code.get(code, {})))
+            # Defaults were validated when the rule was loaded; to build a validator costs more than to judge.
+            rules.append(rule(**by_code[code]) if code in by_code else rule.model_construct())
         except ValidationError as error:
             raise ConfigError(f"[rules.{code}]: {_first_fault(error, partial(_options_of, rule))}") from None
     return [rule for rule in rules if rule.code in set(codes)]

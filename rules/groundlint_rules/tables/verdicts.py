@@ -229,25 +229,21 @@ def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
 @table()
 def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
     """One label of a split and use case (classification or detection) that training can use, and its `images`."""
-    keys = ("manifest", "line", "split", "label")
+    # Millions of boxes: no column is carried along that is not needed.
     is_sound = col("usable") & ~is_outside() & ~is_too_small()
-    return (
-        pl.concat(
-            [
-                labels.filter("usable").select(*keys, use_case=lit("classification")),
-                # Millions of boxes: no column is carried along that is not needed.
-                boxes.select(*keys, is_sound=is_sound)
-                .filter("is_sound")
-                .select(*keys, use_case=lit("detection"))
-                .unique(),
-            ]
-        )
+    rows = {
+        "classification": labels.select("manifest", "line", "split", "label", is_sound="usable"),
+        "detection": boxes.select("manifest", "line", "split", "label", is_sound=is_sound),
+    }
+    counts = [
+        sound.filter("is_sound")
         .join(lost_lines, on=["manifest", "line"], how="anti")
-        .group_by("manifest", "split", "use_case", "label")
+        .group_by("manifest", "split", "label")
         .agg(images=col("line").n_unique())
-        .group_by("split", "use_case", "label")
-        .agg(col("images").sum())
-    )
+        .with_columns(use_case=lit(use_case))
+        for use_case, sound in rows.items()
+    ]
+    return pl.concat(counts).group_by("split", "use_case", "label").agg(col("images").sum())
 
 
 @table()
