@@ -272,15 +272,9 @@ def test_the_configuration_in_force_is_shown(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('selct = ["BOX"]', "unknown key `selct`; did you mean `select`?"),
-        ('target = "mars"', "`target`"),
-        ("[rules.SPL104]\nmin_image = 3", "unknown key `min_image`; did you mean `min_images`?"),
-        ("[rules.SPL104]\nmin_images = 1", "`min_images`: Input should be greater than or equal to 2"),
+        ('selct = ["BOX"]', "groundlint.toml: unknown key `selct`; did you mean `select`?"),
+        ("[rules.SPL104]\nmin_image = 3", "[rules.SPL104]: unknown key `min_image`; did you mean `min_images`?"),
         ("[rules.NOPE]", "no rule has the code or name 'NOPE'"),
-        ("[datasets.a]\ntrian = 'x'", "did you mean `train`?"),
-        ("a = [", "no valid TOML"),
-        ("a = " + "[" * 100_000, "no valid TOML"),
-        ("#" * 1_000_001, "more than 1,000,000 bytes"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_explained(folder: Path, text: str, says: str) -> None:
@@ -288,7 +282,6 @@ def test_a_configuration_that_cannot_be_used_is_explained(folder: Path, text: st
     done = groundlint("check", "good.manifest", cwd=folder)
     assert done.returncode == 2
     assert says in done.stderr
-    assert "groundlint.toml" in done.stderr or "[rules" in done.stderr or "no rule" in done.stderr
     assert groundlint("check", "good.manifest", "--isolated", cwd=folder).returncode == 0
 
 
@@ -298,30 +291,3 @@ def test_an_option_of_a_rule_works(folder: Path) -> None:
     )
     (folder / "groundlint.toml").write_text("[rules.few-images-to-split]\nmin_images = 7\n")
     assert groundlint("check", "a.manifest", cwd=folder).stdout.count("SPL104") == 2
-
-
-def test_the_data_set_of_a_named_manifest_is_judged_whole_and_reported_in_part(folder: Path) -> None:
-    (folder / "groundlint.toml").write_text('[datasets.a]\ntrain = "bad.manifest"\ntest = "warn.manifest"\n')
-    groundlint("check", "warn.manifest", "--output", "json:a.json", cwd=folder)
-    found = report(folder / "a.json")
-    assert {finding["manifest"] for finding in found["findings"]} == {"warn.manifest"}
-    assert (found["summary"]["manifests"], found["summary"]["lines"]) == (1, 7)
-    groundlint("check", "--output", "json:a.json", cwd=folder)
-    assert {finding["manifest"] for finding in report(folder / "a.json")["findings"]} == {
-        "bad.manifest",
-        "warn.manifest",
-    }
-
-
-def test_manifests_in_no_data_set_are_not_pooled(folder: Path) -> None:
-    (folder / "copy.manifest").write_text(GOOD)
-    done = groundlint("check", "good.manifest", "copy.manifest", cwd=folder)
-    assert done.returncode == 0, done.stdout
-
-
-def test_python_gets_the_findings_as_a_table(folder: Path) -> None:
-    import groundlint as api
-
-    found = api.check(folder / "bad.manifest", isolated=True)
-    assert found.select("code", "line", "aws").rows() == [("BOX101", 1, "ERROR_INVALID_BOUNDING_BOX")]
-    assert "<table" in found._repr_html_()
