@@ -16,7 +16,7 @@ def manifests_below(folder: str, *, exclude: Sequence[str], root: Path) -> list[
 
     Args:
         folder: as it was given.
-        exclude: globs of paths relative to `root`.
+        exclude: globs of paths relative to `root`, or of mere names.
         root: folder of the configuration.
     """
     names = [name for name in _walk(folder) if not is_excluded(name, exclude, root)]
@@ -25,19 +25,25 @@ def manifests_below(folder: str, *, exclude: Sequence[str], root: Path) -> list[
 
 
 def is_excluded(name: str, exclude: Sequence[str], root: Path) -> bool:
-    """Whether a glob, or a folder that it names, takes out a path."""
+    """Whether a glob fits a path or a folder above it; one without a slash fits their mere names too."""
     relative = Path(os.path.relpath(name, root))
-    parents = [relative, *relative.parents]
-    return any(fnmatch(part.as_posix(), glob.rstrip("/")) for glob in exclude for part in parents)
+    places = [place for place in (relative, *relative.parents) if place.name]
+    globs = [glob.rstrip("/") for glob in exclude]
+    return any(fnmatch(place.as_posix(), glob) or fnmatch(place.name, glob) for glob in globs for place in places)
 
 
 def _walk(folder: str) -> Iterator[str]:
-    for place, folders, files in os.walk(folder):
+    closed: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(place, name)
-            if not name.startswith(".") and path.suffix in SUFFIXES and path.is_file():
+            # A link into nowhere is kept, to be reported as missing.
+            if not name.startswith(".") and path.suffix in SUFFIXES and (path.is_file() or not path.exists()):
                 yield str(path)
+    # So is what a folder that cannot be searched may hold.
+    for name in closed:
+        yield str(Path(name, f"*{SUFFIXES[0]}"))
 
 
 def _ignored_by_git(names: Sequence[str], folder: Path) -> set[str]:
@@ -45,10 +51,14 @@ def _ignored_by_git(names: Sequence[str], folder: Path) -> set[str]:
     if not names or not any((parent / ".git").exists() for parent in (folder.resolve(), *folder.resolve().parents)):
         return set()
     relative = {os.path.relpath(name, folder): name for name in names}
-    command = ["git", "-C", str(folder), "check-ignore", "--stdin", "-z"]
+    # A folder of a checkout may pose as a repository, whose configuration names programs to run.
+    command = ["git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-C", str(folder)]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command; the paths go in as data
-            command, input="\0".join(relative).encode(errors="surrogateescape"), capture_output=True, check=False
+            [*command, "check-ignore", "--stdin", "-z"],
+            input="\0".join(relative).encode(errors="surrogateescape"),
+            capture_output=True,
+            check=False,
         )
     except OSError:
         return set()

@@ -1,0 +1,126 @@
+"""Which files below a folder are manifests to check, in friendly and in hostile trees."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from groundlint.discover import manifests_below
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def put(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("{}\n")
+
+
+def below(folder: str = ".", *exclude: str) -> list[str]:
+    return [Path(name).as_posix() for name in manifests_below(folder, exclude=exclude, root=Path.cwd())]
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True, capture_output=True)
+
+
+def test_manifests_are_known_by_their_suffix_and_hidden_ones_left_out() -> None:
+    put("a.manifest", "b.jsonl", "sub/c.ndjson", "d.json", "e.manifest.txt", ".f.manifest", ".g/h.manifest")
+    assert below() == ["a.manifest", "b.jsonl", "sub/c.ndjson"]
+    assert below("sub") == ["sub/c.ndjson"]
+    assert below(".g") == [".g/h.manifest"]
+
+
+def test_a_folder_named_as_a_manifest_is_searched_and_not_listed() -> None:
+    put("a.manifest/b.manifest")
+    assert below() == ["a.manifest/b.manifest"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "kept"),
+    [
+        ("out", ["a.manifest", "sub/in/b.jsonl"]),
+        ("out/", ["a.manifest", "sub/in/b.jsonl"]),
+        ("sub/out", ["a.manifest", "out/d.manifest", "sub/in/b.jsonl"]),
+        ("*.jsonl", ["a.manifest", "out/d.manifest", "sub/out/c.manifest"]),
+        ("a.manifest", ["out/d.manifest", "sub/in/b.jsonl", "sub/out/c.manifest"]),
+        ("sub/*/c.manifest", ["a.manifest", "out/d.manifest", "sub/in/b.jsonl"]),
+        ("other", ["a.manifest", "out/d.manifest", "sub/in/b.jsonl", "sub/out/c.manifest"]),
+    ],
+)
+def test_a_glob_leaves_out_paths_and_one_without_a_slash_names_too(glob: str, kept: list[str]) -> None:
+    put("a.manifest", "out/d.manifest", "sub/in/b.jsonl", "sub/out/c.manifest")
+    assert below(".", glob) == kept
+
+
+def test_a_link_into_nowhere_is_kept_so_that_it_is_missed() -> None:
+    Path("a.manifest").symlink_to("pulled-later")
+    assert below() == ["a.manifest"]
+
+
+def test_a_pipe_is_left_out_and_not_waited_for() -> None:
+    put("a.manifest")
+    os.mkfifo("b.manifest")
+    assert below() == ["a.manifest"]
+
+
+def test_links_in_a_circle_end() -> None:
+    put("sub/a.manifest")
+    Path("sub/sub").symlink_to("../sub", target_is_directory=True)
+    assert below() == ["sub/a.manifest"]
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_cannot_be_searched_is_not_passed_over() -> None:
+    put("a.manifest", "closed/b.manifest")
+    Path("closed").chmod(0)
+    try:
+        assert below() == ["a.manifest", "closed/*.manifest"]
+    finally:
+        Path("closed").chmod(0o700)
+
+
+def test_what_git_ignores_is_left_out_unless_it_is_tracked() -> None:
+    git("init")
+    put("a.manifest", "sub/b.manifest", "sub/c\nd.manifest", "e é.manifest", "tracked/f.manifest")
+    Path(".gitignore").write_text("c*\ne*\nb.*\ntracked/\n!sub/b.manifest\n")
+    git("add", "-f", "tracked/f.manifest")
+    assert below() == ["a.manifest", "sub/b.manifest", "tracked/f.manifest"]
+    assert below("sub") == ["sub/b.manifest"]
+
+
+def test_without_git_or_a_repository_nothing_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("a.manifest")
+    Path(".gitignore").write_text("*\n")
+    assert below() == ["a.manifest"]
+    git("init")
+    assert below() == []
+    monkeypatch.setenv("PATH", "")
+    assert below() == ["a.manifest"]
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_tree_that_poses_as_a_repository_runs_nothing(folder: Path, bare: bool) -> None:
+    git("init")
+    repository = folder / ("evil" if bare else "evil/.git")
+    git("init", *(["--bare"] if bare else []), "evil")
+    tree = folder / "evil/tree" if bare else folder / "evil"
+    put(str(tree / "a.manifest"))
+    git("config", "--file", str(repository / "config"), "core.bare", "false")
+    git("config", "--file", str(repository / "config"), "core.worktree", str(tree))
+    git(f"--git-dir={repository}", f"--work-tree={tree}", "add", str(tree / "a.manifest"))
+    git(f"--git-dir={repository}", f"--work-tree={tree}", "update-index", "--fsmonitor")
+    git("config", "--file", str(repository / "config"), "core.fsmonitor", f"touch {folder}/owned; false")
+    subprocess.run(["git", "-C", "evil", "check-ignore", "a.manifest"], capture_output=True, check=False)
+    if not (folder / "owned").exists():
+        pytest.skip("this git is not open to the attack")
+    (folder / "owned").unlink()
+    assert below("evil") == [(tree / "a.manifest").relative_to(folder).as_posix()]
+    assert not (folder / "owned").exists()
