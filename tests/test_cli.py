@@ -105,10 +105,33 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_reported(folder: Path) -> 
     assert "bad.manifest:1: BOX101" in done.stdout
 
 
-def test_a_device_is_refused(folder: Path) -> None:
-    done = groundlint("check", "/dev/zero", cwd=folder)
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("/dev/zero", "no regular file"), ("bad.manifest/x", "Not a directory"), ("none", "the folder holds no manifest")],
+)
+def test_what_is_no_manifest_is_refused(folder: Path, path: str, says: str) -> None:
+    (folder / "none").mkdir()
+    done = groundlint("check", path, cwd=folder)
     assert done.returncode == 2
-    assert "no regular file" in done.stderr
+    assert done.stderr.startswith(f"error: {path}: {says}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_read_as_a_file(folder: Path) -> None:
+    command = f"{sys.executable} -m groundlint check <(cat bad.manifest) -q"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ": BOX101 [" in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may read every file")
+def test_a_file_without_permission_is_named(folder: Path) -> None:
+    (folder / "good.manifest").chmod(0)
+    done = groundlint("check", "good.manifest", "bad.manifest", cwd=folder)
+    assert done.returncode == 2
+    assert "good.manifest: Permission denied" in done.stderr
+    assert "BOX101" in done.stdout
 
 
 def test_a_folder_means_its_manifests_less_hidden_and_ignored_ones(folder: Path) -> None:
@@ -129,6 +152,16 @@ def test_a_folder_means_its_manifests_less_hidden_and_ignored_ones(folder: Path)
     assert done.stdout.split() == ["bad.manifest", "good.manifest", "sub/a.jsonl", "sub/b.ndjson", "warn.manifest"]
 
 
+def test_a_glob_of_the_command_line_starts_from_here_and_one_of_the_file_from_there(folder: Path) -> None:
+    (folder / "sub/out").mkdir(parents=True)
+    (folder / "sub/out/a.manifest").write_text(GOOD)
+    (folder / "groundlint.toml").write_text('exclude = ["sub/out"]\n')
+    done = groundlint("check", "..", "--show-files", cwd=folder / "sub")
+    assert done.stdout.split() == ["../bad.manifest", "../good.manifest", "../warn.manifest"]
+    done = groundlint("check", "..", "--show-files", "--exclude", "out", "--exclude", "../w*", cwd=folder / "sub")
+    assert done.stdout.split() == ["../bad.manifest", "../good.manifest"]
+
+
 def test_standard_input_is_called_as_wished(folder: Path) -> None:
     done = groundlint("check", "-", "--stdin-filename", "x.manifest", cwd=folder, stdin=BAD.encode())
     assert done.stdout.startswith("x.manifest:1: BOX101")
@@ -138,6 +171,58 @@ def test_several_reports_at_once(folder: Path) -> None:
     done = groundlint("check", "bad.manifest", "--output", "json:a.json", "--output", "text:a.txt", cwd=folder)
     assert report(folder / "a.json")["findings"][0]["aws"] == "ERROR_INVALID_BOUNDING_BOX"
     assert (folder / "a.txt").read_text() == done.stdout
+
+
+def test_a_report_goes_through_a_link_and_into_a_device(folder: Path) -> None:
+    (folder / "link.json").symlink_to("real.json")
+    arguments = ("--output", "json:link.json", "--output", "text:/dev/null", "--output", "text:/dev/stderr")
+    done = groundlint("check", "bad.manifest", *arguments, cwd=folder)
+    assert done.stderr == done.stdout != ""
+    assert (folder / "link.json").is_symlink()
+    assert report(folder / "real.json")["target"] == "rekognition"
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_full_disk_is_an_error_and_leaves_the_gate_shut(folder: Path) -> None:
+    command = f"{sys.executable} -m groundlint check good.manifest --summary-file gate.json > /dev/full"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: the report cannot be written to standard output: No space left on device\n"
+    assert report(folder / "gate.json")["passed"] == 0
+
+
+def test_a_report_that_cannot_be_written_hides_nothing_and_leaves_the_gate_shut(folder: Path) -> None:
+    arguments = ("--output", "text", "--output", "json:no/such/a.json", "--summary-file", "gate.json")
+    done = groundlint("check", "bad.manifest", *arguments, "--fail-on", "none", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr == "error: no/such/a.json: the file cannot be written: No such file or directory\n"
+    assert "BOX101" in done.stdout
+    assert report(folder / "gate.json")["passed"] == 0
+
+
+def test_a_report_is_as_open_as_the_umask_lets_it_be(folder: Path) -> None:
+    command = f"umask 027; {sys.executable} -m groundlint check good.manifest --output json:a.json"
+    subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, check=True)
+    assert (folder / "a.json").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_output_is_utf_8_whatever_the_locale(folder: Path, encoding: str) -> None:
+    (folder / "é한.manifest").write_text(BAD.replace("cat", "Käfer"), encoding="utf-8")
+    done = groundlint("check", "é한.manifest", "--output", "json", cwd=folder, PYTHONIOENCODING=encoding)
+    finding = json.loads(done.stdout)["findings"][0]
+    assert (finding["manifest"], finding["label"]) == ("é한.manifest", "Käfer")
+
+
+def test_a_file_name_that_is_no_text_is_shown(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.manifest")).write_text(BAD)
+    done = groundlint("check", "--select", "BOX", "--output", "json:a.json", cwd=folder)
+    assert "\n\\xff.manifest:1: BOX101" in done.stdout or done.stdout.startswith("\\xff.manifest:1: BOX101")
+    assert {finding["manifest"] for finding in report(folder / "a.json")["findings"]} == {
+        "bad.manifest",
+        "\\xff.manifest",
+    }
 
 
 def test_json_on_standard_output_stands_alone(folder: Path) -> None:
@@ -194,8 +279,11 @@ def test_a_gate_stays_shut_when_not_all_could_be_judged(folder: Path) -> None:
     assert report(folder / "gate.json")["passed"] == 0
     groundlint("check", "good.manifest", "--summary-file", "gate.json", cwd=folder)
     assert report(folder / "gate.json")["passed"] == 1
-    groundlint("check", "good.manifest", "--select", "NOPE", "--summary-file", "gate.json", cwd=folder)
-    assert report(folder / "gate.json")["passed"] == 0
+    for wrong in ("--select=NOPE", "--output=yaml", "--color=red", "--config=missing.toml", "missing.manifest"):
+        groundlint("check", "good.manifest", "--summary-file", "gate.json", cwd=folder)
+        assert report(folder / "gate.json")["passed"] == 1
+        assert groundlint("check", "good.manifest", wrong, "--summary-file", "gate.json", cwd=folder).returncode == 2
+        assert report(folder / "gate.json")["passed"] == 0
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
@@ -224,6 +312,8 @@ def test_a_reader_that_leaves_gets_no_traceback(folder: Path) -> None:
     command = f"{sys.executable} -m groundlint check many.manifest --output json | head -c 10"
     done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ('{"schema_v', "")
+    status = command.replace("head -c 10", "head -c 10; exit ${PIPESTATUS[0]}")
+    assert subprocess.run(["bash", "-c", status], cwd=folder, capture_output=True, check=False).returncode == 1
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
