@@ -1,132 +1,141 @@
-"""Reports under attack: whatever the data says, people see text and programs get what was meant."""
+"""Reports: the line for people, and the object for programs that the published schema describes."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from lines import classification, detection, manifest
-from typer.testing import CliRunner
 
-from groundlint.cli import app
-from groundlint.report.sanitize import at_line_start, visible
+from groundlint import registry
+from groundlint.config import Config
+from groundlint.policy import count
+from groundlint.report import FORMATS
+from groundlint.report.report import Report
+from groundlint.report.schema import schema
+from groundlint.run import Request, prepare, run
 
-NAUGHTY = Path(__file__).parents[2] / "shared/data/corpora/naughty_strings/blns.json"
-SCHEMA = Path(__file__).parents[1] / "docs/report.schema.json"
-ATTACKS = [
-    "\x1b[31mred\x1b[0m",
-    "\x1b]8;;http://evil\x07link\x1b]8;;\x07",
-    "\x1b]52;c;ZXZpbA==\x07",
-    "\x9b31m",
-    "a\rb",
-    "a\x08b",
-    "::error::owned",
-    "\n::warning file=x::owned",
-    "##[error]owned",
-    "##vso[task.complete]",
-    "\u202eevil\u202c",
-    "zero\u200bwidth",
-    "line\u2028separator\u2029",
-    "{detail} {0} %s",
-    "🏳️‍🌈",
-    "x" * 3000,
-]
-# What may reach a terminal: printable text, and line feeds that are ours.
-UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-COMMAND = re.compile(r"^\s*(::|##\[|##vso\[)", re.MULTILINE)
-
-
-def naughty_strings() -> list[str]:
-    loaded: list[str] = json.loads(NAUGHTY.read_text("utf-8")) if NAUGHTY.is_file() else []
-    return loaded
-
-
-def check(folder: Path, name: str, text: str) -> tuple[str, Any]:
-    """The text report and the JSON report on a manifest of this name and text."""
-    (folder / name).write_text(text, encoding="utf-8")
-    report = folder / "report.json"
-    result = CliRunner().invoke(app, ["check", str(folder / name), "--isolated", "--output", f"json:{report}"])
-    assert result.exit_code == 1, result.output
-    value = json.loads(report.read_text(encoding="utf-8"))
-    jsonschema.validate(value, json.loads(SCHEMA.read_text()))
-    return result.output, value
-
-
-@pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus lies outside the project, in ../shared/data/corpora")
-def test_naughty_strings_as_label_attribute_and_source_ref(tmp_path: Path) -> None:
-    strings = [text for text in naughty_strings() if 0 < len(text) <= 256]
-    lines = []
-    for n, text in enumerate(strings):
-        # Each line has a fault whose message carries the string.
-        lines.append(detection(f"s3://bucket/{n}-{text}", ({"left": -1},), **{"class-map": {"0": text}}))
-        lines.append(detection(f"s3://bucket/{n}", name=f"a{text}", type="groundtruth/custom"))
-        lines.append(classification(text))
-    output, value = check(tmp_path, "a.manifest", manifest(*lines))
-    assert not UNSEEN.search(output)
-    assert not COMMAND.search(output)
-    outside = [finding for finding in value["findings"] if finding["name"] == "box-outside-image"]
-    assert [finding["label"] for finding in outside] == strings
-    unsupported = [finding for finding in value["findings"] if finding["name"] == "unsupported-label-type"]
-    assert [finding["attribute"] for finding in unsupported] == [f"a{text}" for text in strings]
-    invalid = {finding["source_ref"] for finding in value["findings"] if finding["name"] == "invalid-source-ref"}
-    assert invalid >= {text for text in strings if not text.startswith("s3://")}
-
-
-@pytest.mark.parametrize("text", ATTACKS)
-def test_an_attack_is_shown_and_not_done(tmp_path: Path, text: str) -> None:
-    output, value = check(tmp_path, "a.manifest", manifest(classification(text), detection("s3://b/k", type=text)))
-    assert not UNSEEN.search(output)
-    assert not COMMAND.search(output)
-    assert text in {finding["source_ref"] for finding in value["findings"]}
-
-
-@pytest.mark.parametrize(
-    "name", ["::error::x.manifest", "\x1b[2J.manifest", "a\n::error::b.manifest", "\u202e.manifest"]
+PUBLISHED = json.loads((Path(__file__).parents[1] / "docs/report.schema.json").read_text(encoding="utf-8"))
+REGISTRY = registry.load(isolated=True)
+CONFIG = Config()
+FAULTS = manifest(
+    detection("s3://bucket/1.jpg", ({"left": -1}, {"width": 0}, {"class_id": 1})),
+    "",
+    classification("no uri"),
+    "{",
+    {"source-ref": "s3://bucket/2.jpg"},
+    *(detection(f"s3://bucket/{n}.jpg", ({"left": -1}, {})) for n in range(100, 153)),
 )
-def test_a_file_name_that_attacks_is_shown_and_not_done(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    output, value = check(Path(), name, manifest(classification("no uri")))
-    assert not UNSEEN.search(output)
-    assert not COMMAND.search(output)
-    assert value["findings"][0]["manifest"] == name
 
 
-def test_a_line_of_fifty_megabytes_is_one_finding(tmp_path: Path) -> None:
-    _, value = check(tmp_path, "a.manifest", '{"x": "' + "y" * 50_000_000 + '"}\n' + manifest(detection()))
-    assert [finding["name"] for finding in value["findings"] if finding["line"] == 1] == ["line-too-long"]
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A report of many kinds of findings: on lines, boxes, and the manifest as a whole."""
+    path = tmp_path_factory.mktemp("report") / "a.manifest"
+    path.write_text(FAULTS)
+    outcome = run(REGISTRY, prepare(REGISTRY, CONFIG), CONFIG, Request((str(path),)))
+    rest = {"counts": count(outcome.findings), "suppressed": 0, "baselined": 0, "skipped_rules": []}
+    return Report("1.2.3", outcome.target, outcome.summary | rest, outcome.findings)
 
 
-@given(st.text())
-def test_visible_text_has_nothing_unseen_and_is_stable(text: str) -> None:
-    shown = visible(text)
-    assert not UNSEEN.search(shown)
-    assert "\n" not in shown
-    assert visible(shown) == shown
+@pytest.fixture(scope="module")
+def value(report: Report) -> Any:
+    return json.loads(FORMATS["json"](report))
 
 
-@given(st.text())
-def test_plain_text_is_shown_as_it_is(text: str) -> None:
-    plain = re.sub(r"[^a-zA-Z0-9 äöü한]", "", text)[:400]
-    assert visible(plain) == plain
+def test_the_published_schema_is_the_one_of_the_models_and_a_schema() -> None:
+    assert schema() == PUBLISHED
+    jsonschema.Draft202012Validator.check_schema(PUBLISHED)
 
 
-@pytest.mark.parametrize("text", ["::x", "  ::x", "##[x", "##vso[x"])
-def test_no_line_begins_with_a_workflow_command(text: str) -> None:
-    assert not COMMAND.search(at_line_start(text))
+def test_the_json_report_is_as_published(value: Any) -> None:
+    jsonschema.validate(value, PUBLISHED)
+    assert (value["schema_version"], value["tool"]) == (1, {"name": "groundlint", "version": "1.2.3"})
 
 
-def test_the_text_report_names_each_place(tmp_path: Path) -> None:
-    output, value = check(tmp_path, "a.manifest", manifest(detection("s3://b/1", ({"left": -1}, {})), ""))
+def test_the_schema_refuses_what_is_not_a_report(value: Any) -> None:
+    validator = jsonschema.Draft202012Validator(PUBLISHED)
+    for key in value:
+        assert not validator.is_valid({name: part for name, part in value.items() if name != key})
+    finding = value["findings"][0]
+    for key in finding:
+        short = [{name: part for name, part in finding.items() if name != key}]
+        assert not validator.is_valid(value | {"findings": short}), key
+    assert not validator.is_valid(value | {"findings": [finding | {"severity": "fatal"}]})
+
+
+def test_findings_have_the_keys_of_the_contract_in_order(value: Any) -> None:
+    keys = "code name severity message manifest line attribute box label source_ref score aws loses related"
+    assert " ".join(value["findings"][0]) == f"{keys} fingerprint url"
+
+
+def test_findings_stand_in_order_of_manifest_line_attribute_box_and_code(value: Any) -> None:
+    def place(finding: Any) -> tuple[Any, ...]:
+        line, box = finding["line"] or 0, -1 if finding["box"] is None else finding["box"]
+        return finding["manifest"], line, finding["attribute"] or "", box, finding["code"]
+
+    places = [place(finding) for finding in value["findings"]]
+    assert places == sorted(places)
+    assert {finding["line"] for finding in value["findings"]} >= {None, 1, 3, 4, 5}
+
+
+def test_the_counts_are_those_of_the_findings(value: Any) -> None:
+    severities = [finding["severity"] for finding in value["findings"]]
+    assert value["summary"]["counts"] == {level: severities.count(level) for level in ("error", "warning", "info")}
+    assert value["summary"]["lines"] == 58
+
+
+def test_each_finding_of_ours_has_the_address_of_its_page(value: Any) -> None:
     for finding in value["findings"]:
+        assert re.fullmatch(rf"https://\S+/{finding['code']}\.md", finding["url"])
+
+
+def test_text_names_each_place_code_and_service_code(report: Report, value: Any) -> None:
+    lines = FORMATS["text"](report).splitlines()
+    shown: dict[str, int] = {}
+    for finding in value["findings"]:
+        shown[finding["code"]] = shown.get(finding["code"], 0) + 1
         place = f"{finding['manifest']}:{finding['line']}" if finding["line"] else finding["manifest"]
         aws = f"[{finding['aws']}] " if finding["aws"] else ""
-        assert f"{place}: {finding['code']} {aws}{finding['message']}\n" in output
-    assert output.splitlines()[-1].startswith("2 lines, 1 manifest, 1 image, target rekognition: ")
+        line = f"{place}: {finding['code']} {aws}{finding['message']}"
+        assert (line in lines) == (shown[finding["code"]] <= 50), line
+
+
+def test_text_shows_fifty_of_a_rule_and_manifest_and_counts_the_rest(report: Report) -> None:
+    text = FORMATS["text"](report)
+    assert text.count(": BOX101 [") == 50
+    assert "a.manifest: BOX101 and 4 more of box-outside-image\n" in text
+
+
+def test_text_ends_with_the_numbers_of_the_run(report: Report) -> None:
+    last = FORMATS["text"](report).splitlines()[-1]
+    errors, warnings, info = report.summary["counts"].values()
+    assert last == (
+        f"58 lines, 1 manifest, 56 images, target rekognition: {errors} errors, "
+        f"{warnings} warning{'' if warnings == 1 else 's'}, {info} info, 0 suppressed, 0 baselined"
+    )
+
+
+def test_quiet_text_has_findings_only(report: Report) -> None:
+    loud, quiet = FORMATS["text"](report), FORMATS["text"](replace(report, quiet=True))
+    assert loud.splitlines()[:-1] == quiet.splitlines()
+
+
+def test_colour_adds_nothing_but_colour(report: Report) -> None:
+    coloured = FORMATS["text"](replace(report, color=True))
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == FORMATS["text"](report)
+
+
+def test_statistics_count_every_finding_by_rule(report: Report) -> None:
+    table = FORMATS["text"](replace(report, statistics=True, quiet=True)).removeprefix(
+        FORMATS["text"](replace(report, quiet=True))
+    )
+    rows = [line.split() for line in table.splitlines()]
+    assert sum(int(number) for number, *_ in rows) == report.findings.height
+    assert ["54", "BOX101", "error", "box-outside-image"] in rows
