@@ -11,15 +11,17 @@ _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f"
     "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
-# Workflow runners take commands from the beginning of any line: `::`, `##[`, `##vso[`.
+# Workflow runners take commands from what a program prints: `::` at the beginning of a line, `##[`, `##vso[` and
+# `##teamcity[` anywhere.
 _COMMAND = re.compile(r"(?=\s*(?:::|##))")
+_COMMAND_ANYWHERE = re.compile(r"#(?=#\w*\[)")
 
 
 def visible(text: str, limit: int | None = MAX_LENGTH) -> str:
-    r"""Text in which every character can be seen: the others as escapes, as `\x1b` or `\u202e`; cut at a length."""
+    r"""Text of which all is seen and nothing obeyed: the rest as escapes, as `\x1b` or `\u202e`; cut at a length."""
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    return _HIDDEN.sub(_escape, text)
+    return _COMMAND_ANYWHERE.sub(_escape, _HIDDEN.sub(_escape, text))
 
 
 def at_line_start(text: str) -> str:
