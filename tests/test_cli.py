@@ -306,6 +306,23 @@ def test_a_run_cut_short_leaves_a_shut_gate_and_no_half_report(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["big.manifest", "gate.json"]
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_time_ends_the_run_and_leaves_nothing_half_done(folder: Path, sent: signal.Signals) -> None:
+    (folder / "gate.json").write_text('{"passed": 1}')
+    command = [sys.executable, "-m", "groundlint", "check", "bad.manifest", "-q", "--summary-file", "gate.json"]
+    for delay in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4):
+        with subprocess.Popen([*command, "--output", "json:a.json"], cwd=folder, stderr=subprocess.DEVNULL) as run:
+            time.sleep(delay)
+            run.send_signal(sent)
+            # Before the command has taken over, the interpreter is killed by the signal itself.
+            assert run.wait(timeout=30) in {128 + sent, -sent, 1}
+        if (folder / "a.json").exists():
+            assert report(folder / "a.json")["schema_version"] == 1
+            assert report(folder / "gate.json")["passed"] == 0
+        assert report(folder / "gate.json")["passed"] in {0, 1}
+        assert not list(folder.glob(".*"))
+
+
 def test_a_reader_that_leaves_gets_no_traceback(folder: Path) -> None:
     lines = (detection(f"s3://bucket/{n}.jpg", ({"left": -1}, {})) for n in range(60))
     (folder / "many.manifest").write_text(manifest(*lines))

@@ -101,6 +101,20 @@ def test_a_manifest_of_two_data_sets_brings_in_both() -> None:
     ]
 
 
+def test_a_manifest_that_data_sets_share_is_reported_and_counted_once() -> None:
+    Path("test.manifest").write_text(lines("b", 12, labels=6) + manifest(BAD_BOX))
+    datasets = {name: {"train": f"{name}.manifest", "test": "test.manifest"} for name in ("train", "other")}
+    config = Config(Settings.model_validate({"datasets": datasets}))
+    outcome = run(REGISTRY, prepare(REGISTRY, config), config, Request())
+    assert outcome.findings.filter(code="BOX101")["manifest"].to_list() == ["test.manifest", "train.manifest"]
+    assert (outcome.summary["manifests"], outcome.summary["lines"]) == (3, 61 + 12 + 13)
+
+
+def test_one_file_may_be_both_parts() -> None:
+    found = groundlint.check(train=["train.manifest"], test=["train.manifest"])
+    assert "BOX101" in set(found["code"])
+
+
 def test_manifests_in_no_data_set_are_judged_apart() -> None:
     Path("copy.manifest").write_text(Path("other.manifest").read_text())
     assert judged("other.manifest", "copy.manifest") == [["other.manifest"], ["copy.manifest"]]

@@ -87,18 +87,23 @@ def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Req
     found = [outcome.findings.with_columns(fingerprint=lit(None, pl.String))]
     numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
     images: list[LazyFrame] = []
+    counted: set[str] = set()
     for data_set, tables, unread in _read_all(made, config_, request):
-        outcome.unread += unread
+        outcome.unread += [each for each in unread if each not in outcome.unread]
         judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
         is_named = col("manifest").is_in(list(data_set.named))
         wanted = judgement.findings.filter(is_named | col("of_data_set"))
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
+        # Data sets may share a manifest, as a test set.
+        is_new = col("manifest").is_in(list(data_set.named - counted))
+        counted |= data_set.named
         for name in ("manifests", "labels", "boxes"):
-            numbers[name] += tables[name].select(is_named.sum()).item()
-        numbers["lines"] += int(tables["manifests"].filter(is_named)["lines"].sum())
-        images.append(tables["lines"].lazy().filter(is_named).select("source_ref"))
-    outcome.findings = _with_addresses(findings.ordered(pl.concat(found)), registry).drop("of_data_set")
+            numbers[name] += tables[name].select(is_new.sum()).item()
+        numbers["lines"] += int(tables["manifests"].filter(is_new)["lines"].sum())
+        images.append(tables["lines"].lazy().filter(is_new).select("source_ref"))
+    once = pl.concat(found).unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
+    outcome.findings = _with_addresses(findings.ordered(once), registry).drop("of_data_set")
     total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
     outcome.summary = numbers | {"images": {"total": total, "found": None, "unreadable": None}}
     return outcome
@@ -154,7 +159,7 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
     for data_set in configured:
         for identity in {_identity(source) for source in data_set.sources}:
             of_file.setdefault(identity, []).append(data_set)
-    stdin = Source(request.stdin_name, "train", data=request.stdin)
+    stdin = Source(_as_text(request.stdin_name), "train", data=request.stdin)
     asked = [source for path in paths for source in ([stdin] if path == STDIN else _sources(path, "train", config_))]
     brought_in: dict[int, tuple[DataSet, dict[str, str]]] = {}
     for source in _data_set(asked).sources:
@@ -226,8 +231,12 @@ def _sources(path: str, split: str, config_: Config) -> list[Source]:
         names = manifests_below(path, exclude=config_.settings.exclude, root=config_.root)
         if not names:
             raise UsageError(f"{path}: the folder holds no manifest ({', '.join(f'*{suffix}' for suffix in SUFFIXES)})")
-    # Bytes of a name that are no text are shown as escapes.
-    return [Source(os.fsencode(name).decode("utf-8", "backslashreplace"), split, Path(name)) for name in names]
+    return [Source(_as_text(name), split, Path(name)) for name in names]
+
+
+def _as_text(name: str) -> str:
+    """The name of a file with escapes for those of its bytes that are no text."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _identity(source: Source) -> str:
