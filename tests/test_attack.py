@@ -104,21 +104,19 @@ def test_an_attack_as_attribute_and_label_is_shown_and_not_done(tmp_path: Path, 
 NAMES = [f"{text.replace('/', '|')}.manifest" for text in ATTACKS if len(text) < 200]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("command", ["check", "--show-files", "missing"])
-def test_no_stream_of_the_command_carries_an_attack_by_a_file_name(tmp_path: Path, name: str, command: str) -> None:
-    if command != "missing":
+@pytest.mark.parametrize(
+    "arguments",
+    [["."], [".", "--show-files"], ["-v", "--", *NAMES], ["--", *(f"missing{name}" for name in NAMES)]],
+    ids=["folder", "--show-files", "named", "missing"],
+)
+def test_no_stream_of_the_command_carries_an_attack_by_a_file_name(tmp_path: Path, arguments: list[str]) -> None:
+    for name in NAMES:
         (tmp_path / name).write_text(manifest(classification("no uri")))
-    path = ["."] if command == "--show-files" else ["--", f"./{name}"] if command == "missing" else ["--", name]
-    options = ["--show-files"] if command == "--show-files" else ["-v"]
-    done = subprocess.run(
-        [sys.executable, "-m", "groundlint", "check", "--isolated", *options, *path],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.stdout or command == "missing"
-    for stream in (done.stdout.decode("utf-8"), done.stderr.decode("utf-8")):
+    command = [sys.executable, "-m", "groundlint", "check", "--isolated", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    streams = done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+    assert sum(stream.count(".manifest") for stream in streams) >= len(NAMES)
+    for stream in streams:
         assert not UNSEEN.search(stream)
         assert not COMMAND.search(stream)
 

@@ -154,11 +154,16 @@ def test_a_folder_means_its_manifests_less_hidden_and_ignored_ones(folder: Path)
 
 def test_a_glob_of_the_command_line_starts_from_here_and_one_of_the_file_from_there(folder: Path) -> None:
     (folder / "sub/out").mkdir(parents=True)
+    (folder / "sub/in/out").mkdir(parents=True)
     (folder / "sub/out/a.manifest").write_text(GOOD)
+    (folder / "sub/in/out/a.manifest").write_text(GOOD)
     (folder / "groundlint.toml").write_text('exclude = ["sub/out"]\n')
     done = groundlint("check", "..", "--show-files", cwd=folder / "sub")
-    assert done.stdout.split() == ["../bad.manifest", "../good.manifest", "../warn.manifest"]
-    done = groundlint("check", "..", "--show-files", "--exclude", "out", "--exclude", "../w*", cwd=folder / "sub")
+    at_top = ["../bad.manifest", "../good.manifest", "../warn.manifest"]
+    assert done.stdout.split() == sorted([*at_top, "../sub/in/out/a.manifest"])
+    done = groundlint("check", "..", "--show-files", "--exclude", "in/out", cwd=folder / "sub")
+    assert done.stdout.split() == sorted([*at_top, "../sub/out/a.manifest"])
+    done = groundlint("check", "..", "--show-files", "--exclude", "out,../w*", cwd=folder / "sub")
     assert done.stdout.split() == ["../bad.manifest", "../good.manifest"]
 
 

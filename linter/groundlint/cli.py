@@ -302,8 +302,9 @@ def _configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
         found = config.load(path) if path else config.Config()
     given = {name: _separated(value) for name, value in flags.items() if value not in (None, [])}
     if "exclude" in given:
-        # On the command line a glob starts from here, in the file from there.
-        given["exclude"] = [os.path.relpath(glob, found.root) for glob in given["exclude"]]
+        # On the command line a path starts from here, in the file from there; a mere name fits anywhere.
+        globs = [glob.rstrip("/") for glob in given["exclude"]]
+        given["exclude"] = [os.path.relpath(glob, found.root) if "/" in glob else glob for glob in globs]
     return config.override(found, given)
 
 
