@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -282,3 +283,52 @@ def test_lists_are_flattened_to_json_text_and_unknown_ones_stay_empty() -> None:
     rows = pl.DataFrame({"n": [1, 2, 3], "parts": [[{"a": "é"}], [], None]})
     texts = flat(rows)["parts"].to_list()
     assert texts == ['[{"a": "\\u00e9"}]', "[]", None]
+
+
+@pytest.mark.parametrize("data_set", [{}, {"reference": "images"}])
+def test_a_data_set_without_manifests_does_not_pass(data_set: dict[str, str]) -> None:
+    Path("images").mkdir()
+    with pytest.raises(UsageError, match=r"\[datasets.a\] has no manifest"):
+        judged(datasets={"a": data_set})
+
+
+def test_a_glob_means_files_and_not_the_folders_that_it_matches_too() -> None:
+    Path("data/images").mkdir(parents=True)
+    Path("train.manifest").rename("data/train.manifest")
+    assert judged(datasets={"a": {"train": "data/**"}}) == [[os.path.join("data", "train.manifest")]]  # noqa: PTH118
+
+
+def test_a_name_too_long_for_the_system_is_a_missing_file() -> None:
+    with pytest.raises(UsageError, match="File name too long"):
+        groundlint.check("x" * 300 + ".manifest")
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+def test_a_path_that_cannot_be_one_is_refused_with_its_key(path: str) -> None:
+    configure(f"[datasets.a]\ntrain = {json.dumps(path)}\n")
+    with pytest.raises(ConfigError, match=r"`datasets\.a\.train"):
+        groundlint.check()
+
+
+def test_standard_input_may_be_a_part_of_a_data_set() -> None:
+    request = Request(
+        train=("-",), test=("test.manifest",), stdin=(lines("a", 60, labels=6) + manifest(BAD_BOX)).encode()
+    )
+    outcome = run(REGISTRY, prepare(REGISTRY, Config()), Config(), request)
+    assert outcome.findings.filter(code="BOX101")["manifest"].to_list() == ["-"]
+    assert "SPL101" in set(outcome.findings["code"])
+
+
+def test_standard_input_stands_for_the_file_by_whose_name_it_is_called() -> None:
+    config = Config(Settings.model_validate({"datasets": {"a": {"train": "train.manifest", "test": "test.manifest"}}}))
+    request = Request(("-",), stdin=lines("b", 12, labels=6).encode(), stdin_name="test.manifest")
+    outcome = run(REGISTRY, prepare(REGISTRY, config), config, request)
+    assert outcome.findings.is_empty()
+    assert outcome.summary["lines"] == 12
+
+
+def test_an_export_has_what_data_sets_share_once_and_only_what_was_named() -> None:
+    datasets = {name: {"train": f"{name}.manifest", "test": "test.manifest"} for name in ("train", "other")}
+    config = Config(Settings.model_validate({"datasets": datasets}))
+    assert export(REGISTRY, "lines", config, Request()).height == 61 + 12 + 12
+    assert export(REGISTRY, "lines", config, Request(("test.manifest",))).height == 12

@@ -31,7 +31,9 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Paths = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+# An empty path names nothing, and on one with a NUL the system's functions raise.
+_Path = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+Paths = Annotated[list[_Path], BeforeValidator(_as_list, json_schema_input_type=_Path | list[_Path])]
 
 
 class _Model(BaseModel):

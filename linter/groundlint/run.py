@@ -110,7 +110,7 @@ def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Req
 
 
 def export(registry: Registry, table: str, config_: Config, request: Request) -> DataFrame:
-    """A table of all the data that was asked for, base or derived.
+    """A table of the manifests that were asked for, base or derived; what data sets share stands in it once.
 
     Raises:
         UsageError: there is no such table, or nothing is there to read.
@@ -120,11 +120,15 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
         raise UsageError(f"there is no table {table}" + config.suggestion(table, known))
     made = plan(registry, (), [table])
     parts = []
-    for _, tables, unread in _read_all(made, config_, request):
+    seen: set[str] = set()
+    for data_set, tables, unread in _read_all(made, config_, request):
         if unread:
             raise UsageError(unread[0])
         workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
-        parts.append(collected(workspace.table(table)))
+        rows = collected(workspace.table(table))
+        is_new = col("manifest").is_in(list(data_set.named - seen))
+        seen |= data_set.named
+        parts.append(rows.filter(is_new) if "manifest" in rows.columns else rows)
     whole = pl.concat(parts)
     key = BASE[table].key if table in BASE else ("manifest", "line", "attribute", "box")
     return whole.sort([name for name in key if name in whole.columns], maintain_order=True)
@@ -144,9 +148,9 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
     """The data sets that are asked for: a manifest in none of the configuration is one of its own.
 
     Raises:
-        UsageError: a folder holds no manifest, or there is nothing at all.
+        UsageError: a folder or a data set has no manifest.
     """
-    configured = list(_configured(config_))
+    configured = list(_configured(config_, request))
     found: list[DataSet] = []
     if request.train or request.test or request.reference:
         found.append(_named_splits(config_, request))
@@ -159,19 +163,19 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
     for data_set in configured:
         for identity in {_identity(source) for source in data_set.sources}:
             of_file.setdefault(identity, []).append(data_set)
-    stdin = Source(_as_text(request.stdin_name), "train", data=request.stdin)
-    asked = [source for path in paths for source in ([stdin] if path == STDIN else _sources(path, "train", config_))]
-    brought_in: dict[int, tuple[DataSet, dict[str, str]]] = {}
-    for source in _data_set(asked).sources:
-        identity = _identity(source)
+    asked: dict[str, Source] = {}
+    for source in (source for path in paths for source in _sources(path, "train", config_, request)):
+        asked.setdefault(_identity(source), source)
+    brought_in: dict[int, tuple[DataSet, dict[str, Source]]] = {}
+    for identity, source in asked.items():
         if identity not in of_file:
             found.append(_data_set([source]))
         for data_set in of_file.get(identity, ()):
-            brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source.name
+            brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source
     for data_set, given in brought_in.values():
-        # A manifest keeps the name by which it was given.
-        sources = tuple(s._replace(name=given.get(_identity(s), s.name)) for s in data_set.sources)
-        found.append(DataSet(sources, frozenset(given.values())))
+        # A manifest keeps the name, and standard input the bytes, by which it was given.
+        sources = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
+        found.append(DataSet(sources, frozenset(source.name for source in given.values())))
     return found
 
 
@@ -187,50 +191,62 @@ def _read_all(
         yield data_set, {**reading.tables, "limits": limits}, unread
 
 
-def _configured(config_: Config) -> Iterator[DataSet]:
+def _configured(config_: Config, request: Request) -> Iterator[DataSet]:
     """The data sets of the configuration; their manifests are named relative to the working directory."""
-    for data_set in config_.settings.datasets.values():
-        yield _data_set(
+    for name, data_set in config_.settings.datasets.items():
+        sources = (
             source
             for split in SPLITS
             for pattern in getattr(data_set, split)
             for path in _matching(pattern, config_)
-            for source in _sources(path, split, config_)
+            for source in _sources(path, split, config_, request)
         )
+        yield _data_set(sources, f"[datasets.{name}]")
 
 
 def _matching(pattern: str, config_: Config) -> list[str]:
     """The paths that a pattern of the configuration means; itself if there are none, to be reported as missing."""
     # The root may hold characters that mean something in a glob.
     found = glob.glob(pattern, root_dir=config_.root, recursive=True)  # noqa: PTH207
-    paths = [str(config_.root / name) for name in sorted(found)]
+    # A glob means files: `**` matches folders too, and those may hold images only.
+    names = [name for name in sorted(found) if name == pattern or not (config_.root / name).is_dir()]
+    paths = [str(config_.root / name) for name in names]
     kept = [path for path in paths if not is_excluded(path, config_.settings.exclude, config_.root)]
     return [os.path.relpath(path) for path in kept or [str(config_.root / pattern)]]
 
 
 def _named_splits(config_: Config, request: Request) -> DataSet:
     return _data_set(
-        source for split in SPLITS for path in getattr(request, split) for source in _sources(path, split, config_)
+        source
+        for split in SPLITS
+        for path in getattr(request, split)
+        for source in _sources(path, split, config_, request)
     )
 
 
-def _data_set(sources: Iterable[Source]) -> DataSet:
+def _data_set(sources: Iterable[Source], name: str = "the data set") -> DataSet:
     by_split: dict[tuple[str, str], Source] = {}
     for source in sources:
         by_split.setdefault((source.split, _identity(source)), source)
+    if not by_split:
+        raise UsageError(f"{name} has no manifest")
     return DataSet(tuple(by_split.values()), frozenset(source.name for source in by_split.values()))
 
 
-def _sources(path: str, split: str, config_: Config) -> list[Source]:
+def _sources(path: str, split: str, config_: Config, request: Request) -> list[Source]:
     """The manifests that a path means: a file itself, a folder those below it."""
+    if path == STDIN:
+        return [Source(_as_text(request.stdin_name), split, data=request.stdin)]
     names = [path]
-    if Path(path).is_dir():
+    # Where a name is too long for the system pathlib raises; such a file is missing as any other.
+    if os.path.isdir(path):  # noqa: PTH112
         if split == "reference":
             # It may be a folder of images, which is not read as a manifest.
             return []
         names = manifests_below(path, exclude=config_.settings.exclude, root=config_.root)
         if not names:
-            raise UsageError(f"{path}: the folder holds no manifest ({', '.join(f'*{suffix}' for suffix in SUFFIXES)})")
+            kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+            raise UsageError(f"{path}: the folder holds no manifest ({kinds}) that is not hidden, excluded or ignored")
     return [Source(_as_text(name), split, Path(name)) for name in names]
 
 
@@ -240,7 +256,8 @@ def _as_text(name: str) -> str:
 
 
 def _identity(source: Source) -> str:
-    return os.path.realpath(source.path) if source.path else STDIN
+    """What all ways to a file have in common; standard input stands for the file by whose name it is called."""
+    return os.path.realpath(source.path or source.name)
 
 
 def _with_addresses(found: DataFrame, registry: Registry) -> DataFrame:
