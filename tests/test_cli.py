@@ -168,8 +168,10 @@ def test_a_glob_of_the_command_line_starts_from_here_and_one_of_the_file_from_th
 
 
 def test_standard_input_is_called_as_wished(folder: Path) -> None:
-    done = groundlint("check", "-", "--stdin-filename", "x.manifest", cwd=folder, stdin=BAD.encode())
-    assert done.stdout.startswith("x.manifest:1: BOX101")
+    for path in (["-"], ["--train", "-"], ["--train", "good.manifest", "--test", "-"]):
+        arguments = (*path, "--stdin-filename", "x.manifest", "--select", "BOX")
+        done = groundlint("check", *arguments, cwd=folder, stdin=BAD.encode())
+        assert done.stdout.startswith("x.manifest:1: BOX101")
 
 
 def test_several_reports_at_once(folder: Path) -> None:
