@@ -329,9 +329,15 @@ def _request(
 ) -> Request:
     from groundlint.run import STDIN, Request
 
-    named = [tuple(names or ()) for names in (paths, train, test, reference)]
-    is_wanted = any(STDIN in names for names in named)
-    return Request(*named, stdin=sys.stdin.buffer.read() if is_wanted else None, stdin_name=stdin_name)
+    is_wanted = any(STDIN in (names or ()) for names in (paths, train, test, reference))
+    return Request(
+        paths=tuple(paths or ()),
+        train=tuple(train or ()),
+        test=tuple(test or ()),
+        reference=tuple(reference or ()),
+        stdin=sys.stdin.buffer.read() if is_wanted else None,
+        stdin_name=stdin_name,
+    )
 
 
 def _outputs(values: list[str]) -> list[tuple[str, Path | None]]:
