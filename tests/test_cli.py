@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -405,3 +406,52 @@ def test_an_option_of_a_rule_works(folder: Path) -> None:
     )
     (folder / "groundlint.toml").write_text("[rules.few-images-to-split]\nmin_images = 7\n")
     assert groundlint("check", "a.manifest", cwd=folder).stdout.count("SPL104") == 2
+
+
+def on_a_terminal(folder: Path, *arguments: str) -> str:
+    """What a terminal is sent."""
+    import pty  # Windows has none
+
+    main, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "groundlint", "check", *arguments], cwd=folder, stdout=terminal, stderr=terminal
+    ) as run:
+        os.close(terminal)
+        sent = b""
+        # Linux ends a closed terminal with an error, others with nothing.
+        with contextlib.suppress(OSError):
+            while data := os.read(main, 65536):
+                sent += data
+        run.wait(timeout=30)
+    os.close(main)
+    return sent.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_terminal_shows_what_is_done_and_wipes_it(folder: Path) -> None:
+    name = "a\x1b[2J\u202e.manifest"
+    (folder / name).write_text(GOOD)
+    sent = on_a_terminal(folder, name)
+    wipe = "\r\x1b[K"
+    shown = "a\\x1b[2J\\u202e.manifest"
+    assert sent.startswith(f"{wipe}reading {shown}{wipe}judging {shown}{wipe}6 lines, ")
+    for flag in ("--no-progress", "-q"):
+        assert "reading" not in on_a_terminal(folder, name, flag)
+    assert groundlint("check", name, cwd=folder).stderr == ""
+
+
+def test_a_report_that_cannot_be_written_does_not_keep_back_the_others(folder: Path) -> None:
+    (folder / "gate.json").write_text('{"passed": 1}')
+    done = groundlint(
+        "check", "good.manifest", "--output", "json:no/a.json", "--output", "text:a.txt", "--summary-file", "gate.json",
+        cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert (folder / "a.txt").read_text() == done.stdout
+    assert report(folder / "gate.json")["passed"] == 0
+
+
+def test_standard_input_may_be_a_part_of_a_data_set(folder: Path) -> None:
+    done = groundlint("check", "--train", "-", "--test", "good.manifest", cwd=folder, stdin=BAD.encode())
+    assert done.returncode == 1
+    assert "-:1: BOX101" in done.stdout

@@ -76,6 +76,7 @@ def test_a_project_that_names_us_and_cannot_be_used_is_an_error(tmp_path: Path, 
     [
         ('selct = ["BOX"]', "unknown key `selct`; did you mean `select`?"),
         ("max_image = 3", "unknown key `max_image`; did you mean `max-images`?"),
+        ("max_images = 3", "unknown key `max_images`; did you mean `max-images`?"),
         ("[datasets.a]\ntrian = 'x'", "unknown key `datasets.a.trian`; did you mean `train`?"),
         ('extend = "/etc/passwd"', "unknown key `extend`"),
         ('plugins = ["os:system"]', "unknown key `plugins`"),
@@ -161,6 +162,18 @@ def test_options_of_rules_are_checked_whether_selected_or_not(options: Any, says
             build_rules(REGISTRY, codes, options)
         assert says in str(raised.value)
         assert "[rules.SPL104]" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"few-image-to-split": {}}, r"\[rules.few-image-to-split\]: .*; did you mean few-images-to-split\?"),
+        ({"SPL104": {"min_images": 3}, "few-images-to-split": {}}, r"\[rules.few-images-to-split\]: .* by its code"),
+    ],
+)
+def test_options_stand_under_one_name_of_a_rule(options: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        build_rules(REGISTRY, [], options)
 
 
 def test_the_published_schema_takes_what_is_taken_and_refuses_what_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import gc
 import io
 import json
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -87,12 +88,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")]
+
+
 @app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
-    ] = False,
-) -> None:
+def _options(version: Version = False) -> None:
     pass
 
 
@@ -121,8 +121,12 @@ def check(
     show_files: Annotated[bool, typer.Option("--show-files", help="Only list the manifests.")] = False,
     stdin_filename: StdinName = "-",
     color: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Do not show on a terminal what is done.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Findings only.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is done.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Say which configuration is used, and where a rule failed.")
+    ] = False,
+    version: Version = False,  # noqa: ARG001 - typer acts on it
 ) -> None:
     """Report what would spoil a training: exit 0 if nothing, 1 if something, 2 if not all could be judged."""
     from groundlint.report import FORMATS, gate
@@ -158,7 +162,8 @@ def check(
             _print("".join(f"{at_line_start(visible(name, limit=None))}\n" for name in names))
             return
         registry, rules = _rules(settings, isolated)
-        outcome = run(registry, rules, settings, request)
+        with _progress(wanted=not (no_progress or quiet)) as tell:
+            outcome = run(registry, rules, settings, request, tell)
     counts = policy.count(outcome.findings)
     level = settings.settings.fail_on
     limits = policy.Gate(None if level == "none" else Severity(level), max_warnings)
@@ -173,12 +178,17 @@ def check(
         quiet=quiet,
     )
     _tell_of_failures(outcome, verbose=verbose)
-    to_screen = [form for form, file in outputs if file is None]
-    for form in to_screen or ["text"]:
-        _print(FORMATS[form](_colored(report, color)))
+    if all(file for _, file in outputs):
+        outputs = [("text", None), *outputs]
     for form, file in outputs:
-        if file:
-            _write(file, FORMATS[form](report))
+        try:
+            if file:
+                _write(file, FORMATS[form](report))
+            else:
+                _print(FORMATS[form](_colored(report, color)))
+        except typer.Exit:
+            # Why it cannot be written was said; the other reports are for others.
+            is_whole = False
     if summary_file:
         found = dict(outcome.findings.group_by("code").len().iter_rows())
         of_rules = {code: found.get(code, 0) for code in outcome.rules}
@@ -403,6 +413,25 @@ def _say(text: str) -> None:
 def _say_lines(text: str) -> None:
     for line in text.splitlines():
         _say(line)
+
+
+@contextlib.contextmanager
+def _progress(*, wanted: bool) -> Iterator[Callable[[str], None]]:
+    """A function that says what is being done, on one line of a terminal that is wiped at the end."""
+    from groundlint.report.sanitize import visible
+
+    if not wanted or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+
+    def tell(text: str) -> None:
+        line = visible(text)[: shutil.get_terminal_size().columns - 1]
+        typer.echo(f"\r\x1b[K{line}", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        typer.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _print(text: str) -> None:

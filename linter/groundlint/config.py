@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from groundlint.registry import Registry
+from groundlint.registry import Registry, SelectionError
 from groundlint.rule import Rule
 
 FILE = "groundlint.toml"
@@ -104,7 +104,8 @@ def load(path: Path) -> Config:
         if values is None:
             raise ConfigError(f"{path}: the file has no table [tool.groundlint]")
     try:
-        return Config(Settings.model_validate(values), path.resolve())
+        # In the file keys are written as documented only; flags come under the names of Python.
+        return Config(Settings.model_validate(values, by_alias=True, by_name=False), path.resolve())
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_fault(error, _known_keys)}") from None
 
@@ -161,11 +162,17 @@ def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, 
     """The rules of these codes, with their options.
 
     Raises:
-        ConfigError: options are given for an unknown rule, or are none of its options.
+        ConfigError: options are given for an unknown rule or twice for one, or are none of its options.
     """
     by_code: dict[str, Mapping[str, Any]] = {}
     for name, values in options.items():
-        by_code[registry.find(name).code] = values
+        try:
+            code = registry.find(name).code
+        except SelectionError as error:
+            raise ConfigError(f"[rules.{name}]: {error}") from None
+        if code in by_code:
+            raise ConfigError(f"[rules.{name}]: the rule has options by its code and by its name; keep one of the two")
+        by_code[code] = values
     rules = []
     for code in sorted({*codes, *by_code}):
         rule = registry.rules[code]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import metadata
@@ -76,8 +76,21 @@ def prepare(registry: Registry, config_: Config) -> list[Rule]:
     return config.build_rules(registry, codes, settings.rules)
 
 
-def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Request) -> Outcome:
+def run(
+    registry: Registry,
+    rules: Sequence[Rule],
+    config_: Config,
+    request: Request,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Outcome:
     """Judge what was asked for.
+
+    Args:
+        registry: what the packages offer.
+        rules: what to judge.
+        config_: the settings.
+        request: the manifests.
+        tell: is called with what is being done.
 
     Raises:
         UsageError: nothing is there to judge.
@@ -88,7 +101,7 @@ def run(registry: Registry, rules: Sequence[Rule], config_: Config, request: Req
     numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
     images: list[LazyFrame] = []
     counted: set[str] = set()
-    for data_set, tables, unread in _read_all(made, config_, request):
+    for data_set, tables, unread in _read_all(made, config_, request, tell):
         outcome.unread += [each for each in unread if each not in outcome.unread]
         judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
@@ -180,13 +193,16 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
 
 
 def _read_all(
-    made: Plan, config_: Config, request: Request
+    made: Plan, config_: Config, request: Request, tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[tuple[DataSet, dict[str, DataFrame], list[str]]]:
     """Each data set with its base tables, and what of it could not be read."""
     settings = config_.settings
     limits = DataFrame([{"region": settings.region, "max_images": settings.max_images}], schema=BASE["limits"].schema)
     for data_set in data_sets(config_, request):
+        names = ", ".join(source.name for source in data_set.sources)
+        tell(f"reading {names}")
         reading = read(data_set.sources, tables=made.base)
+        tell(f"judging {names}")
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         yield data_set, {**reading.tables, "limits": limits}, unread
 
