@@ -32,6 +32,9 @@ ATTACKS = [
     "\n::warning file=x::owned",
     "##[error]owned",
     "##vso[task.complete]",
+    "in the middle ##[error]owned ##vso[task.complete]",
+    "###[error]owned",
+    "##teamcity[buildStop]",
     "\u202eevil\u202c",
     "zero\u200bwidth",
     "line\u2028separator\u2029",
@@ -41,7 +44,7 @@ ATTACKS = [
 ]
 # What may reach a terminal: printable text, and line feeds that are ours.
 UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-COMMAND = re.compile(r"^\s*(::|##\[|##vso\[)", re.MULTILINE)
+COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 
 
 def naughty_strings() -> list[str]:
@@ -207,6 +210,6 @@ def test_plain_text_is_shown_as_it_is(text: str) -> None:
     assert visible(plain) == plain
 
 
-@pytest.mark.parametrize("text", ["::x", "  ::x", "##[x", "##vso[x"])
-def test_no_line_begins_with_a_workflow_command(text: str) -> None:
-    assert not COMMAND.search(at_line_start(text))
+@pytest.mark.parametrize("text", ["::x", "  ::x", "##[x", "##vso[x", "a ##vso[x", "###[x", "##\u200b[x"])
+def test_no_line_holds_a_workflow_command(text: str) -> None:
+    assert not COMMAND.search(at_line_start(visible(text)))
