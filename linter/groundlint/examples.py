@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from polars import DataFrame, LazyFrame
+from polars.exceptions import PolarsError
+from pydantic import ValidationError
 
 from groundlint.judge import Judgement, judge, plan
 from groundlint.registry import Registry
@@ -82,19 +84,34 @@ def faults(registry: Registry, rule: type[Rule]) -> list[str]:
     """What is wrong with a rule's examples, as sentences; empty if all hold."""
     found = []
     for number, example in enumerate(rule.examples, 1):
-        where = f"{rule.code} {rule.name}, example {number}"
-        judgement = run(registry, rule, example)
-        messages = judgement.findings["message"].to_list()
-        if judgement.raised:
-            found.append(f"{where}: the rule raised {judgement.raised[0].error}")
-        elif isinstance(example, Good) and messages:
-            found.append(f"{where} is good, but the rule says: {messages[0]}")
-        elif isinstance(example, Bad) and not messages:
-            found.append(f"{where} is bad, but the rule finds nothing")
-        elif isinstance(example, Bad) and example.says is not None and example.says not in messages:
-            found.append(f"{where} should say: {example.says}\n  but says: {messages[0]}")
+        if fault := _fault(registry, rule, example):
+            found.append(f"{rule.code} {rule.name}, example {number} {fault}")
     missing = [kind for kind in (Good, Bad) if not any(isinstance(example, kind) for example in rule.examples)]
     return found + [f"{rule.code} {rule.name} has no {kind.__name__} example" for kind in missing]
+
+
+def _fault(registry: Registry, rule: type[Rule], example: Example) -> str | None:
+    """Why an example does not hold, as the rest of a sentence; None where it holds."""
+    if unknown := sorted(set(example.rows) - {*BASE, *registry.tables}):
+        return f"cannot be judged: no package offers the table {unknown[0]}"
+    try:
+        judgement = run(registry, rule, example)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"cannot be judged: its option {first['loc'][0]!r}: {first['msg']}"
+    # A column that is none, or a value of another type than its column's.
+    except (TypeError, ValueError, PolarsError) as error:
+        return f"cannot be judged: {str(error).splitlines()[0]}"
+    messages = judgement.findings["message"].to_list()
+    if judgement.raised:
+        return f"cannot be judged: the rule raised {judgement.raised[0].error}"
+    if isinstance(example, Good) and messages:
+        return f"is good, but the rule says: {messages[0]}"
+    if isinstance(example, Bad) and not messages:
+        return "is bad, but the rule finds nothing"
+    if isinstance(example, Bad) and example.says is not None and example.says not in messages:
+        return f"should say: {example.says}\n  but says: {messages[0]}"
+    return None
 
 
 def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, DataFrame]:
@@ -166,7 +183,7 @@ def _complete(rows: Mapping[str, Sequence[Row]], known: Mapping[str, Any]) -> di
         columns = known[name].columns
         for row in table:
             if unknown := set(row) - set(columns):
-                raise KeyError(f"the table {name} has no column {min(unknown)}")
+                raise ValueError(f"the table {name} has no column {min(unknown)}")
         filled = [{key: row.get(key, column.default) for key, column in columns.items()} for row in table]
         frames[name] = DataFrame(filled, schema=known[name].schema)
     return frames
