@@ -19,6 +19,8 @@ FAMILIES = {
     "boxes": "BOX",
     "images": "IMG",
     "splits": "SPL",
+    "balance": "BAL",
+    "suspects": "SUS",
 }
 
 

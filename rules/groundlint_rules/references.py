@@ -137,8 +137,8 @@ class UpperCaseScheme(Rule):
     )
 
     def check(self, lines: LazyFrame) -> LazyFrame:
-        """The first line of each manifest with the scheme."""
-        upper = lines.filter(col("source_ref").str.starts_with("S3://")).sort("line")
+        """One line of each manifest with the scheme."""
+        upper = lines.filter(col("source_ref").str.starts_with("S3://")).sort("source_ref", "line")
         return upper.group_by("manifest").agg(col("line", "source_ref").first(), others=and_others())
 
 
@@ -168,8 +168,8 @@ class OddBucketName(Rule):
     )
 
     def check(self, lines: LazyFrame) -> LazyFrame:
-        """The first line of each manifest with each odd bucket."""
-        odd = lines.filter(~col("bucket").str.contains("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")).sort("line")
+        """One line of each manifest with each odd bucket."""
+        odd = lines.filter(~col("bucket").str.contains("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")).sort("source_ref", "line")
         return odd.group_by("manifest", "bucket").agg(col("line", "source_ref").first(), others=and_others())
 
 

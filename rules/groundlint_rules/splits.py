@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from polars import DataFrame, LazyFrame, col
+import polars as pl
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.service import ServiceRule, warn_of_choice
+
+ENOUGH_TO_SPLIT = 5
+"""Images of a label of which a fifth, the service's test set, is one."""
 
 
 class LabelOverlap(ServiceRule):
@@ -123,10 +127,133 @@ class FewImagesToSplit(Rule):
             says="the label cat has 4 usable images; a fifth of them, for the test set, is less than one",
         ),
     )
-    min_images: int = Option(5, ge=2, description="Usable images that a label needs.")
+    min_images: int = Option(ENOUGH_TO_SPLIT, ge=2, description="Usable images that a label needs.")
 
     def check(self, usable_labels: LazyFrame, manifests: LazyFrame) -> DataFrame | LazyFrame:
         """Labels above the service's own limit and below ours, where there is no test manifest."""
         has_test = manifests.select((col("split") == "test").any()).collect().item()
         counts = usable_labels.group_by("label").agg(col("images").max())
         return counts.filter(col("images").is_between(2, self.min_images - 1), not has_test)
+
+
+class ImageInBothSplits(Rule):
+    """A test image is a training image too.
+
+    ## Why is this bad?
+    The model is tested on what it has seen: the score says nothing about new images.
+
+    ## How to mend it
+    Remove the line from one of the manifests.
+    """
+
+    code = "SPL201"
+    name = "image-in-both-splits"
+    severity = Severity.WARNING
+    message = "the image is in the training data too: {trained_in}, line {trained_on}"
+    examples = (
+        Good(lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg", "manifest": "test.manifest", "split": "test"}]),
+        Bad(
+            lines=[{}, {"line": 2, "source_ref": "s3://bucket/1.jpg", "manifest": "test.manifest", "split": "test"}],
+            says="the image is in the training data too: train.manifest, line 1",
+        ),
+    )
+
+    def check(self, lines: LazyFrame) -> LazyFrame:
+        """Test lines, each with the first training line that names its image."""
+        named = lines.filter(col("source_ref").is_not_null())
+        trained = named.filter(col("split") == "train").sort("manifest", "line")
+        first = trained.group_by("source_ref", maintain_order=True).agg(
+            trained_in=col("manifest").first(), trained_on=col("line").first()
+        )
+        place = pl.struct(manifest="trained_in", line="trained_on", source_ref="source_ref")
+        leaked = named.filter(col("split") == "test").join(first, on="source_ref")
+        return leaked.with_columns(related=pl.concat_list(place))
+
+
+class LabelMissingFromSplit(Rule):
+    """A label is in the training data or in the test data only.
+
+    ## Why is this bad?
+    A label that is not tested has no score; one that is not trained can only fail.
+
+    ## How to mend it
+    Move images of the label, or add some.
+    """
+
+    code = "SPL202"
+    name = "label-missing-from-split"
+    severity = Severity.WARNING
+    message = "{label!r} has {images} images in the {split} split and none in the {missing} split"
+    examples = (
+        Good(labels=[{}, {"manifest": "test.manifest", "split": "test"}]),
+        Good(labels=[{}, {"line": 2, "label": "dog"}]),
+        Good(labels=[{}, {"line": 2, "label": "dog"}, {"manifest": "test.manifest", "split": "test", "label": "cow"}]),
+        Bad(
+            labels=[{}, {"line": 2, "label": "dog"}, {"manifest": "test.manifest", "split": "test"}],
+            says="'dog' has 1 images in the train split and none in the test split",
+        ),
+    )
+
+    def check(self, label_counts: LazyFrame, verdicts: LazyFrame) -> LazyFrame:
+        """Labels of one of two splits that have some in common; the service's own code covers the worse."""
+        counts = label_counts.filter(col("split") != "reference").with_columns(col("split").cast(pl.String))
+        missing = pl.when(col("split") == "train").then(lit("test")).otherwise(lit("train"))
+        overlaps_too_little = verdicts.filter(col("aws") == "ERROR_INSUFFICIENT_LABEL_OVERLAP").select(covered=pl.len())
+        both = counts.filter(col("split").n_unique().over("use_case") > 1)
+        alone = both.filter(pl.len().over("use_case", "label") == 1).with_columns(missing=missing)
+        return alone.join(overlaps_too_little, how="cross").filter(col("covered") == 0)
+
+
+class SplitShareDiffers(Rule):
+    """A label's share of the test data is far from its share of the training data.
+
+    ## Why is this bad?
+    The score is an average over labels that will not come in these shares.
+
+    ## How to mend it
+    Draw the test images at random, label by label.
+
+    ## How far it can be trusted
+    Advice. Both the size of the difference (twice) and its certainty (4 standard errors) are asked for.
+    """
+
+    code = "SPL203"
+    name = "split-share-differs"
+    severity = Severity.INFO
+    message = "{label!r} is on {share_train:.1%} of the training images and on {share_test:.1%} of the test images"
+    examples = (
+        Good(
+            labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(200)]
+            + [{"line": n, "label": "cat" if n % 3 else "dog", "manifest": "t", "split": "test"} for n in range(200)]
+        ),
+        Bad(
+            labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(200)]
+            + [{"line": n, "label": "cat" if n % 10 else "dog", "manifest": "t", "split": "test"} for n in range(200)],
+            says="'dog' is on 50.0% of the training images and on 10.0% of the test images",
+        ),
+    )
+    ratio: float = Option(2.0, gt=1, description="Times by which the shares must differ.")
+    min_z: float = Option(4.0, ge=0, description="Standard errors by which the shares must differ.")
+
+    def check(self, label_counts: LazyFrame, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+        """Labels of both splits whose shares differ in size and not by chance."""
+        rows = {"classification": labels, "detection": boxes}
+        totals = pl.concat(
+            [
+                each.group_by("split").agg(total=col("source_ref").n_unique()).with_columns(use_case=lit(case))
+                for case, each in rows.items()
+            ]
+        )
+        shares = label_counts.join(totals, on=["split", "use_case"])
+        train, test = (shares.filter(col("split") == split) for split in ("train", "test"))
+        both = train.join(test, on=["use_case", "label"], suffix="_test")
+        pooled = (col("images") + col("images_test")) / (col("total") + col("total_test"))
+        error = (pooled * (1 - pooled) * (1 / col("total") + 1 / col("total_test"))).sqrt()
+        share, share_test = col("images") / col("total"), col("images_test") / col("total_test")
+        return both.select(
+            "label", share_train=share, share_test=share_test, z=(share - share_test).abs() / error
+        ).filter(
+            col("z") >= self.min_z,
+            pl.max_horizontal("share_train", "share_test")
+            >= self.ratio * pl.min_horizontal("share_train", "share_test"),
+        )

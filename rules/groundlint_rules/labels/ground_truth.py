@@ -35,8 +35,8 @@ class OddAttributeName(Rule):
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """The first line of each manifest with the name."""
-        odd = problems.filter(col("kind") == self.name).sort("line")
+        """One line of each manifest with the name."""
+        odd = problems.filter(col("kind") == self.name).sort("source_ref", "line")
         return odd.group_by("manifest", "attribute").agg(
             col("line", "source_ref", "detail").first(), others=and_others()
         )
@@ -109,8 +109,10 @@ class VideoOrPointCloud(Rule):
     )
 
     def check(self, attributes: LazyFrame) -> LazyFrame:
-        """The first line of each manifest with the attribute."""
-        moving = attributes.filter(col("type").str.contains("^groundtruth/(?:video|point.?cloud|3d)")).sort("line")
+        """One line of each manifest with the attribute."""
+        moving = attributes.filter(col("type").str.contains("^groundtruth/(?:video|point.?cloud|3d)")).sort(
+            "source_ref", "line"
+        )
         return moving.group_by("manifest", "attribute").agg(
             col("line", "source_ref", "type").first(), others=and_others()
         )

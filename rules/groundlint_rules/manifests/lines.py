@@ -136,8 +136,8 @@ class OrphanKey(Rule):
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """The first line of each manifest with the key, and how many others have it."""
-        orphans = problems.filter(col("kind") == self.name).sort("line")
+        """One line of each manifest with the key, and how many others have it."""
+        orphans = problems.filter(col("kind") == self.name).sort("source_ref", "line")
         return orphans.group_by("manifest", "attribute").agg(
             col("line", "source_ref", "detail").first(), others=and_others()
         )

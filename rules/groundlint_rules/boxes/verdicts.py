@@ -1,4 +1,4 @@
-"""BOX: the geometry of bounding boxes."""
+"""BOX: boxes that the service drops."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""BOX: the geometry of bounding boxes."""
