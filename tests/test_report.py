@@ -18,7 +18,8 @@ from groundlint.policy import count
 from groundlint.report import FORMATS
 from groundlint.report.report import Report
 from groundlint.report.schema import schema
-from groundlint.run import Request, prepare, run
+from groundlint.run import Request, run
+from groundlint.selection import of_config
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "docs/report.schema.json").read_text(encoding="utf-8"))
 REGISTRY = registry.load(isolated=True)
@@ -38,7 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A report of many kinds of findings: on lines, boxes, and the manifest as a whole."""
     path = tmp_path_factory.mktemp("report") / "a.manifest"
     path.write_text(FAULTS)
-    outcome = run(REGISTRY, prepare(REGISTRY, CONFIG), CONFIG, Request((str(path),)))
+    outcome = run(REGISTRY, of_config(REGISTRY, CONFIG), CONFIG, Request((str(path),)))
     rest = {"counts": count(outcome.findings), "suppressed": 0, "baselined": 0, "skipped_rules": []}
     return Report("1.2.3", outcome.target, outcome.summary | rest, outcome.findings)
 

@@ -21,6 +21,7 @@ FAMILIES = {
     "splits": "SPL",
     "balance": "BAL",
     "suspects": "SUS",
+    "configuration": "CFG",
 }
 
 

@@ -16,7 +16,8 @@ import groundlint
 from groundlint import registry
 from groundlint.config import Config, ConfigError, Settings
 from groundlint.registry import SelectionError
-from groundlint.run import Request, UsageError, data_sets, export, flat, prepare, run
+from groundlint.run import Request, UsageError, data_sets, export, flat, run
+from groundlint.selection import of_config
 
 REGISTRY = registry.load(isolated=True)
 BAD_BOX = detection("s3://bucket/bad.jpg", ({"left": -5}, {}), **{"class-map": {"0": "a"}})
@@ -77,11 +78,11 @@ def test_a_named_manifest_brings_in_its_data_set_but_only_its_own_findings_and_t
 def test_the_summary_covers_what_was_named() -> None:
     configure(DATA_SET)
     config = Config(Settings.model_validate({"datasets": {"a": {"train": "train.manifest", "test": "test.manifest"}}}))
-    outcome = run(REGISTRY, prepare(REGISTRY, config), config, Request(("test.manifest",)))
+    outcome = run(REGISTRY, of_config(REGISTRY, config), config, Request(("test.manifest",)))
     numbers = {name: outcome.summary[name] for name in ("manifests", "lines", "labels", "boxes")}
     assert numbers == {"manifests": 1, "lines": 12, "labels": 0, "boxes": 12}
     assert outcome.summary["images"] == {"total": 12, "found": None, "unreadable": None}
-    whole = run(REGISTRY, prepare(REGISTRY, config), config, Request())
+    whole = run(REGISTRY, of_config(REGISTRY, config), config, Request())
     assert (whole.summary["manifests"], whole.summary["lines"], whole.summary["boxes"]) == (2, 73, 74)
 
 
@@ -106,7 +107,7 @@ def test_a_manifest_that_data_sets_share_is_reported_and_counted_once() -> None:
     Path("test.manifest").write_text(lines("b", 12, labels=6) + manifest(BAD_BOX))
     datasets = {name: {"train": f"{name}.manifest", "test": "test.manifest"} for name in ("train", "other")}
     config = Config(Settings.model_validate({"datasets": datasets}))
-    outcome = run(REGISTRY, prepare(REGISTRY, config), config, Request())
+    outcome = run(REGISTRY, of_config(REGISTRY, config), config, Request())
     assert outcome.findings.filter(code="BOX101")["manifest"].to_list() == ["test.manifest", "train.manifest"]
     assert (outcome.summary["manifests"], outcome.summary["lines"]) == (3, 61 + 12 + 13)
 
@@ -314,7 +315,7 @@ def test_standard_input_may_be_a_part_of_a_data_set() -> None:
     request = Request(
         train=("-",), test=("test.manifest",), stdin=(lines("a", 60, labels=6) + manifest(BAD_BOX)).encode()
     )
-    outcome = run(REGISTRY, prepare(REGISTRY, Config()), Config(), request)
+    outcome = run(REGISTRY, of_config(REGISTRY, Config()), Config(), request)
     assert outcome.findings.filter(code="BOX101")["manifest"].to_list() == ["-"]
     assert "SPL101" in set(outcome.findings["code"])
 
@@ -322,7 +323,7 @@ def test_standard_input_may_be_a_part_of_a_data_set() -> None:
 def test_standard_input_stands_for_the_file_by_whose_name_it_is_called() -> None:
     config = Config(Settings.model_validate({"datasets": {"a": {"train": "train.manifest", "test": "test.manifest"}}}))
     request = Request(("-",), stdin=lines("b", 12, labels=6).encode(), stdin_name="test.manifest")
-    outcome = run(REGISTRY, prepare(REGISTRY, config), config, request)
+    outcome = run(REGISTRY, of_config(REGISTRY, config), config, request)
     assert outcome.findings.is_empty()
     assert outcome.summary["lines"] == 12
 

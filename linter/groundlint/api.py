@@ -9,8 +9,8 @@ from pathlib import Path
 from polars import DataFrame
 
 from groundlint import config as configuration
-from groundlint import registry
-from groundlint.run import Request, UsageError, prepare, run
+from groundlint import registry, selection
+from groundlint.run import Request, UsageError, run
 
 Paths = Sequence[str | PathLike[str]]
 
@@ -53,7 +53,7 @@ def check(
     settings = configuration.override(settings, {key: value for key, value in flags.items() if value is not None})
     known = registry.load(isolated=isolated)
     request = Request(_names(paths), train=_names(train), test=_names(test), reference=_names(reference))
-    outcome = run(known, prepare(known, settings), settings, request)
+    outcome = run(known, selection.of_config(known, settings), settings, request)
     if outcome.unread:
         raise UsageError("; ".join(outcome.unread))
     if outcome.raised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import re
 import tomllib
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from groundlint.registry import Registry, SelectionError
 from groundlint.rule import Rule
@@ -33,6 +34,8 @@ def _as_list(value: object) -> object:
 
 # An empty path names nothing, and on one with a NUL the system's functions raise.
 _Path = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+# The engine of regular expressions refuses patterns that grow too big.
+_Glob = Annotated[str, Field(min_length=1, max_length=1000)]
 Paths = Annotated[list[_Path], BeforeValidator(_as_list, json_schema_input_type=_Path | list[_Path])]
 
 
@@ -50,6 +53,35 @@ class DataSet(_Model):
     reference: Paths = []
 
 
+class Ignore(_Model):
+    """Findings that are no fault, and why."""
+
+    rule: str = Field(description="Code, prefix, name or service code.")
+    files: Paths = Field([], description="Globs of manifests, relative to this file; all if there are none.")
+    source_ref: _Glob | None = Field(None, description="Glob of source-refs; all if there is none.")
+    reason: str = Field(pattern=r"\S", description="Why these findings are no fault.")
+    expires: datetime.date | None = Field(None, description="Last day on which the entry applies.")
+
+
+_SELECTOR, _ENTRY = "a selector", "an entry"
+# Told apart by their kind, so that a fault in a table is said of the table's key.
+_Ignored = Annotated[
+    Annotated[str, Tag(_SELECTOR)] | Annotated[Ignore, Tag(_ENTRY)],
+    Discriminator(lambda value: _SELECTOR if isinstance(value, str) else _ENTRY),
+]
+
+
+class Override(_Model):
+    """Other options for some of the images."""
+
+    sources: Annotated[list[_Glob], BeforeValidator(_as_list, json_schema_input_type=_Glob | list[_Glob])] = Field(
+        min_length=1, description="Globs of source-refs."
+    )
+    rules: dict[str, dict[str, Any] | Literal[False]] = Field(
+        description="Options by code or name of a rule; false turns rules off, by any selector."
+    )
+
+
 class Settings(_Model):
     """The keys of `groundlint.toml`, or of `[tool.groundlint]` in `pyproject.toml`."""
 
@@ -59,14 +91,32 @@ class Settings(_Model):
     region: str | None = Field(None, description="Region of the service; some have lower limits.")
     max_images: int | None = Field(None, gt=0, description="Raised quota of images with image-level labels a manifest.")
     select: list[str] = Field(["ALL"], description="Rules to judge: codes, prefixes, names, service codes, or ALL.")
-    ignore: list[str] = Field([], description="Rules to leave out; of select and ignore the longer selector wins.")
+    ignore: list[_Ignored] = Field(
+        [],
+        description="Rules to leave out, by selector: of select and ignore the longer wins. A table, as [[ignore]], "
+        "leaves out some of their findings and says why.",
+    )
     extend_select: list[str] = Field([], description="Rules to judge beside those of select.")
     fail_on: Literal["error", "warning", "info", "none"] = Field(
         "error", description="Severity from which a finding fails the run."
     )
     exclude: list[str] = Field([], description="Globs of manifests to leave out when a folder is searched.")
+    severity: dict[str, Literal["error", "warning", "info"]] = Field(
+        {}, description="Severity of rules, by code or name."
+    )
     rules: dict[str, dict[str, Any]] = Field({}, description="Options of rules, by code or name.")
+    overrides: list[Override] = Field([], description="Other options for some of the images; the last that fits wins.")
     datasets: dict[str, DataSet] = Field({}, description="Manifests that belong together, by name.")
+
+    @property
+    def ignored_rules(self) -> list[str]:
+        """Selectors of the rules that are left out as a whole."""
+        return [entry for entry in self.ignore if isinstance(entry, str)]
+
+    @property
+    def suppressions(self) -> list[Ignore]:
+        """Entries that leave out some findings of a rule."""
+        return [entry for entry in self.ignore if isinstance(entry, Ignore)]
 
 
 @dataclass(frozen=True)
@@ -150,8 +200,12 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: a value is not allowed.
     """
+    values = dict(values)
+    if "ignore" in values:
+        # A flag chooses rules; the reasons for single findings stay.
+        values["ignore"] = [*config.settings.suppressions, *values["ignore"]]
     try:
-        given = config.settings.model_dump(exclude_unset=True) | dict(values)
+        given = config.settings.model_dump(exclude_unset=True) | values
         return Config(Settings.model_validate(given), config.path)
     except ValidationError as error:
         fault = error.errors()[0]
@@ -201,14 +255,15 @@ def _options_of(rule: type[Rule], _: Sequence[str | int]) -> list[str]:
 
 
 def _known_keys(place: Sequence[str | int]) -> list[str]:
-    model = DataSet if place[:1] == ["datasets"] and len(place) > 1 else Settings
+    inner: dict[Any, type[_Model]] = {"datasets": DataSet, "ignore": Ignore, "overrides": Override}
+    model = inner.get(place[0], Settings) if len(place) > 1 else Settings
     return [str(field.alias or name) for name, field in model.model_fields.items()]
 
 
 def _first_fault(error: ValidationError, known: Any) -> str:
     """The first fault of a validation, as a sentence that names the key."""
     fault = error.errors()[0]
-    place = list(fault["loc"])
+    place = [step for step in fault["loc"] if step not in (_SELECTOR, _ENTRY)]
     key = ".".join(str(step) for step in place)
     if fault["type"] == "extra_forbidden":
         return f"unknown key `{key}`" + suggestion(str(place[-1]), known(place))

@@ -77,6 +77,6 @@ def _data(example: Example) -> Iterator[str]:
     for table, rows in example.rows.items():
         shown = rows[:5]
         for row in shown:
-            yield json.dumps({table: row}, ensure_ascii=False)
+            yield json.dumps({table: row}, ensure_ascii=False, default=str)
         if len(rows) > len(shown):
             yield f"… and {len(rows) - len(shown)} rows more"

@@ -115,7 +115,7 @@ def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Pat
         .join(boxes, on=keys, how="left", nulls_equal=True, maintain_order="left")
         .join(digests.unique(["manifest", "line"]), on=["manifest", "line"], how="left", maintain_order="left")
     )
-    paths = {name: _relative(name, root) for name in findings["manifest"].unique()}
+    paths = {name: relative(name, root) for name in findings["manifest"].unique()}
     seen: dict[str, int] = {}
     made = []
     for code, manifest, _, attribute, _, label, source_ref, numbers, digest in rows.iter_rows():
@@ -194,5 +194,6 @@ def _first_lines(lines: DataFrame) -> DataFrame:
     return lines.sort("manifest", "line").unique("source_ref", keep="first", maintain_order=True)
 
 
-def _relative(manifest: str, root: Path) -> str:
+def relative(manifest: str, root: Path) -> str:
+    """A manifest's path as seen from a folder, with slashes."""
     return PurePath(os.path.relpath(manifest, root)).as_posix()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import polars as pl
-from polars import DataFrame, LazyFrame
+from polars import DataFrame, Expr, LazyFrame
 
 from groundlint import findings
 from groundlint.registry import Registry
@@ -18,12 +18,19 @@ from groundlint.rule import Rule, inputs
 from groundlint.tables import BASE
 
 
+class Scoped(NamedTuple):
+    """A rule with one set of options, and which of its findings count: all where that is None."""
+
+    rule: Rule
+    counts: Expr | None = None
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the rules of a run need: base tables and features to be filled, derived tables to be computed."""
 
     registry: Registry
-    rules: tuple[Rule, ...]
+    rules: tuple[Scoped, ...]
     base: frozenset[str]
     derived: frozenset[str]
     features: frozenset[str]
@@ -46,11 +53,12 @@ class Judgement:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def plan(registry: Registry, rules: Sequence[Rule], tables: Iterable[str] = ()) -> Plan:
+def plan(registry: Registry, rules: Sequence[Rule | Scoped], tables: Iterable[str] = ()) -> Plan:
     """What rules need, and the further tables that are wanted by name."""
+    scoped = [rule if isinstance(rule, Scoped) else Scoped(rule) for rule in rules]
     wanted: set[str] = set()
-    features = {name for rule in rules for name in rule.features}
-    open_names = {*tables, *(name for rule in rules for name in inputs(rule.check))}
+    features = {name for rule, _ in scoped for name in rule.features}
+    open_names = {*tables, *(name for rule, _ in scoped for name in inputs(rule.check))}
     while open_names:
         name = open_names.pop()
         wanted.add(name)
@@ -59,7 +67,7 @@ def plan(registry: Registry, rules: Sequence[Rule], tables: Iterable[str] = ()) 
             features |= set(table.features)
             open_names |= set(inputs(table.function)) - wanted
     return Plan(
-        registry, tuple(rules), frozenset(wanted & set(BASE)), frozenset(wanted - set(BASE)), frozenset(features)
+        registry, tuple(scoped), frozenset(wanted & set(BASE)), frozenset(wanted - set(BASE)), frozenset(features)
     )
 
 
@@ -73,11 +81,12 @@ def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
     workspace = Workspace(plan, tables)
     judgement = Judgement(findings.EMPTY)
     found = [judgement.findings]
-    for rule in plan.rules:
+    for rule, counts in plan.rules:
         start = time.perf_counter()
         try:
             rows = rule.check(**{name: workspace.table(name) for name in inputs(rule.check)})
-            found.append(findings.build(rule, collected(rows), workspace.base))
+            made = findings.build(rule, collected(rows), workspace.base)
+            found.append(made if counts is None else made.filter(counts))
         # One rule's fault must not hide what the others find; a panic of polars is no Exception.
         except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
             judgement.raised.append(Raised(rule.code, f"{type(error).__name__}: {error}", traceback.format_exc()))
@@ -99,7 +108,7 @@ class Workspace:
         self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
         self._registry = plan.registry
         self._derived: dict[str, LazyFrame] = {}
-        self._uses = Counter(name for rule in plan.rules for name in inputs(rule.check))
+        self._uses = Counter(name for rule, _ in plan.rules for name in inputs(rule.check))
         self._uses.update(name for table in plan.derived for name in inputs(plan.registry.tables[table].function))
 
     def table(self, name: str) -> LazyFrame:

@@ -74,6 +74,14 @@ class Registry:
                         best[code] = (length, is_selected)
         return sorted(code for code, (_, chosen) in best.items() if chosen and target in self.rules[code].targets)
 
+    def fitting(self, selector: str) -> list[str]:
+        """Codes of the rules that a selector fits.
+
+        Raises:
+            SelectionError: it fits none.
+        """
+        return [code for code, _ in self._fitting(selector)]
+
     def of_package(self, name: str) -> list[type[Rule]]:
         """The rules of a package, which is named as it is installed or as it is imported; empty if it has none."""
         return [

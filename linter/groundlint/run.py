@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import metadata
@@ -15,13 +15,15 @@ from typing import Any
 import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 
-from groundlint import config, findings
+from groundlint import config, findings, policy
+from groundlint.baseline import Baseline, Entry, of_findings
 from groundlint.config import Config
 from groundlint.discover import SUFFIXES, is_excluded, manifests_below
 from groundlint.judge import Plan, Raised, Workspace, collected, judge, plan
 from groundlint.manifest.reader import Source, read
 from groundlint.registry import Registry
-from groundlint.rule import Rule
+from groundlint.rule import inputs
+from groundlint.selection import Selection
 from groundlint.tables import BASE
 
 STDIN = "-"
@@ -54,50 +56,51 @@ class DataSet:
 
 @dataclass
 class Outcome:
-    """What a run found, and what kept it from judging all that it was asked."""
+    """What a run found, and what kept it from judging all that it was asked.
+
+    `hidden` are the findings that are not reported, with `suppression`, the reason of the entry that leaves one out,
+    and `is_baselined`; `known` are all that are not suppressed, as a baseline; `stale` the entries of the given
+    baseline that were looked for and not found.
+    """
 
     target: str
-    findings: DataFrame
-    summary: dict[str, Any]
     rules: list[str]
+    findings: DataFrame = field(default_factory=DataFrame)
+    hidden: DataFrame = field(default_factory=DataFrame)
+    summary: dict[str, Any] = field(default_factory=dict)
+    known: Baseline = field(default_factory=Baseline)
+    stale: list[Entry] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
-def prepare(registry: Registry, config_: Config) -> list[Rule]:
-    """The selected rules, with their options.
-
-    Raises:
-        SelectionError: a selector fits no rule.
-        ConfigError: the options of a rule cannot be used.
-    """
-    settings = config_.settings
-    codes = registry.select([*settings.select, *settings.extend_select], settings.ignore, target=settings.target)
-    return config.build_rules(registry, codes, settings.rules)
-
-
 def run(
     registry: Registry,
-    rules: Sequence[Rule],
+    selection: Selection,
     config_: Config,
     request: Request,
+    *,
+    baseline: Baseline | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Judge what was asked for.
 
     Args:
         registry: what the packages offer.
-        rules: what to judge.
+        selection: what to judge, and what to make of it.
         config_: the settings.
         request: the manifests.
+        baseline: findings that are known.
         tell: is called with what is being done.
 
     Raises:
         UsageError: nothing is there to judge.
     """
-    made = plan(registry, rules)
-    outcome = Outcome(config_.settings.target, DataFrame(schema=findings.SCHEMA), {}, [rule.code for rule in rules])
-    found = [outcome.findings.with_columns(fingerprint=lit(None, pl.String))]
+    # What the configuration leaves out is known only once all else is judged.
+    last = [scoped for scoped in selection.rules if "suppressions" in inputs(scoped.rule.check)]
+    made = plan(registry, [scoped for scoped in selection.rules if scoped not in last])
+    outcome = Outcome(config_.settings.target, selection.codes)
+    found = [findings.EMPTY.with_columns(fingerprint=lit(None, pl.String))]
     numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
     images: list[LazyFrame] = []
     counted: set[str] = set()
@@ -115,10 +118,35 @@ def run(
             numbers[name] += tables[name].select(is_new.sum()).item()
         numbers["lines"] += int(tables["manifests"].filter(is_new)["lines"].sum())
         images.append(tables["lines"].lazy().filter(is_new).select("source_ref"))
+    codes = [code for code in outcome.rules if code not in {raised.code for raised in outcome.raised}]
+    relative = {name: findings.relative(name, config_.root) for name in counted}
     once = pl.concat(found).unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
-    outcome.findings = _with_addresses(findings.ordered(once), registry).drop("of_data_set")
+    known = baseline or Baseline()
+    marked, uses = policy.hide(once, selection.suppressions, known, config_.root)
+    rows = policy.suppression_rows(selection.suppressions, uses, config_.path, relative.values(), codes)
+    judgement = judge(plan(registry, last), {"suppressions": rows.lazy()})
+    outcome.raised += judgement.raised
+    of_config = judgement.findings.with_columns(
+        findings.fingerprints(judgement.findings, {name: table.empty() for name, table in BASE.items()}, config_.root)
+    )
+    unknown = of_config.with_columns(suppression=lit(None, pl.String), is_baselined=False)
+    graded = policy.with_severities(pl.concat([marked, unknown]), selection.severities)
+    everything = _with_addresses(findings.ordered(graded), registry).drop("of_data_set")
+    is_hidden = col("suppression").is_not_null() | col("is_baselined")
+    outcome.findings = everything.filter(~is_hidden).drop("suppression", "is_baselined")
+    outcome.hidden = everything.filter(is_hidden)
+    outcome.known = of_findings(marked.filter(col("suppression").is_null()), relative)
+    seen = set(outcome.known.fingerprints)
+    looked_for = known.judged(set(relative.values()), set(codes))
+    outcome.stale = [entry for entry in looked_for if entry.fingerprint not in seen]
     total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
-    outcome.summary = numbers | {"images": {"total": total, "found": None, "unreadable": None}}
+    outcome.summary = numbers | {
+        "images": {"total": total, "found": None, "unreadable": None},
+        "counts": policy.count(outcome.findings),
+        "suppressed": outcome.hidden["suppression"].is_not_null().sum(),
+        "baselined": outcome.hidden["is_baselined"].sum(),
+        "skipped_rules": [],
+    }
     return outcome
 
 

@@ -239,5 +239,18 @@ BASE: Mapping[str, Table] = {
             region=Column(_TEXT, "Region of the service; null where it is not configured."),
             max_images=Column(pl.Int64(), "Raised quota of images a manifest; null for the documented default."),
         ),
+        _table(
+            "suppressions",
+            "one [[ignore]] entry of the configuration, once all else is judged",
+            "manifest entry",
+            manifest=Column(_TEXT, "Path of the configuration.", "groundlint.toml"),
+            entry=Column(_COUNT, "Number of the entry, from 1.", 1),
+            rule=Column(_TEXT, "The rule that it names, as written.", "BOX301"),
+            reason=Column(_TEXT, "Why the findings are no fault.", "checked by hand"),
+            expires=Column(pl.Date(), "Last day on which it applies; null for ever."),
+            expired=Column(_FLAG, "Whether that day is past.", False),
+            findings=Column(_COUNT, "Findings that it leaves out.", 1),
+            judged=Column(_FLAG, "Whether its rule and one of its manifests were judged.", True),
+        ),
     )
 }

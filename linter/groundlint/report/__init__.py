@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from groundlint.report import json, text
+from groundlint.report import ci, json, jsonl, markdown, sarif, text
 from groundlint.report.report import Report
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {
     "text": text.render,
     "json": json.render,
+    "jsonl": jsonl.render,
+    "sarif": sarif.render,
+    "github": ci.github,
+    "gitlab": ci.gitlab,
+    "junit": ci.junit,
+    "markdown": markdown.render,
 }

@@ -7,6 +7,7 @@ from polars import DataFrame
 
 from groundlint.findings import SCHEMA
 from groundlint.report.report import Report
+from groundlint.report.sanitize import plain_json
 
 SCHEMA_VERSION = 1
 
@@ -23,7 +24,7 @@ def render(report: Report) -> str:
         "summary": report.summary,
         "findings": msgspec.Raw(findings_json(report.findings).encode()),
     }
-    return msgspec.json.encode(value).decode() + "\n"
+    return plain_json(msgspec.json.encode(value).decode()) + "\n"
 
 
 def findings_json(findings: DataFrame) -> str:

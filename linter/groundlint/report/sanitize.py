@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 MAX_LENGTH = 500
 
-# Controls, bidirectional and invisible formatting, line separators, lone surrogates.
+# Controls, bidirectional and invisible formatting, line separators, lone surrogates, what XML has no form for.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
 # Workflow runners take commands from what a program prints: `::` at the beginning of a line, `##[`, `##vso[` and
 # `##teamcity[` anywhere.
 _COMMAND = re.compile(r"(?=\s*(?:::|##))")
 _COMMAND_ANYWHERE = re.compile(r"#(?=#\w*\[)")
+_NOT_PLAIN = re.compile("[^\x00-\x7e]+")
 
 
 def visible(text: str, limit: int | None = MAX_LENGTH) -> str:
@@ -27,6 +29,11 @@ def visible(text: str, limit: int | None = MAX_LENGTH) -> str:
 def at_line_start(text: str) -> str:
     """Visible text that may begin a line: no runner of workflows takes it for a command."""
     return "./" + text if _COMMAND.match(text) else text
+
+
+def plain_json(text: str) -> str:
+    """The same JSON in ASCII, in which no runner of workflows finds a command."""
+    return _COMMAND_ANYWHERE.sub(r"\\u0023", _NOT_PLAIN.sub(lambda match: json.dumps(match[0])[1:-1], text))
 
 
 def _escape(match: re.Match[str]) -> str:

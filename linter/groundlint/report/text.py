@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 from polars import DataFrame, col
 
+from groundlint.report.listing import sentence
 from groundlint.report.report import Report
 from groundlint.report.sanitize import at_line_start, visible
 
@@ -18,7 +19,7 @@ _COLOURS = {"error": "31", "warning": "33", "info": "36"}
 
 def render(report: Report) -> str:
     """Findings by manifest and line, and what they come to."""
-    lines = [*_findings(report)]
+    lines = [*_findings(report), *_hidden(report.hidden)]
     if report.statistics:
         lines += _statistics(report.findings)
     if not report.quiet:
@@ -34,9 +35,20 @@ def _findings(report: Report) -> Iterator[str]:
     for manifest, line, code, name, aws, severity, message, rank_, total_ in shown.iter_rows():
         place = at_line_start(visible(manifest, limit=None)) + (f":{line}" if line is not None else "")
         mark = f"\x1b[1;{_COLOURS[severity]}m{code}\x1b[0m" if report.color else code
-        yield f"{place}: {mark} {f'[{aws}] ' if aws else ''}{visible(message)}"
+        yield f"{place}: {mark} {sentence(name, aws, message)}"
         if rank_ == MAX_SHOWN - 1 and total_ > MAX_SHOWN:
             yield f"{place.removesuffix(f':{line}')}: {mark} and {total_ - MAX_SHOWN:,} more of {name}"
+
+
+def _hidden(findings: DataFrame) -> Iterator[str]:
+    """What is not reported, with the reason for each."""
+    if findings.is_empty():
+        return
+    columns = ("manifest", "line", "code", "name", "aws", "message", "suppression")
+    for manifest, line, code, name, aws, message, suppression in findings.select(columns).iter_rows():
+        place = at_line_start(visible(manifest, limit=None)) + (f":{line}" if line is not None else "")
+        why = "in the baseline" if suppression is None else f"suppressed: {visible(suppression)}"
+        yield f"{place}: {code} {sentence(name, aws, message)} ({why})"
 
 
 def _statistics(findings: DataFrame) -> Iterator[str]:

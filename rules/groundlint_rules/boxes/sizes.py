@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -10,6 +12,9 @@ from groundlint_rules.service import and_others
 
 _MAD_TO_SIGMA = 1.4826
 """Of a normal distribution: standard deviation over median absolute deviation."""
+
+_TIMES = 2
+"""Times by which a box must differ: where a label's spread is next to nothing, small differences are drawing."""
 
 _TOUCHES = 2
 """Pixels from the frame within which a box counts as cut off, so that its size says nothing."""
@@ -212,5 +217,10 @@ def _odd(boxes: LazyFrame, value: Expr, min_z: float, min_boxes: int, max_spread
     spread = near.group_by(label).agg(spread=(col("value") - col("middle")).abs().median() * _MAD_TO_SIGMA)
     # All boxes of one size have no spread: then a hundredth is taken, so that drawing by hand is no fault.
     narrow = spread.filter(col("spread") <= max_spread).with_columns(col("spread").clip(0.01))
-    z = (col("value") - col("middle")).abs() / col("spread")
-    return near.join(narrow, on=label).filter(z >= min_z).with_columns(score=1 - min_z / (z + min_z))
+    distance = (col("value") - col("middle")).abs()
+    z = distance / col("spread")
+    return (
+        near.join(narrow, on=label)
+        .filter(z >= min_z, distance >= math.log(_TIMES))
+        .with_columns(score=1 - min_z / (z + min_z))
+    )

@@ -17,7 +17,9 @@ def label_counts(labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
     of_images = labels.group_by("split", "label").agg(
         use_case=lit("classification"), images=col("source_ref").n_unique(), boxes=lit(None, pl.UInt32)
     )
-    of_boxes = boxes.filter(col("label").is_not_null()).group_by("split", "label").agg(
-        use_case=lit("detection"), images=col("source_ref").n_unique(), boxes=pl.len()
+    of_boxes = (
+        boxes.filter(col("label").is_not_null())
+        .group_by("split", "label")
+        .agg(use_case=lit("detection"), images=col("source_ref").n_unique(), boxes=pl.len())
     )
     return pl.concat([of_images, of_boxes]).with_columns(col("images", "boxes").cast(pl.Int64))

@@ -1,0 +1,94 @@
+"""A baseline: the findings that a data set had when the linter came, so that only new ones are reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from polars import DataFrame
+
+FILE = "groundlint-baseline.json"
+SCHEMA_VERSION = 1
+
+
+class BaselineError(Exception):
+    """The baseline cannot be used; the text names the file and the mend."""
+
+
+class Entry(msgspec.Struct, frozen=True, order=True):
+    """A finding that is known. `manifest` is relative to the folder of the configuration."""
+
+    manifest: str
+    code: str
+    source_ref: str | None
+    fingerprint: str
+
+
+class _File(msgspec.Struct):
+    schema_version: int
+    entries: list[Entry]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The entries of a baseline file."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Fingerprints of the known findings."""
+        return [entry.fingerprint for entry in self.entries]
+
+    def judged(self, manifests: Collection[str], codes: Collection[str]) -> list[Entry]:
+        """The entries on which a run of these manifests and rules has something to say."""
+        return [entry for entry in self.entries if entry.manifest in manifests and entry.code in codes]
+
+    def without(self, entries: Iterable[Entry]) -> Baseline:
+        """The baseline less some entries."""
+        gone = set(entries)
+        return Baseline(tuple(entry for entry in self.entries if entry not in gone))
+
+    def text(self) -> str:
+        """The file: sorted, one entry a line, so that it reads well in a diff."""
+        entries = sorted(set(self.entries), key=lambda entry: (*entry_key(entry), entry.fingerprint))
+        lines = ",\n".join(f"    {msgspec.json.encode(entry).decode()}" for entry in entries)
+        listed = f"[\n{lines}\n  ]" if entries else "[]"
+        return f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "entries": {listed}\n}}\n'
+
+
+def entry_key(entry: Entry) -> tuple[str, str, str]:
+    """By what entries are sorted."""
+    return entry.manifest, entry.code, entry.source_ref or ""
+
+
+def of_findings(findings: DataFrame, relative: dict[str, str]) -> Baseline:
+    """The baseline of findings.
+
+    Args:
+        findings: with `fingerprint`.
+        relative: each manifest's path relative to the folder of the configuration.
+    """
+    rows = findings.select("manifest", "code", "source_ref", "fingerprint").iter_rows()
+    return Baseline(tuple(Entry(relative[manifest], *rest) for manifest, *rest in rows))
+
+
+def load(path: Path) -> Baseline:
+    """Read a baseline.
+
+    Raises:
+        BaselineError: the file cannot be read or is no baseline.
+    """
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise BaselineError(f"{path}: the baseline cannot be read: {error.strerror}") from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise BaselineError(f"{path}: this is no baseline: {error}; `groundlint baseline create` writes one") from None
+    if file.schema_version != SCHEMA_VERSION:
+        version = json.dumps(file.schema_version)
+        raise BaselineError(f"{path}: a baseline of version {version} is not known; write it anew")
+    return Baseline(tuple(file.entries))

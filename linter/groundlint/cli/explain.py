@@ -1,0 +1,119 @@
+"""Commands that show what the linter knows: of the data, of its rules, of its configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from groundlint.cli.options import (
+    ConfigFile,
+    Exclude,
+    Isolated,
+    Paths,
+    Split,
+    StdinName,
+    Target,
+    configure,
+    load,
+    requested,
+)
+from groundlint.cli.output import FAILED, fail, print_text, replacing, reported, write
+
+
+def export(
+    table: Annotated[str, typer.Argument(help="Name of a table, base or derived.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="Where to: .parquet, .csv or .jsonl.")],
+    paths: Paths = None,
+    target: Target = None,
+    train: Split = None,
+    test: Split = None,
+    reference: Split = None,
+    config: ConfigFile = None,
+    isolated: Isolated = False,
+    exclude: Exclude = None,
+    stdin_filename: StdinName = "-",
+) -> None:
+    """Write a table of the data as a file."""
+    if to.suffix not in (".parquet", ".csv", ".jsonl"):
+        fail(f"{to}: a table is written as .parquet, .csv or .jsonl")
+    from groundlint import run
+
+    with reported():
+        settings = configure(config, isolated, target=target, exclude=exclude)
+        registry, _ = load(settings, isolated=isolated)
+        request = requested(paths, train, test, reference, stdin_filename)
+        rows = run.export(registry, table, settings, request)
+    with replacing(to) as temporary:
+        if to.suffix == ".parquet":
+            rows.write_parquet(temporary)
+        elif to.suffix == ".jsonl":
+            rows.write_ndjson(temporary)
+        else:
+            run.flat(rows).write_csv(temporary)
+
+
+def rule(
+    name: Annotated[str | None, typer.Argument(metavar="CODE|NAME", help="The rule.")] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a page for each rule, with an index.")
+    ] = None,
+    isolated: Isolated = False,
+) -> None:
+    """Explain a rule: what it finds, why it matters, how to mend it."""
+    if (name is None) == (not show_all):
+        fail("name a rule, or --all")
+    from groundlint import docs, registry
+
+    with reported():
+        known = registry.load(isolated=isolated)
+        codes = sorted(known.rules) if show_all else [known.find(str(name)).code]
+    pages = {code: docs.page(known, code) for code in codes}
+    if to is None:
+        print_text("\n".join(pages.values()))
+        return
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{to}: the folder cannot be made: {error.strerror}")
+    for code, page in pages.items():
+        write(to / f"{code}.md", page)
+    write(to / "index.md", docs.index(known))
+
+
+def show_config(
+    schema: Annotated[bool, typer.Option("--schema", help="Its JSON Schema.")] = False,
+    config: ConfigFile = None,
+    isolated: Isolated = False,
+) -> None:
+    """Show the configuration in force."""
+    from groundlint import config as settings_of
+    from groundlint import registry
+
+    with reported():
+        if schema:
+            shown: Any = settings_of.schema(registry.load(isolated=isolated))
+        else:
+            shown = configure(config, isolated).settings.model_dump(mode="json", by_alias=True)
+    print_text(json.dumps(shown, indent=2) + "\n")
+
+
+def test(package: Annotated[str, typer.Argument(help="Installed package with rules.")]) -> None:
+    """Try the examples of a package's rules."""
+    from groundlint import examples, registry
+
+    with reported():
+        known = registry.load()
+        rules = known.of_package(package)
+        if not rules:
+            owners = ", ".join(sorted(set(known.packages.values())))
+            fail(f"no installed package {package} has rules; those that have: {owners}")
+        faults = [fault for rule in rules for fault in examples.faults(known, rule)]
+    count = sum(len(rule.examples) for rule in rules)
+    print_text("".join(f"{fault}\n" for fault in faults))
+    print_text(f"{len(rules)} rules, {count} examples, {len(faults)} faults\n")
+    if faults:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,91 @@
+"""Flags that several commands have, and what they come to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from groundlint.config import Config
+    from groundlint.registry import Registry
+    from groundlint.run import Request
+    from groundlint.selection import Selection
+
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")
+]
+Select = Annotated[list[str] | None, typer.Option(help="Rules to judge: codes, prefixes, names, service codes, ALL.")]
+Ignore = Annotated[list[str] | None, typer.Option(help="Rules to leave out; the longer selector wins.")]
+Extend = Annotated[list[str] | None, typer.Option("--extend-select", help="Rules to judge beside the selected ones.")]
+Target = Annotated[str | None, typer.Option(help="rekognition (default) or ground-truth.")]
+Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="Manifests of this part of one data set.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")]
+Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore configuration files and other packages' rules.")]
+Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Manifests to leave out of folders.")]
+StdinName = Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help="What to call standard input.")]
+
+
+Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", help="Findings that are known.")]
+
+
+def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
+    """The configuration with the flags over it."""
+    from groundlint import config
+
+    if isolated:
+        found = config.Config()
+    else:
+        path = file or config.find(Path.cwd())
+        found = config.load(path) if path else config.Config()
+    given = {name: _separated(value) for name, value in flags.items() if value not in (None, [])}
+    if "exclude" in given:
+        # On the command line a path starts from here, in the file from there; a mere name fits anywhere.
+        globs = [glob.rstrip("/") for glob in given["exclude"]]
+        given["exclude"] = [os.path.relpath(glob, found.root) if "/" in glob else glob for glob in globs]
+    return config.override(found, given)
+
+
+def _separated(value: Any) -> Any:
+    """Lists may be given by repeating the option, or in one with commas."""
+    return [part for entry in value for part in entry.split(",")] if isinstance(value, list) else value
+
+
+def requested(
+    paths: list[str] | None,
+    train: list[str] | None,
+    test: list[str] | None,
+    reference: list[str] | None,
+    stdin_name: str,
+) -> Request:
+    """What shall be judged, with the bytes of standard input where it is asked for."""
+    from groundlint.run import STDIN, Request
+
+    is_wanted = any(STDIN in (names or ()) for names in (paths, train, test, reference))
+    return Request(
+        paths=tuple(paths or ()),
+        train=tuple(train or ()),
+        test=tuple(test or ()),
+        reference=tuple(reference or ()),
+        stdin=sys.stdin.buffer.read() if is_wanted else None,
+        stdin_name=stdin_name,
+    )
+
+
+def load(config: Config, *, isolated: bool) -> tuple[Registry, Selection]:
+    """What the packages offer, and what of it the configuration selects."""
+    from groundlint import registry, selection
+
+    known = registry.load(isolated=isolated)
+    return known, selection.of_config(known, config)
+
+
+def baseline_file(given: Path | None, config: Config, *, isolated: bool) -> Path | None:
+    """The baseline to use: the one that is named, else the one beside the configuration, if it is there."""
+    from groundlint.baseline import FILE
+
+    default = Path(os.path.relpath(config.root / FILE))
+    return given or (default if default.is_file() and not isolated else None)
