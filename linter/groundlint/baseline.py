@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 from polars import DataFrame
 
+from groundlint.findings import relative
+
 FILE = "groundlint-baseline.json"
 SCHEMA_VERSION = 1
 
@@ -18,7 +20,7 @@ class BaselineError(Exception):
     """The baseline cannot be used; the text names the file and the mend."""
 
 
-class Entry(msgspec.Struct, frozen=True, order=True):
+class Entry(msgspec.Struct, frozen=True):
     """A finding that is known. `manifest` is relative to the folder of the configuration."""
 
     manifest: str
@@ -54,26 +56,21 @@ class Baseline:
 
     def text(self) -> str:
         """The file: sorted, one entry a line, so that it reads well in a diff."""
-        entries = sorted(set(self.entries), key=lambda entry: (*entry_key(entry), entry.fingerprint))
+        entries = sorted(set(self.entries), key=lambda e: (e.manifest, e.code, e.source_ref or "", e.fingerprint))
         lines = ",\n".join(f"    {msgspec.json.encode(entry).decode()}" for entry in entries)
         listed = f"[\n{lines}\n  ]" if entries else "[]"
         return f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "entries": {listed}\n}}\n'
 
 
-def entry_key(entry: Entry) -> tuple[str, str, str]:
-    """By what entries are sorted."""
-    return entry.manifest, entry.code, entry.source_ref or ""
-
-
-def of_findings(findings: DataFrame, relative: dict[str, str]) -> Baseline:
+def of_findings(findings: DataFrame, root: Path) -> Baseline:
     """The baseline of findings.
 
     Args:
         findings: with `fingerprint`.
-        relative: each manifest's path relative to the folder of the configuration.
+        root: folder to which manifests are relative.
     """
     rows = findings.select("manifest", "code", "source_ref", "fingerprint").iter_rows()
-    return Baseline(tuple(Entry(relative[manifest], *rest) for manifest, *rest in rows))
+    return Baseline(tuple(Entry(relative(manifest, root), *rest) for manifest, *rest in rows))
 
 
 def load(path: Path) -> Baseline:

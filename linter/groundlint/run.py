@@ -119,11 +119,11 @@ def run(
         numbers["lines"] += int(tables["manifests"].filter(is_new)["lines"].sum())
         images.append(tables["lines"].lazy().filter(is_new).select("source_ref"))
     codes = [code for code in outcome.rules if code not in {raised.code for raised in outcome.raised}]
-    relative = {name: findings.relative(name, config_.root) for name in counted}
+    manifests = {findings.relative(name, config_.root) for name in counted}
     once = pl.concat(found).unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
     known = baseline or Baseline()
     marked, uses = policy.hide(once, selection.suppressions, known, config_.root)
-    rows = policy.suppression_rows(selection.suppressions, uses, config_.path, relative.values(), codes)
+    rows = policy.suppression_rows(selection.suppressions, uses, config_.path, manifests, codes)
     judgement = judge(plan(registry, last), {"suppressions": rows.lazy()})
     outcome.raised += judgement.raised
     of_config = judgement.findings.with_columns(
@@ -135,9 +135,9 @@ def run(
     is_hidden = col("suppression").is_not_null() | col("is_baselined")
     outcome.findings = everything.filter(~is_hidden).drop("suppression", "is_baselined")
     outcome.hidden = everything.filter(is_hidden)
-    outcome.known = of_findings(marked.filter(col("suppression").is_null()), relative)
+    outcome.known = of_findings(marked.filter(col("suppression").is_null()), config_.root)
     seen = set(outcome.known.fingerprints)
-    looked_for = known.judged(set(relative.values()), set(codes))
+    looked_for = known.judged(manifests, set(codes))
     outcome.stale = [entry for entry in looked_for if entry.fingerprint not in seen]
     total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
     outcome.summary = numbers | {

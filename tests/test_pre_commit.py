@@ -1,0 +1,81 @@
+"""The hooks: pre-commit installs them from this repository and runs them in a data set's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lines import detection, manifest
+
+PROJECT = Path(__file__).parents[1]
+GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
+BAD = manifest(
+    detection("s3://bucket/0.jpg", ({"left": -1}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(1, 12))
+)
+WARNING = manifest(detection("s3://bucket/0.jpg", ({}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(1, 12)))
+
+
+def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **environment}
+    return subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pre-commit keeps what it installs: once for all tests, nothing of the user's."""
+    if not (PROJECT / ".git").exists():
+        pytest.skip("pre-commit installs from a git repository, which this is not")
+    return tmp_path_factory.mktemp("pre-commit")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A data set's repository with a good manifest, a bad one, and one that deserves a warning."""
+    run("git", "init", "--quiet", cwd=tmp_path)
+    (tmp_path / "readme.txt").write_text("no manifest")
+    for name, text in {"good.manifest": GOOD, "bad.jsonl": BAD, "sub/warning.manifest": WARNING}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    run("git", "add", ".", cwd=tmp_path)
+    return tmp_path
+
+
+def hook(name: str, *arguments: str, repository: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    command = (sys.executable, "-m", "pre_commit", "try-repo", str(PROJECT), name, *arguments)
+    done = run(*command, cwd=repository, PRE_COMMIT_HOME=str(home))
+    if "pip" in done.stdout and "An unexpected error has occurred" in done.stdout:
+        pytest.skip("no package index is reachable, from which pre-commit could install")
+    return done
+
+
+def test_the_hook_judges_the_manifests_that_are_passed(repository: Path, home: Path) -> None:
+    bad = hook("groundlint", "--all-files", repository=repository, home=home)
+    assert bad.returncode == 1, bad.stdout + bad.stderr
+    assert "bad.jsonl:1: BOX101 [ERROR_INVALID_BOUNDING_BOX]" in bad.stdout
+    assert "36 lines, 3 manifests" in bad.stdout
+    good = hook("groundlint", "--files", "good.manifest", repository=repository, home=home)
+    assert good.returncode == 0, good.stdout
+    assert "12 lines, 1 manifest" in good.stdout
+    none = hook("groundlint", "--files", "readme.txt", repository=repository, home=home)
+    assert "no files to check" in none.stdout
+
+
+def test_a_warning_passes_and_is_seen(repository: Path, home: Path) -> None:
+    done = hook("groundlint", "--files", "sub/warning.manifest", repository=repository, home=home)
+    assert done.returncode == 0, done.stdout
+    assert "sub/warning.manifest:1: BOX301" in done.stdout
+
+
+def test_the_other_hook_judges_the_whole_repository(repository: Path, home: Path) -> None:
+    (repository / "groundlint.toml").write_text('exclude = ["bad.jsonl"]\n')
+    (repository / "1.JPG").write_bytes(b"\xff\xd8")
+    run("git", "add", ".", cwd=repository)
+    for changed in ("1.JPG", "groundlint.toml", "good.manifest"):
+        done = hook("groundlint-all", "--files", changed, repository=repository, home=home)
+        assert done.returncode == 0, done.stdout
+        assert "24 lines, 2 manifests" in done.stdout
+    none = hook("groundlint-all", "--files", "readme.txt", repository=repository, home=home)
+    assert "no files to check" in none.stdout
