@@ -136,7 +136,8 @@ class OddBoxShape(Rule):
     Advice. Width over height, on a logarithmic scale, is compared with the label's median in units of its median
     absolute deviation, and only where that spread is narrow: elsewhere the measure is chance (AUROC .37 to .44 for
     cats and dogs of VOC). Where it is narrow, z of 2 and above met objects that people call truncated with precision
-    .85 and .79. Boxes at the frame are left out.
+    .85 and .79. Of boxes flattened in bccd it finds .95, and flags 1.1 % of the set's own images
+    (benchmarks/planted.py). Boxes at the frame are left out.
     """
 
     code = "BOX309"
@@ -173,7 +174,8 @@ class OddBoxSize(Rule):
     Look at the image; tighten the box or correct the label.
 
     ## How far it can be trusted
-    Advice, measured on planted faults only (benchmarks/planted.py). The side of a square of the box's area, as a share
+    Advice. Of the red cells of bccd whose box was grown to the whole image it finds .95, and flags .3 % of the set's own
+    images (benchmarks/planted.py). The side of a square of the box's area, as a share
     of the image's, is compared as BOX309 compares shapes, and only where a label's sizes are alike, as in microscopy
     or on a conveyor. Boxes at the frame are left out.
     """

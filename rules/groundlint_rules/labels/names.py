@@ -46,7 +46,8 @@ class SimilarLabelNames(Rule):
     Rename one label to the other.
 
     ## How far it can be trusted
-    Measured on planted faults (benchmarks/planted.py); the public sets have none, and it flags none there.
+    Of the names spelt otherwise in clothing, by case, an invisible character, letters of another alphabet or a space, it
+    finds all (benchmarks/planted.py); the public sets have none, and it flags none there.
     """
 
     code = "LBL301"
