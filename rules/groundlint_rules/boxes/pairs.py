@@ -177,7 +177,7 @@ class DisagreeingAttributes(Rule):
 
     ## How far it can be trusted
     Of the second attributes planted in raccoon with one box moved it finds all (benchmarks/planted.py). Only labels that
-    the manifest has in both attributes are compared, so that one for cars and one for people are no fault.
+    the manifest has in both attributes are compared, so that one for cars and one for people agree.
     """
 
     code = "BOX305"

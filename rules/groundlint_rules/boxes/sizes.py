@@ -174,8 +174,8 @@ class OddBoxSize(Rule):
     Look at the image; tighten the box or correct the label.
 
     ## How far it can be trusted
-    Advice. Of the red cells of bccd whose box was grown to the whole image it finds .95, and flags .3 % of the set's own
-    images (benchmarks/planted.py). The side of a square of the box's area, as a share
+    Advice. Of the red cells of bccd whose box was grown to the whole image it finds .95, and flags .3 % of the
+    set's images (benchmarks/planted.py). The side of a square of the box's area, as a share
     of the image's, is compared as BOX309 compares shapes, and only where a label's sizes are alike, as in microscopy
     or on a conveyor. Boxes at the frame are left out.
     """

@@ -46,7 +46,7 @@ class SimilarLabelNames(Rule):
     Rename one label to the other.
 
     ## How far it can be trusted
-    Of the names spelt otherwise in clothing, by case, an invisible character, letters of another alphabet or a space, it
+    Of the names spelt otherwise in clothing, by case, an invisible character, another alphabet or a space, it
     finds all (benchmarks/planted.py); the public sets have none, and it flags none there.
     """
 
