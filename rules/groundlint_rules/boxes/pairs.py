@@ -176,8 +176,8 @@ class DisagreeingAttributes(Rule):
     Keep the newest attribute and remove the other from the manifest.
 
     ## How far it can be trusted
-    Of the second attributes planted in raccoon with one box moved it finds all (benchmarks/planted.py). Only labels that
-    the manifest has in both attributes are compared, so that one for cars and one for people agree.
+    Of the second attributes planted in raccoon with one box moved it finds all (benchmarks/planted.py). Only labels
+    that the manifest has in both attributes are compared, so that cars and people agree.
     """
 
     code = "BOX305"
