@@ -473,7 +473,9 @@ def test_the_command_prints_each_format_and_nothing_foreign_on_a_hostile_folder(
 ) -> None:
     command = [sys.executable, "-m", "groundlint", "check", "--isolated", "--output", form, "."]
     done = subprocess.run(command, cwd=hostile_folder, capture_output=True, encoding="utf-8")
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("note: no image of ")
+    assert not UNSEEN.search(done.stderr)
     assert re.search(r"[A-Z]{3}[0-9]{3}", done.stdout)
     assert not UNSEEN.search(done.stdout)
     lines = done.stdout.split("\n")

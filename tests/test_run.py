@@ -250,7 +250,7 @@ def test_a_rule_that_raises_is_named_and_the_others_are_reported(folder: Path) -
     (installed / "acme-1.dist-info/entry_points.txt").write_text("[groundlint.rules]\nacme = acme_rules\n")
 
     def check(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "groundlint", "check", "train.manifest", *options]
+        command = [sys.executable, "-m", "groundlint", "check", "train.manifest", "-q", *options]
         environment = os.environ | {"PYTHONPATH": str(installed)}
         return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
 

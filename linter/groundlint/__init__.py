@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from groundlint.api import check
     from groundlint.examples import Bad, Good
-    from groundlint.feature import feature
+    from groundlint.features import feature, step
     from groundlint.rule import Option, Rule, Severity
     from groundlint.tables import table
 
 __version__ = "0.1.0"
 
-__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "table"]
+__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "step", "table"]
 
 _HOMES = {
     "Bad": "examples",
@@ -23,7 +23,8 @@ _HOMES = {
     "Rule": "rule",
     "Severity": "rule",
     "check": "api",
-    "feature": "feature",
+    "feature": "features",
+    "step": "features",
     "table": "tables",
 }
 

@@ -107,6 +107,10 @@ class Settings(_Model):
     rules: dict[str, dict[str, Any]] = Field({}, description="Options of rules, by code or name.")
     overrides: list[Override] = Field([], description="Other options for some of the images; the last that fits wins.")
     datasets: dict[str, DataSet] = Field({}, description="Manifests that belong together, by name.")
+    images: dict[str, _Path] = Field(
+        {}, description="Folders of images, by the beginning of the source-refs that they stand for."
+    )
+    cache_dir: _Path | None = Field(None, description="Folder of what was measured; beside this file unless given.")
 
     @property
     def ignored_rules(self) -> list[str]:

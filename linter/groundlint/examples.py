@@ -10,10 +10,11 @@ from polars import DataFrame, LazyFrame
 from polars.exceptions import PolarsError
 from pydantic import ValidationError
 
+from groundlint.features import Feature
 from groundlint.judge import Judgement, judge, plan
 from groundlint.registry import Registry
 from groundlint.rule import Rule
-from groundlint.tables import BASE
+from groundlint.tables import BASE, IMAGE_VALUES, Column
 
 Row = Mapping[str, Any]
 
@@ -40,11 +41,11 @@ class Example:
         self.options = dict(options or {})
         self.rows = tables
 
-    def tables(self) -> dict[str, LazyFrame]:
-        """The base tables, and derived ones that are given by rows."""
+    def tables(self, features: Mapping[str, Feature] | None = None) -> dict[str, LazyFrame]:
+        """The base tables, and derived ones that are given by rows; `features` may be columns of images and crops."""
         if any(text is not None for text in self.manifests.values()):
-            return self._read() | {name: frame.lazy() for name, frame in _complete(self.rows, BASE).items()}
-        return {name: frame.lazy() for name, frame in _with_parents(self.rows).items()}
+            return self._read() | {name: frame.lazy() for name, frame in _complete(self.rows, features or {}).items()}
+        return {name: frame.lazy() for name, frame in _with_parents(self.rows, features or {}).items()}
 
     def _read(self) -> dict[str, LazyFrame]:
         # The engine's own rules need no reader, and those of a plugin may never read a manifest.
@@ -55,7 +56,7 @@ class Example:
             for split, text in self.manifests.items()
             if text is not None
         ]
-        limits = _complete({"limits": [{}]}, BASE)["limits"].lazy()
+        limits = _complete({"limits": [{}]}, {})["limits"].lazy()
         return {name: frame.lazy() for name, frame in read(sources).tables.items()} | {"limits": limits}
 
 
@@ -77,7 +78,7 @@ class Bad(Example):
 
 def run(registry: Registry, rule: type[Rule], example: Example) -> Judgement:
     """Judge an example by its rule alone."""
-    return judge(plan(registry, [rule(**example.options)]), example.tables())
+    return judge(plan(registry, [rule(**example.options)]), example.tables(registry.features))
 
 
 def faults(registry: Registry, rule: type[Rule]) -> list[str]:
@@ -114,11 +115,11 @@ def _fault(registry: Registry, rule: type[Rule], example: Example) -> str | None
     return None
 
 
-def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, DataFrame]:
+def _with_parents(given: Mapping[str, Sequence[Row]], features: Mapping[str, Feature]) -> dict[str, DataFrame]:
     """Complete tables, with the attributes, lines and manifests that their rows hang on."""
     rows = {name: [dict(row) for row in table] for name, table in given.items()}
     _number_boxes(rows.get("boxes", []))
-    for name in ("boxes", "labels", "problems", "predictions", "attributes", "lines"):
+    for name in ("boxes", "crops", "labels", "problems", "predictions", "attributes", "lines"):
         for row in rows.get(name, []):
             row.setdefault("line", 1)
             if row["line"] is not None and "source_ref" in BASE[name].columns:
@@ -130,6 +131,11 @@ def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, DataFrame]:
             for row in rows.get(child, [])
         ]
         _add_missing(rows, "attributes", parents, _ATTRIBUTE)
+    for number, row in enumerate(rows.get("images", []), 1):
+        row.setdefault("source_ref", f"s3://bucket/{number}.jpg")
+        row.setdefault("path", row["source_ref"].rpartition("/")[2])
+    named = [{"line": n, "source_ref": row["source_ref"]} for n, row in enumerate(rows.get("images", []), 1)]
+    _add_missing(rows, "lines", named, ("source_ref",))
     for child in ("attributes", "problems", "predictions"):
         _add_missing(rows, "lines", [row for row in rows.get(child, []) if row["line"] is not None], _LINE)
     lengths: Counter[Any] = Counter()
@@ -140,7 +146,7 @@ def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, DataFrame]:
     _add_missing(rows, "manifests", parents, ("manifest",))
     _add_missing(rows, "manifests", rows.get("problems", []), ("manifest",))
     rows.setdefault("limits", [{}])
-    return _complete(rows, BASE)
+    return _complete(rows, features)
 
 
 _ATTRIBUTE = ("manifest", "line", "attribute")
@@ -173,17 +179,18 @@ def _add_missing(
             rows.setdefault(parent, []).append(shared)
 
 
-def _complete(rows: Mapping[str, Sequence[Row]], known: Mapping[str, Any]) -> dict[str, DataFrame]:
+def _complete(rows: Mapping[str, Sequence[Row]], features: Mapping[str, Feature]) -> dict[str, DataFrame]:
     """Tables from partial rows; columns that are not given take the default. Derived tables must be whole."""
     frames = {}
     for name, table in rows.items():
-        if name not in known:
+        if name not in BASE:
             frames[name] = DataFrame(list(table))
             continue
-        columns = known[name].columns
+        measured = {f.name: Column(IMAGE_VALUES[f.dtype], "") for f in features.values() if f.of == name and f.dtype}
+        columns = {**BASE[name].columns, **measured}
         for row in table:
             if unknown := set(row) - set(columns):
                 raise ValueError(f"the table {name} has no column {min(unknown)}")
         filled = [{key: row.get(key, column.default) for key, column in columns.items()} for row in table]
-        frames[name] = DataFrame(filled, schema=known[name].schema)
+        frames[name] = DataFrame(filled, schema={key: column.dtype for key, column in columns.items()})
     return frames

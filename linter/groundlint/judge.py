@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import polars as pl
-from polars import DataFrame, Expr, LazyFrame
+from polars import DataFrame, Expr, LazyFrame, lit
 
 from groundlint import findings
+from groundlint.features import Feature
 from groundlint.registry import Registry
 from groundlint.rule import Rule, inputs
-from groundlint.tables import BASE
+from groundlint.tables import BASE, IMAGE_VALUES
 
 
 class Scoped(NamedTuple):
@@ -71,6 +72,32 @@ def plan(registry: Registry, rules: Sequence[Rule | Scoped], tables: Iterable[st
     )
 
 
+def looks_at_images(plan: Plan, rule: Rule) -> bool:
+    """Whether a rule has nothing to say without images: it asks for them, or for a feature, itself or by a table."""
+    open_names, seen = set(inputs(rule.check)), set[str]()
+    if rule.features or open_names & {"images", "crops"}:
+        return True
+    while open_names:
+        name = open_names.pop()
+        seen.add(name)
+        if table := plan.registry.tables.get(name):
+            if table.features:
+                return True
+            open_names |= set(inputs(table.function)) - seen
+    return False
+
+
+def measured(plan: Plan) -> list[Feature]:
+    """The features of a plan, with the steps that they need."""
+    known = plan.registry.features
+    names, found = set(plan.features), set[str]()
+    while names:
+        name = names.pop()
+        found.add(name)
+        names |= {needed for needed in known[name].inputs if needed in known} - found
+    return [known[name] for name in sorted(found)]
+
+
 def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
     """Run the rules of a plan over the tables of one data set.
 
@@ -106,6 +133,11 @@ class Workspace:
 
     def __init__(self, plan: Plan, tables: Mapping[str, LazyFrame]) -> None:
         self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
+        for feature in (plan.registry.features[name] for name in plan.features):
+            # Where no image was found there are no columns of features either.
+            if feature.dtype and feature.name not in self.base[feature.of].collect_schema():
+                nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)
+                self.base[feature.of] = self.base[feature.of].with_columns(nothing)
         self._registry = plan.registry
         self._derived: dict[str, LazyFrame] = {}
         self._uses = Counter(name for rule, _ in plan.rules for name in inputs(rule.check))

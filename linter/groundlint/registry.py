@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TypeGuard
 
-from groundlint.feature import Feature
+from groundlint.features import INPUTS, Feature
 from groundlint.rule import Rule, defects, inputs
 from groundlint.tables import BASE, DerivedTable
 
@@ -137,8 +137,8 @@ def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
         root = point.load()
         yield root
         for found in pkgutil.walk_packages(getattr(root, "__path__", ()), f"{root.__name__}."):
-            # Importing `__main__` would run the package's own command.
-            if not found.name.endswith(".__main__"):
+            # Importing `__main__` would run the package's own command; `_names` are what others are made with.
+            if not found.name.rpartition(".")[2].startswith("_"):
                 yield importlib.import_module(found.name)
     except (Exception, SystemExit) as error:
         raise PluginError(
@@ -200,14 +200,23 @@ def _check_inputs(registry: Registry) -> None:
     for user, wanted, features in users:
         _check_names(user, "table", wanted, tables)
         _check_names(user, "feature", features, registry.features)
-    needs = {name: inputs(table.function) for name, table in registry.tables.items()}
+    for feature in registry.features.values():
+        user = f"the feature {feature.name} of the package {_owner(registry, feature)}"
+        steps = {name: other for name, other in registry.features.items() if other.of == feature.of}
+        _check_names(user, "input", feature.inputs, {**INPUTS[feature.of], **steps})
+    _check_circles(registry, {name: feature.inputs for name, feature in registry.features.items()})
+    _check_circles(registry, {name: inputs(table.function) for name, table in registry.tables.items()})
+
+
+def _check_circles(registry: Registry, needs: Mapping[str, Sequence[str]]) -> None:
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
         names = list(dict.fromkeys(error.args[1]))
-        owners = sorted({_owner(registry, registry.tables[name]) for name in names})
+        known: dict[str, DerivedTable | Feature] = {**registry.tables, **registry.features}
+        owners = sorted({_owner(registry, known[name]) for name in names})
         raise PluginError(
-            f"the tables {', '.join(names)} of the package {', '.join(owners)} need each other in a circle; "
+            f"{', '.join(names)} of the package {', '.join(owners)} need each other in a circle; "
             "take one of them out of the parameters of another"
         ) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import metadata
@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from polars import DataFrame, LazyFrame, Series, col, lit
+from polars import DataFrame, Series, col, lit
 
 from groundlint import config, findings, policy
 from groundlint.baseline import Baseline, Entry, of_findings
 from groundlint.config import Config
 from groundlint.discover import SUFFIXES, is_excluded, manifests_below
-from groundlint.judge import Plan, Raised, Workspace, collected, judge, plan
+from groundlint.images.cache import Cache
+from groundlint.images.gallery import Gallery
+from groundlint.images.store import Roots, Store
+from groundlint.judge import Plan, Raised, Workspace, collected, judge, looks_at_images, measured, plan
 from groundlint.manifest.reader import Source, read
 from groundlint.registry import Registry
 from groundlint.rule import inputs
@@ -36,7 +39,11 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What shall be judged. `stdin` holds the bytes of `-`, which is then called `stdin_name`."""
+    """What shall be judged. `stdin` holds the bytes of `-`, which is then called `stdin_name`.
+
+    `images` are folders, or `PREFIX=FOLDER`; `jobs` is how many processes measure images, None for one a processor;
+    `cache` None remembers nothing.
+    """
 
     paths: tuple[str, ...] = ()
     train: tuple[str, ...] = ()
@@ -44,6 +51,9 @@ class Request:
     reference: tuple[str, ...] = ()
     stdin: bytes | None = None
     stdin_name: str = STDIN
+    images: tuple[str, ...] = ()
+    jobs: int | None = None
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +68,10 @@ class DataSet:
 class Outcome:
     """What a run found, and what kept it from judging all that it was asked.
 
-    `hidden` are the findings that are not reported, with `suppression`, the reason of the entry that leaves one out,
-    and `is_baselined`; `known` are all that are not suppressed, as a baseline; `stale` the entries of the given
-    baseline that were looked for and not found.
+    `notes` are what a user should know though nothing is wrong with the data: where images were looked for in vain, or
+    a cache that cannot be used. `hidden` are the findings that are not reported, with `suppression`, the reason of the
+    entry that leaves one out, and `is_baselined`; `known` are all that are not suppressed, as a baseline; `stale` the
+    entries of the given baseline that were looked for and not found.
     """
 
     target: str
@@ -72,6 +83,7 @@ class Outcome:
     stale: list[Entry] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def run(
@@ -101,25 +113,27 @@ def run(
     made = plan(registry, [scoped for scoped in selection.rules if scoped not in last])
     outcome = Outcome(config_.settings.target, selection.codes)
     found = [findings.EMPTY.with_columns(fingerprint=lit(None, pl.String))]
-    numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
-    images: list[LazyFrame] = []
-    counted: set[str] = set()
-    for data_set, tables, unread in _read_all(made, config_, request, tell):
+    tally = _Tally()
+    blind_sets: list[DataSet] = []
+    sees = [rule.code for rule, _ in made.rules if looks_at_images(made, rule)]
+    gallery = _gallery(made, config_, request, tell)
+    for data_set, tables, unread in _read_all(made, config_, request, gallery, tell):
         outcome.unread += [each for each in unread if each not in outcome.unread]
         judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
         is_named = col("manifest").is_in(list(data_set.named))
         wanted = judgement.findings.filter(is_named | col("of_data_set"))
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
-        # Data sets may share a manifest, as a test set.
-        is_new = col("manifest").is_in(list(data_set.named - counted))
-        counted |= data_set.named
-        for name in ("manifests", "labels", "boxes"):
-            numbers[name] += tables[name].select(is_new.sum()).item()
-        numbers["lines"] += int(tables["manifests"].filter(is_new)["lines"].sum())
-        images.append(tables["lines"].lazy().filter(is_new).select("source_ref"))
+        tally.add(data_set, tables)
+        if gallery and sees and tables["images"].is_empty() and not tables["lines"].is_empty():
+            blind_sets.append(data_set)
+    if gallery:
+        outcome.notes += [_not_found(blind_sets, gallery)] if blind_sets else []
+        outcome.raised += [Raised("", text, "") for text in gallery.raised]
+        outcome.notes += [gallery.cache.warning] if gallery.cache.warning else []
+        gallery.cache.close()
     codes = [code for code in outcome.rules if code not in {raised.code for raised in outcome.raised}]
-    manifests = {findings.relative(name, config_.root) for name in counted}
+    manifests = {findings.relative(name, config_.root) for name in tally.counted}
     once = pl.concat(found).unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
     known = baseline or Baseline()
     marked, uses = policy.hide(once, selection.suppressions, known, config_.root)
@@ -139,15 +153,54 @@ def run(
     seen = set(outcome.known.fingerprints)
     looked_for = known.judged(manifests, set(codes))
     outcome.stale = [entry for entry in looked_for if entry.fingerprint not in seen]
-    total = collected(pl.concat(images).select(col("source_ref").drop_nulls().n_unique())).item() if images else 0
-    outcome.summary = numbers | {
-        "images": {"total": total, "found": None, "unreadable": None},
+    images = tally.images()
+    blind = [] if images["found"] else sees
+    outcome.summary = tally.numbers | {
+        "images": images,
         "counts": policy.count(outcome.findings),
         "suppressed": outcome.hidden["suppression"].is_not_null().sum(),
         "baselined": outcome.hidden["is_baselined"].sum(),
-        "skipped_rules": [],
+        "skipped_rules": [{"code": code, "reason": "no image is found"} for code in dict.fromkeys(blind)],
     }
     return outcome
+
+
+class _Tally:
+    """The numbers of a run, over the manifests that were named; data sets may share one, as a test set."""
+
+    def __init__(self) -> None:
+        self.numbers = dict.fromkeys(("manifests", "lines", "labels", "boxes"), 0)
+        self.counted: set[str] = set()
+        self._images: list[DataFrame] = [DataFrame(schema=BASE["images"].schema).select("source_ref", "found", "fault")]
+
+    def add(self, data_set: DataSet, tables: Mapping[str, DataFrame]) -> None:
+        """Count what a data set has that no other had."""
+        is_new = col("manifest").is_in(list(data_set.named - self.counted))
+        self.counted |= data_set.named
+        for name in ("manifests", "labels", "boxes"):
+            self.numbers[name] += tables[name].select(is_new.sum()).item()
+        self.numbers["lines"] += int(tables["manifests"].filter(is_new)["lines"].sum())
+        named = tables["lines"].lazy().filter(is_new).select("source_ref").drop_nulls().unique()
+        facts = tables.get("images", BASE["images"].empty()).lazy().select("source_ref", "found", "fault")
+        self._images.append(collected(named.join(facts, on="source_ref", how="left")))
+
+    def images(self) -> dict[str, int | None]:
+        """Distinct images, and how many were found and could not be read; null where none was found at all."""
+        images = pl.concat(self._images).unique("source_ref")
+        found = int(images["found"].sum())
+        unreadable = int(images["fault"].is_not_null().sum())
+        return {"total": images.height, "found": found or None, "unreadable": unreadable if found else None}
+
+
+def _not_found(data_sets_: Sequence[DataSet], gallery: Gallery) -> str:
+    """That no image of some data sets is there, and what was tried."""
+    manifests = sorted({name for data_set in data_sets_ for name in data_set.named})
+    shown = ", ".join(manifests[:3]) + (f" and {len(manifests) - 3} others" if len(manifests) > 3 else "")
+    tried = ", ".join(gallery.store.tried(manifests)[:6])
+    return (
+        f"no image of {shown} is found in {tried}; name their folder with --images FOLDER or "
+        "--images PREFIX=FOLDER; what only the images show is not judged"
+    )
 
 
 def export(registry: Registry, table: str, config_: Config, request: Request) -> DataFrame:
@@ -162,7 +215,8 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
     made = plan(registry, (), [table])
     parts = []
     seen: set[str] = set()
-    for data_set, tables, unread in _read_all(made, config_, request):
+    gallery = _gallery(made, config_, request)
+    for data_set, tables, unread in _read_all(made, config_, request, gallery):
         if unread:
             raise UsageError(unread[0])
         workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
@@ -220,8 +274,27 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
     return found
 
 
-def _read_all(
+def _gallery(
     made: Plan, config_: Config, request: Request, tell: Callable[[str], None] = lambda _: None
+) -> Gallery | None:
+    """Where the images of a run come from; None where no rule asks for them."""
+    if not made.base & {"images", "crops"}:
+        return None
+    named = [image.rpartition("=") for image in request.images]
+    # A flag starts from here, the configuration from its own folder.
+    given = {prefix: Path(folder) for prefix, _, folder in named if prefix}
+    configured = {prefix: config_.root / folder for prefix, folder in config_.settings.images.items()}
+    roots = Roots({**configured, **given}, [Path(folder) for prefix, _, folder in named if not prefix])
+    store = Store(roots, [Path.cwd(), config_.root])
+    return Gallery(store, Cache(request.cache), measured(made), request.jobs or os.cpu_count() or 1, tell)
+
+
+def _read_all(
+    made: Plan,
+    config_: Config,
+    request: Request,
+    gallery: Gallery | None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[DataSet, dict[str, DataFrame], list[str]]]:
     """Each data set with its base tables, and what of it could not be read."""
     settings = config_.settings
@@ -230,9 +303,10 @@ def _read_all(
         names = ", ".join(source.name for source in data_set.sources)
         tell(f"reading {names}")
         reading = read(data_set.sources, tables=made.base)
-        tell(f"judging {names}")
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
-        yield data_set, {**reading.tables, "limits": limits}, unread
+        images = gallery.tables(reading.tables["lines"], reading.tables["boxes"]) if gallery else {}
+        tell(f"judging {names}")
+        yield data_set, {**reading.tables, **images, "limits": limits}, unread
 
 
 def _configured(config_: Config, request: Request) -> Iterator[DataSet]:

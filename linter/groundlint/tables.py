@@ -66,6 +66,15 @@ _COUNT = pl.Int32()
 _NUMBER = pl.Float64()
 _FLAG = pl.Boolean()
 
+IMAGE_VALUES: Mapping[type, pl.DataType] = {
+    float: pl.Float64(),
+    int: pl.Int64(),
+    bool: pl.Boolean(),
+    str: pl.String(),
+    bytes: pl.Binary(),
+}
+"""Column types of measured features."""
+
 _MANIFEST = Column(_TEXT, "Path of the manifest, as it was given.", "train.manifest")
 _LINE = Column(_COUNT, "Physical line, from 1.", 1)
 _ATTRIBUTE = Column(_TEXT, "Key of the label attribute, without `-metadata`.", "animals")
@@ -215,11 +224,19 @@ BASE: Mapping[str, Table] = {
             "source_ref",
             source_ref=_SOURCE_REF,
             path=Column(_TEXT, "Where the image was found; null where it was not.", "1.jpg"),
-            found=Column(_FLAG, "Whether a file was found; null where none was looked for.", True),
+            found=Column(_FLAG, "Whether a file was found.", True),
+            fault=Column(
+                _TEXT,
+                "What keeps it from being measured: refused, not-fetched, no-image, truncated, unreadable, too-big, "
+                "crashed, timed-out; null where nothing does, or where nothing wanted had to be decoded.",
+            ),
+            detail=Column(_TEXT, "What the fault is, as a sentence."),
             bytes=Column(pl.Int64(), "Size of the file.", 100_000),
             format=Column(_TEXT, "Format by content: JPEG, PNG, …", "JPEG"),
+            mode=Column(_TEXT, "Pillow's name of its colours: RGB, L, CMYK, RGBA, P, I;16, …", "RGB"),
             width=Column(_COUNT, "Width of the file's picture, in pixels.", 640),
             height=Column(_COUNT, "Height of the file's picture, in pixels.", 480),
+            animated=Column(_FLAG, "Whether it has several frames.", False),
             digest=Column(_TEXT, "SHA-256 of the file.", "0" * 64),
         ),
         _table(

@@ -11,17 +11,22 @@ import typer
 
 from groundlint.cli.options import (
     Baseline,
+    CacheDir,
     ConfigFile,
     Exclude,
     Extend,
     Ignore,
+    Images,
     Isolated,
+    Jobs,
+    NoCache,
     Paths,
     Select,
     Split,
     Target,
     configure,
     load,
+    measuring,
     requested,
 )
 from groundlint.cli.output import BROKEN, fail, print_text, reported, tell_of_failures, write
@@ -55,6 +60,10 @@ def baseline(
     isolated: Isolated = False,
     exclude: Exclude = None,
     file: Baseline = None,
+    images: Images = None,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Take the findings of today for known: from then on only new ones are reported."""
     from groundlint import baseline as baselines
@@ -75,7 +84,8 @@ def baseline(
             fail(f"{path}: there is a baseline already; `groundlint baseline update` brings it up to date")
         known = baselines.Baseline() if action is Action.CREATE else baselines.load(path)
         registry, selection = load(settings, isolated=isolated)
-        request = requested(paths, train, test, reference, "-")
+        how = measuring(settings, images, jobs, no_cache, cache_dir)
+        request = requested(paths, train, test, reference, "-", **how)
         outcome = run(registry, selection, settings, request, baseline=known)
     tell_of_failures(outcome, verbose=False)
     if outcome.raised or outcome.unread:

@@ -13,11 +13,15 @@ import typer
 from groundlint import __version__
 from groundlint.cli.options import (
     Baseline,
+    CacheDir,
     ConfigFile,
     Exclude,
     Extend,
     Ignore,
+    Images,
     Isolated,
+    Jobs,
+    NoCache,
     Paths,
     Select,
     Split,
@@ -26,6 +30,7 @@ from groundlint.cli.options import (
     baseline_file,
     configure,
     load,
+    measuring,
     requested,
 )
 from groundlint.cli.output import BROKEN, FAILED, fail, print_text, progress, reported, say, tell_of_failures, write
@@ -51,6 +56,13 @@ def check(
     train: Split = None,
     test: Split = None,
     reference: Split = None,
+    images: Images = None,
+    require_images: Annotated[
+        bool, typer.Option("--require-images", help="Exit with 2 if no image is found at all.")
+    ] = False,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
+    cache_dir: CacheDir = None,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,7 +114,8 @@ def check(
             fail_on=fail_on,
             exclude=exclude,
         )
-        request = requested(paths, train, test, reference, stdin_filename)
+        how = measuring(settings, images, jobs, no_cache, cache_dir)
+        request = requested(paths, train, test, reference, stdin_filename, **how)
         if verbose:
             say(f"configuration: {settings.path or 'none'}")
         if show_files:
@@ -117,7 +130,8 @@ def check(
     counts = outcome.summary["counts"]
     level = settings.settings.fail_on
     limits = policy.Gate(None if level == "none" else Severity(level), max_warnings)
-    is_whole = not outcome.raised and not outcome.unread
+    is_blind = require_images and bool(outcome.summary["images"]["total"]) and not outcome.summary["images"]["found"]
+    is_whole = not outcome.raised and not outcome.unread and not is_blind
     passed = limits.passes(counts) and not (strict_baseline and outcome.stale)
     report = Report(
         version=__version__,
@@ -132,6 +146,8 @@ def check(
         folder=str(Path.cwd()),
     )
     tell_of_failures(outcome, verbose=verbose)
+    for note in outcome.notes if is_blind or not quiet else ():
+        say(f"{'error' if is_blind else 'note'}: {note}")
     if outcome.stale:
         are = "entries are" if len(outcome.stale) > 1 else "entry is"
         say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes what is mended")
@@ -139,9 +155,9 @@ def check(
     if summary_file:
         found = dict(outcome.findings.group_by("code").len().iter_rows())
         of_rules = {code: found.get(code, 0) for code in outcome.rules}
-        images = outcome.summary["images"]
+        numbers = outcome.summary["images"]
         is_open = passed and is_whole
-        write(summary_file, gate.render(passed=is_open, counts=counts, rules=of_rules, images=images))
+        write(summary_file, gate.render(passed=is_open, counts=counts, rules=of_rules, images=numbers))
     if not is_whole:
         raise typer.Exit(BROKEN)
     if not passed and not exit_zero:

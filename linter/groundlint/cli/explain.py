@@ -9,15 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from groundlint.cli.options import (
+    CacheDir,
     ConfigFile,
     Exclude,
+    Images,
     Isolated,
+    Jobs,
+    NoCache,
     Paths,
     Split,
     StdinName,
     Target,
     configure,
     load,
+    measuring,
     requested,
 )
 from groundlint.cli.output import FAILED, fail, print_text, replacing, reported, write
@@ -35,6 +40,10 @@ def export(
     isolated: Isolated = False,
     exclude: Exclude = None,
     stdin_filename: StdinName = "-",
+    images: Images = None,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Write a table of the data as a file."""
     if to.suffix not in (".parquet", ".csv", ".jsonl"):
@@ -44,7 +53,9 @@ def export(
     with reported():
         settings = configure(config, isolated, target=target, exclude=exclude)
         registry, _ = load(settings, isolated=isolated)
-        request = requested(paths, train, test, reference, stdin_filename)
+        request = requested(
+            paths, train, test, reference, stdin_filename, **measuring(settings, images, jobs, no_cache, cache_dir)
+        )
         rows = run.export(registry, table, settings, request)
     with replacing(to) as temporary:
         if to.suffix == ".parquet":

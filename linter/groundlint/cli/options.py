@@ -29,6 +29,13 @@ Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Manifes
 StdinName = Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help="What to call standard input.")]
 
 
+Images = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FOLDER|PREFIX=FOLDER", help="Where the images lie; beside the manifest unless given."),
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that measure images; one a processor by default.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Measure all images anew and remember nothing.")]
+CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to remember what was measured.")]
 Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", help="Findings that are known.")]
 
 
@@ -60,6 +67,7 @@ def requested(
     test: list[str] | None,
     reference: list[str] | None,
     stdin_name: str,
+    **measuring: Any,
 ) -> Request:
     """What shall be judged, with the bytes of standard input where it is asked for."""
     from groundlint.run import STDIN, Request
@@ -72,7 +80,23 @@ def requested(
         reference=tuple(reference or ()),
         stdin=sys.stdin.buffer.read() if is_wanted else None,
         stdin_name=stdin_name,
+        **measuring,
     )
+
+
+def measuring(
+    config: Config, images: list[str] | None, jobs: int | None, no_cache: bool, cache_dir: Path | None
+) -> dict[str, Any]:
+    """How images are found, measured and remembered, as the parts of a request."""
+    folder = None if no_cache else cache_dir or cache_folder(config)
+    return {"images": tuple(images or ()), "jobs": jobs, "cache": folder}
+
+
+def cache_folder(config: Config) -> Path:
+    """Where what was measured is remembered: as configured, else beside the configuration."""
+    from groundlint.images.cache import FOLDER
+
+    return config.root / (config.settings.cache_dir or FOLDER)
 
 
 def load(config: Config, *, isolated: bool) -> tuple[Registry, Selection]:

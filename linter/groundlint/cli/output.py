@@ -27,12 +27,13 @@ def reported() -> Iterator[None]:
     """What keeps a run from starting, as one line on standard error and exit status 2."""
     from groundlint.baseline import BaselineError
     from groundlint.config import ConfigError
+    from groundlint.images.pool import PoolError
     from groundlint.registry import PluginError, SelectionError
     from groundlint.run import UsageError
 
     try:
         yield
-    except (BaselineError, ConfigError, PluginError, SelectionError, UsageError) as error:
+    except (BaselineError, ConfigError, PluginError, PoolError, SelectionError, UsageError) as error:
         fail(str(error))
 
 
@@ -60,7 +61,7 @@ def tell_of_failures(outcome: Outcome, *, verbose: bool) -> None:
     for unread in outcome.unread:
         say(f"error: {unread}")
     for raised in outcome.raised:
-        say(f"error: the rule {raised.code} failed: {raised.error}")
+        say(f"error: the rule {raised.code} failed: {raised.error}" if raised.code else f"error: {raised.error}")
         if verbose:
             say_lines(raised.traceback)
 

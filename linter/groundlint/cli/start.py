@@ -1,9 +1,11 @@
-"""`groundlint init`: a first configuration for the manifests that are there."""
+"""`groundlint init` and `groundlint clean`: what the linter keeps in a data set's folder."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+from groundlint.cli.options import CacheDir, ConfigFile, Isolated, cache_folder, configure
 from groundlint.cli.output import fail, print_text, reported, write
 
 
@@ -19,3 +21,21 @@ def init() -> None:
         names = manifests_below(".", exclude=(), root=Path.cwd())
     write(file, starter.text([Path(name).as_posix() for name in names]))
     print_text(f"{config.FILE}: written for {len(names)} manifests; `groundlint check` uses it\n")
+
+
+def clean(config: ConfigFile = None, isolated: Isolated = False, cache_dir: CacheDir = None) -> None:
+    """Remove what was remembered of images."""
+    from groundlint.images.cache import TAG
+
+    with reported():
+        folder = cache_dir or cache_folder(configure(config, isolated))
+    if not folder.exists():
+        print_text("nothing is remembered\n")
+        return
+    if not (folder / TAG).is_file():
+        fail(f"{folder}: this is no cache of groundlint; remove it by hand if you mean it")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        fail(f"{folder}: the cache cannot be removed: {error.strerror}")
+    print_text(f"{folder}: removed\n")

@@ -1,4 +1,4 @@
-"""IMG: the images that lines name."""
+"""IMG: images that the service does not take."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""IMG: image files and the quality of their pictures."""
