@@ -22,6 +22,7 @@ FAMILIES = {
     "balance": "BAL",
     "suspects": "SUS",
     "configuration": "CFG",
+    "duplicates": "DUP",
 }
 
 

@@ -180,6 +180,8 @@ def _add_table_or_feature(registry: Registry, value: DerivedTable | Feature, pac
     known: dict[str, object] = {**BASE, **registry.tables, **registry.features}
     if value.name in known:
         raise PluginError(f"the package {package} has a table or feature {value.name}, which exists already; rename it")
+    if isinstance(value, Feature) and value.name in {*BASE[value.of].columns, *INPUTS[value.of]}:
+        raise PluginError(f"the package {package} has a feature {value.name}, which {value.of} have already; rename it")
     if isinstance(value, Feature):
         registry.features[value.name] = value
     else:

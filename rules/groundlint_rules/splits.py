@@ -8,6 +8,17 @@ from polars import DataFrame, LazyFrame, col, lit
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.service import ServiceRule, warn_of_choice
 
+_LEAK = {
+    "a_source_ref": "s3://bucket/1.jpg",
+    "b_source_ref": "s3://bucket/2.jpg",
+    "distance": 2,
+    "relation": "near",
+    "manifest": "train.manifest",
+    "line": 1,
+    "b_manifest": "test.manifest",
+    "b_line": 1,
+}
+
 ENOUGH_TO_SPLIT = 5
 """Images of a label of which a fifth, the service's test set, is one."""
 
@@ -256,4 +267,57 @@ class SplitShareDiffers(Rule):
             col("z") >= self.min_z,
             pl.max_horizontal("share_train", "share_test")
             >= self.ratio * pl.min_horizontal("share_train", "share_test"),
+        )
+
+
+class LeakedImage(Rule):
+    """A test image is a copy, exact or near, of a training image.
+
+    ## Why is this bad?
+    The model is tested on what it has seen: the score says nothing about new images.
+
+    ## How to mend it
+    Remove one of the two.
+
+    ## How far it can be trusted
+    As far as DUP101 and DUP102.
+    """
+
+    code = "SPL204"
+    name = "leaked-image"
+    severity = Severity.WARNING
+    message = "the test image is {how} as the training image {trained}"
+    examples = (
+        Good(
+            images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
+            near_pairs=[_LEAK | {"b_manifest": "train.manifest", "b_line": 2}],
+        ),
+        Bad(
+            lines=[{}, {"line": 1, "source_ref": "s3://bucket/2.jpg", "manifest": "test.manifest", "split": "test"}],
+            images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
+            near_pairs=[_LEAK],
+            says="the test image is nearly the same as the training image s3://bucket/1.jpg",
+        ),
+    )
+
+    def check(self, split_pairs: LazyFrame) -> LazyFrame:
+        """Each test image with the first training image that it shows."""
+        a, b = ("a_source_ref", "manifest", "line"), ("b_source_ref", "b_manifest", "b_line")
+        sides = [
+            split_pairs.filter(col(f"{one}_split") == "test", col(f"{other}_split") == "train").select(
+                "relation",
+                source_ref=test[0],
+                manifest=test[1],
+                line=test[2],
+                trained=train[0],
+                place=pl.struct(manifest=train[1], line=train[2], source_ref=train[0]),
+            )
+            for one, test, other, train in (("a", a, "b", b), ("b", b, "a", a))
+        ]
+        leaks = pl.concat(sides).sort("source_ref", "relation", "trained")
+        how = pl.when(col("relation") == "exact").then(lit("the same")).otherwise(lit("nearly the same"))
+        return (
+            leaks.with_columns(how=how)
+            .group_by("source_ref", "manifest", "line", maintain_order=True)
+            .agg(col("how", "trained").first(), related="place")
         )

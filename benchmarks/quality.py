@@ -1,0 +1,193 @@
+"""How many strongly degraded pictures the quality rules find, and how many of the sets' own they flag.
+
+`python benchmarks/quality.py ../shared/data` degrades the photographs of clothing, raccoon and savoias as the project's
+contract says, measures all by the features of the rules and judges them by the rules' defaults. Figures are of the half
+`sha256(source_ref)[0] & 1`; `--half 0` shows the half that thresholds were chosen on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from PIL import Image, ImageFilter
+
+from groundlint import registry
+from groundlint.images.measure import Measurer
+from groundlint.images.record import Task
+from groundlint.judge import judge, measured, plan
+
+SETS = ("clothing", "raccoon", "savoias")
+RULES = {
+    "image-dark": "exposure -3",
+    "image-bright": "exposure +4",
+    "image-low-contrast": None,
+    "image-blurred": "gaussian blur",
+    "image-low-information": None,
+    "image-noisy": "noise",
+    "image-compressed": "JPEG q5",
+}
+
+Degrade = Callable[[Image.Image, np.random.Generator], Image.Image | None]
+
+
+def exposed(image: Image.Image, _: np.random.Generator, *, stops: float) -> Image.Image | None:
+    """Exposure in linear light; over-exposed ones count only if two fifths of the picture are burnt."""
+    shades = np.arange(256) / 255
+    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4) * 2.0**stops
+    back = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
+    table = (np.clip(back, 0, 1) * 255).round().astype(int).tolist()
+    made = image.point(table * 3)
+    burnt = (np.asarray(made.convert("L")) >= 250).mean()
+    return made if stops < 0 or burnt >= 0.4 else None
+
+
+def blurred(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(4 * max(image.size) / 512))
+
+
+def moved(image: Image.Image, draw: np.random.Generator) -> Image.Image:
+    """Motion over 21 px of 512 in a random direction: the mean of shifted pictures."""
+    length = 21 * max(image.size) / 512
+    angle = draw.uniform(0, np.pi)
+    pixels = np.asarray(image, np.float32)
+    steps = max(2, round(length))
+    total = np.zeros_like(pixels)
+    for n in range(steps):
+        offset = (n / (steps - 1) - 0.5) * length
+        shift = round(offset * np.sin(angle)), round(offset * np.cos(angle))
+        rows = np.clip(np.arange(pixels.shape[0]) + shift[0], 0, pixels.shape[0] - 1)
+        columns = np.clip(np.arange(pixels.shape[1]) + shift[1], 0, pixels.shape[1] - 1)
+        total += pixels[rows][:, columns]
+    return Image.fromarray((total / steps).round().astype(np.uint8))
+
+
+def noisy(image: Image.Image, draw: np.random.Generator) -> Image.Image:
+    pixels = np.asarray(image, np.float32)
+    return Image.fromarray(np.clip(pixels + draw.normal(0, 40, pixels.shape), 0, 255).round().astype(np.uint8))
+
+
+DEGRADED: dict[str, tuple[Degrade, int]] = {
+    "exposure -3": (partial(exposed, stops=-3), 95),
+    "exposure +4": (partial(exposed, stops=4), 95),
+    "gaussian blur": (blurred, 95),
+    "motion blur": (moved, 95),
+    "noise": (noisy, 95),
+    "JPEG q5": (lambda image, _: image, 5),
+}
+
+
+def measure(job: tuple[str, Path, Path]) -> list[dict[str, Any]]:
+    """Features of a picture and of its degraded versions."""
+    reference, path, folder = job
+    known = registry.load(isolated=True)
+    rules = [known.find(name)() for name in RULES]
+    measurer = Measurer(measured(plan(known, rules)))
+    seed = int.from_bytes(hashlib.sha256(reference.encode()).digest()[:4], "big")
+    draw = np.random.default_rng(seed)
+    rows = [row(reference, "own", measurer, path)]
+    image = Image.open(path).convert("RGB")
+    for name, (degrade, quality) in DEGRADED.items():
+        made = degrade(image, draw)
+        if made is not None:
+            saved = folder / f"{seed}.jpg"
+            made.save(saved, quality=quality)
+            rows.append(row(reference, name, measurer, saved))
+            saved.unlink()
+    return rows
+
+
+def row(reference: str, version: str, measurer: Measurer, path: Path) -> dict[str, Any]:
+    found = measurer.measure(Task(0, str(path)))
+    values = {key.partition("@")[0]: value for key, value in found.values.items()}
+    return {"source_ref": reference, "version": version, "half": half(reference)} | values
+
+
+def half(reference: str) -> int:
+    return hashlib.sha256(reference.encode()).digest()[0] & 1
+
+
+def flagged(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The rows that a rule flags, judged as one set of images."""
+    known = registry.load(isolated=True)
+    named = rows.with_row_index("row").with_columns(source_ref=pl.col("row").cast(pl.String), digest=pl.lit("a"))
+    images = named.with_columns(found=True, fault=pl.lit(None, pl.String), width=400, height=300, format=pl.lit("JPEG"))
+    lines = named.select("source_ref", manifest=pl.lit("a"), line=pl.col("row").cast(pl.Int32))
+    manifests = pl.DataFrame({"manifest": ["a"], "split": ["train"]})
+    tables = {"images": images.lazy(), "lines": lines.lazy(), "manifests": manifests.lazy()}
+    made = judge(plan(known, [known.find(name)()]), tables)
+    assert not made.raised, made.raised
+    chosen = made.findings["source_ref"].drop_nulls().cast(pl.UInt32)
+    return rows.with_row_index("row").filter(pl.col("row").is_in(chosen.implode()))
+
+
+def recall(own: pl.DataFrame, degraded: pl.DataFrame, name: str) -> float:
+    """Share of degraded pictures that a rule flags, a twentieth of them at a time among the sets' own."""
+    found = 0
+    for start in range(20):
+        part = degraded.gather_every(20, start)
+        chosen = flagged(pl.concat([own.drop("set"), part]), name)
+        found += chosen.filter(pl.col("version") != "own").height
+    return found / degraded.height
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--half", type=int, default=1)
+    parser.add_argument("--list", action="store_true", help="name the sets' own pictures that are flagged")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--keep", type=Path, default=Path("quality.parquet"), help="features; measured if not there")
+    options = parser.parse_args()
+    references = [
+        json.loads(line)["source-ref"]
+        for name in SETS
+        for line in (options.data / name / "output.manifest").read_text(encoding="utf-8").splitlines()
+    ][:: options.every]
+    if options.keep.exists():
+        rows = pl.read_parquet(options.keep)
+    else:
+        with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor() as pool:
+            jobs = [(ref, options.data / ref.removeprefix("s3://datasets/"), Path(folder)) for ref in references]
+            made = [row for made in pool.map(measure, jobs, chunksize=8) for row in made]
+        rows = pl.DataFrame(made, infer_schema_length=None)
+        rows.write_parquet(options.keep)
+    rows = rows.filter(pl.col("half") == options.half)
+    own = rows.filter(pl.col("version") == "own").with_columns(
+        set=pl.col("source_ref").str.extract("datasets/([^/]+)/")
+    )
+    print("| rule | own flagged | of each set | found of |")
+    print("|---|---|---|---|")
+    for name in RULES:
+        of_own = flagged(own.drop("set"), name).join(own.select("source_ref", "set"), on="source_ref")
+        shares = [f"{of_own.filter(set=s).height / own.filter(set=s).height:.2%} {s}" for s in SETS]
+        found: list[str] = []
+        for version in DEGRADED:
+            part = rows.filter(pl.col("version") == version)
+            share = recall(own, part, name)
+            if share > 0.5:
+                found.append(f"{share:.1%} {version} ({part.height:,})")
+        print(f"| {name} | {of_own.height / own.height:.2%} | {', '.join(shares)} | {', '.join(found)} |")
+        if options.list:
+            for each in of_own.iter_rows(named=True):
+                print(
+                    "   ",
+                    {
+                        k: round(v, 2) if isinstance(v, float) else v
+                        for k, v in each.items()
+                        if k not in ("half", "version")
+                    },
+                )
+
+
+if __name__ == "__main__":
+    main()
