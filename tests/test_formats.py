@@ -334,6 +334,20 @@ def test_markdown_counts_by_rule_and_lists_the_worst_first() -> None:
     assert "left out" not in text
 
 
+def test_of_a_rule_that_is_summed_up_people_see_one_finding_and_a_count_and_programs_all() -> None:
+    of = report(*(finding(line=n, manifest=f"{n % 2}.manifest") for n in range(1, 11)), summed_up=frozenset({"BOX101"}))
+    text = FORMATS["text"](of).splitlines()
+    assert text[:2] == [
+        "1.manifest:1: BOX101 box 0 leaves the image",
+        "1.manifest: BOX101 and 4 more of box-outside-image",
+    ]
+    assert len(text) == 5
+    items = [line for line in FORMATS["markdown"](of).splitlines() if line.startswith("- ")]
+    assert len(items) == 2
+    assert all(item.endswith("box 0 leaves the image (and 4 more of the manifest)") for item in items)
+    assert len(json.loads(FORMATS["json"](of))["findings"]) == 10
+
+
 def test_markdown_without_findings_says_so() -> None:
     assert "No findings to show." in FORMATS["markdown"](report())
 

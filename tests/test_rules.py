@@ -23,6 +23,7 @@ FAMILIES = {
     "suspects": "SUS",
     "configuration": "CFG",
     "duplicates": "DUP",
+    "visibility": "VIS",
 }
 
 

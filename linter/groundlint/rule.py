@@ -63,6 +63,8 @@ class Rule(BaseModel):
     """The service's code for this fault."""
     targets: ClassVar[tuple[str, ...]] = TARGETS
     """The targets under which the rule is judged."""
+    is_summed_up: ClassVar[bool] = False
+    """Whether reports for people show one finding of a manifest and a count: single ones are no news."""
     features: ClassVar[tuple[str, ...]] = ()
     """Measured columns that it wants in `images` or `crops`."""
 

@@ -190,8 +190,10 @@ class DuplicateConflictingBoxes(Rule):
 
     def check(self, split_pairs: LazyFrame, duplicates: LazyFrame, boxes: LazyFrame, images: LazyFrame) -> LazyFrame:
         """Copies of one size and position whose boxes do not match those of the one kept."""
-        turned = split_pairs.filter(col("relation").is_in(["mirrored", "rotated"]))
-        other_way = pl.concat([turned.select(source_ref="a_source_ref"), turned.select(source_ref="b_source_ref")])
+        # A picture taken again a moment later is a near duplicate too, and its boxes may lie elsewhere.
+        is_other = col("relation").is_in(["mirrored", "rotated"]) | (col("distance") > 2)
+        others = split_pairs.filter(is_other)
+        other_way = pl.concat([others.select(source_ref="a_source_ref"), others.select(source_ref="b_source_ref")])
         size = images.select("source_ref", "width", "height")
         copies = (
             duplicates.join(other_way, on="source_ref", how="anti")

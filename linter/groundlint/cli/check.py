@@ -140,6 +140,7 @@ def check(
         findings=policy.shown(outcome.findings, Severity(min_severity)),
         hidden=outcome.hidden if show_suppressed else outcome.hidden.clear(),
         explanations={code: inspect.getdoc(registry.rules[code]) or "" for code in outcome.rules},
+        summed_up=frozenset(code for code in outcome.rules if registry.rules[code].is_summed_up),
         is_whole=is_whole,
         statistics=statistics,
         quiet=quiet,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import PurePath
 
 import polars as pl
@@ -28,6 +29,17 @@ def worst_first(findings: DataFrame) -> DataFrame:
         nulls_last=True,
         maintain_order=True,
     )
+
+
+def first_of_each(findings: DataFrame, most: int, summed_up: Iterable[str]) -> DataFrame:
+    """The first findings of each rule and manifest: `most`, or one of the codes that are summed up.
+
+    The last that is left has the number of those after it as `more`; all others 0.
+    """
+    total, rank = pl.len().over("manifest", "code"), pl.int_range(1, pl.len() + 1).over("manifest", "code")
+    limit = pl.when(col("code").is_in(list(summed_up))).then(1).otherwise(most)
+    more = pl.when(rank == limit).then(total - limit).otherwise(0)
+    return findings.with_columns(more=more).filter(rank <= limit)
 
 
 def with_unique_fingerprints(findings: DataFrame) -> DataFrame:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from polars import DataFrame, col
 
-from groundlint.report.listing import SEVERITIES, sentence, worst_first
+from groundlint.report.listing import SEVERITIES, first_of_each, sentence, worst_first
 from groundlint.report.report import Report
 from groundlint.report.sanitize import visible
 
@@ -33,10 +33,12 @@ def render(report: Report) -> str:
     text += "\n| rule | name | severity | findings |\n| --- | --- | --- | ---: |\n" + "".join(_rows(findings))
     parts = [text + "\n## Findings\n\n"]
     free = MAX_BYTES - _TAIL - len(parts[0].encode())
-    for item in _items(findings):
+    listed = first_of_each(findings, findings.height, report.summed_up)
+    for item in _items(listed):
         free -= len(item.encode())
         if free < 0:
-            parts.append(f"\n{findings.height - len(parts) + 1:,} findings are left out.\n")
+            rest = listed[len(parts) - 1 :]
+            parts.append(f"\n{rest.height + rest['more'].sum():,} findings are left out.\n")
             break
         parts.append(item)
     return "".join(parts)
@@ -55,10 +57,11 @@ def _rows(findings: DataFrame) -> Iterator[str]:
 
 
 def _items(findings: DataFrame) -> Iterator[str]:
-    columns = ("code", "name", "severity", "aws", "message", "manifest", "line", "url")
-    for code, name, severity, aws, message, manifest, line, url in findings.select(columns).iter_rows():
+    columns = ("code", "name", "severity", "aws", "message", "manifest", "line", "url", "more")
+    for code, name, severity, aws, message, manifest, line, url, more in findings.select(columns).iter_rows():
         place = visible(manifest, limit=None) + (f":{line}" if line is not None else "")
-        yield f"- {severity} {_link(code, url)} {escaped(place)}: {escaped(sentence(name, aws, message))}\n"
+        rest = f" (and {more:,} more of the manifest)" if more else ""
+        yield f"- {severity} {_link(code, url)} {escaped(place)}: {escaped(sentence(name, aws, message))}{rest}\n"
 
 
 def _link(code: str, url: str | None) -> str:

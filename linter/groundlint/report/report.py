@@ -16,8 +16,9 @@ class Report:
 
     `findings` has the columns of `findings.SCHEMA` with `fingerprint` and `url`, in order; `hidden` are those that are
     left out, with `suppression`, the reason, and `is_baselined`, for formats that can show them; `summary` is as the
-    JSON report shows it; `explanations` are the docstrings of rules, by code; `is_whole` says whether all that was
-    asked was judged; `folder` is the working directory.
+    JSON report shows it; `explanations` are the docstrings of rules, by code; `summed_up` are the codes of which
+    people are shown one in a manifest; `is_whole` says whether all that was asked was judged; `folder` is the working
+    directory.
     """
 
     version: str
@@ -25,6 +26,7 @@ class Report:
     summary: dict[str, Any]
     findings: DataFrame
     hidden: DataFrame = field(default_factory=DataFrame)
+    summed_up: frozenset[str] = frozenset()
     statistics: bool = False
     color: bool = False
     quiet: bool = False

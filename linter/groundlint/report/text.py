@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import polars as pl
-from polars import DataFrame, col
+from polars import DataFrame
 
-from groundlint.report.listing import sentence
+from groundlint.report.listing import first_of_each, sentence
 from groundlint.report.report import Report
 from groundlint.report.sanitize import at_line_start, visible
 
@@ -28,16 +27,14 @@ def render(report: Report) -> str:
 
 
 def _findings(report: Report) -> Iterator[str]:
-    rank = pl.int_range(pl.len()).over("manifest", "code")
-    total = pl.len().over("manifest", "code")
-    columns = ("manifest", "line", "code", "name", "aws", "severity", "message")
-    shown = report.findings.select(*columns, rank=rank, total=total).filter(col("rank") < MAX_SHOWN)
-    for manifest, line, code, name, aws, severity, message, rank_, total_ in shown.iter_rows():
+    shown = first_of_each(report.findings, MAX_SHOWN, report.summed_up)
+    columns = ("manifest", "line", "code", "name", "aws", "severity", "message", "more")
+    for manifest, line, code, name, aws, severity, message, more in shown.select(columns).iter_rows():
         place = at_line_start(visible(manifest, limit=None)) + (f":{line}" if line is not None else "")
         mark = f"\x1b[1;{_COLOURS[severity]}m{code}\x1b[0m" if report.color else code
         yield f"{place}: {mark} {sentence(name, aws, message)}"
-        if rank_ == MAX_SHOWN - 1 and total_ > MAX_SHOWN:
-            yield f"{place.removesuffix(f':{line}')}: {mark} and {total_ - MAX_SHOWN:,} more of {name}"
+        if more:
+            yield f"{place.removesuffix(f':{line}')}: {mark} and {more:,} more of {name}"
 
 
 def _hidden(findings: DataFrame) -> Iterator[str]:

@@ -104,7 +104,7 @@ class BrightImage(Rule):
         ),
     )
     share: float = Option(0.3, gt=0, le=1, description="Share of white from which a picture counts as burnt.")
-    shade: float = Option(40.0, ge=0, lt=255, description="Shade above which the darkest twentieth must lie.")
+    shade: float = Option(70.0, ge=0, lt=255, description="Shade above which the darkest twentieth must lie.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures much of which is white, and none of which is dark."""
@@ -170,7 +170,7 @@ class BlurredImage(Rule):
             says="the picture is blurred: its sharpest edges rise by 28% in one pixel of four",
         ),
     )
-    sharpness: float = Option(0.38, gt=0, lt=1, description="Sharpness that a picture must reach.")
+    sharpness: float = Option(0.34, gt=0, lt=1, description="Sharpness that a picture must reach.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures without a sharp edge in some direction."""
@@ -235,7 +235,7 @@ class NoisyImage(Rule):
         Good(images=[_SOUND]),
         Bad(images=[_SOUND | {"noise": 4.0}], says="the picture is noisy: 4.0 shades in colour"),
     )
-    shades: float = Option(1.2, gt=0, description="Standard deviation, in shades, from which a picture is noisy.")
+    shades: float = Option(1.4, gt=0, description="Standard deviation, in shades, from which a picture is noisy.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures whose colours are rough."""

@@ -24,8 +24,8 @@ _PAIRS = 2_000_000
 def overlaps(boxes: LazyFrame) -> LazyFrame:
     """Two boxes of a line and attribute that share area, each pair once.
 
-    `box` comes after `box_other`; `common`, `area` and `area_other` are in px², `iou` is 0 to 1. Lines of more than
-    `MAX_BOXES` boxes are left out.
+    `box` comes after `box_other`; `common`, `area` and `area_other` are in px², `iou` is 0 to 1; the edges of
+    both are in px. Lines of more than `MAX_BOXES` boxes are left out.
     """
     line = ("manifest", "line", "attribute", "source_ref")
     lines = (
@@ -62,6 +62,8 @@ def _pairs(lines: DataFrame) -> DataFrame:
             area=area(),
             area_other=area("_other"),
             iou=iou(),
+            **{edge: col(edge) for edge in EDGES},
+            **{f"{edge}_other": col(f"{edge}_other") for edge in EDGES},
         )
         .collect()
     )

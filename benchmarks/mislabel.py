@@ -1,0 +1,247 @@
+"""Measures how well wrong labels are found: real ones that people made, and planted ones.
+
+`python benchmarks/mislabel.py DATA` prints a Markdown table; DATA holds the folders `cifar10n` and `clothing`, each
+with `output.manifest`, in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and kept.
+
+What is tuned is tuned on one half of the images (`--tune` prints it), all figures are of the other: half 1 of
+sha256(source-ref)[0] & 1. Models are fitted on the whole set. Planted: 5 % of the labels exchanged, evenly or for like
+labels, those that the ten nearest pictures bear; means of 20 draws, precision and recall over all draws together.
+Errors that the clothing set has of its own count against us.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from groundlint_rules.features import _layout as layout
+from groundlint_rules.features import _squeezenet as squeezenet
+from groundlint_rules.tables._odds import Block, Limits, Odds, area_under_curve, label_odds, layout_block, net_block
+
+Bools = NDArray[np.bool_]
+
+PLANTED = 0.05
+NEAREST = 10
+# Far enough out that the grid of --tune sees all it may want.
+WIDE = Limits(p_suggested=0.5, p_given=0.2, votes_given=1, signal=0)
+GRID = tuple(
+    Limits(*limits)
+    for limits in itertools.product(
+        (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95),
+        (0.005, 0.01, 0.015, 0.02, 0.03, 0.05),
+        (0.05, 0.08, 0.1, 0.15, 0.2, 0.3),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Images:
+    """A set of pictures: source-refs, features, and which of them are in the half that is reported."""
+
+    refs: list[str]
+    blocks: list[Block]
+    reported: Bools
+
+    def judge(self, labels: Sequence[str], limits: Limits) -> Odds:
+        """The odds of labels; no two pictures are taken for copies of each other."""
+        return label_odds(self.blocks, labels, self.refs, limits)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Labels of known faults, judged once; `wrong` says which are wrong, all false where nothing is."""
+
+    images: Images
+    odds: Odds
+    wrong: Bools
+
+    def flagged(self, limits: Limits) -> Bools:
+        """What would be flagged under other limits than the wide ones it was judged by."""
+        odds = self.odds
+        sure = (odds.p_suggested >= limits.p_suggested) & (odds.p_given <= limits.p_given)
+        agreed = (odds.votes_given <= limits.votes_given) & (odds.votes_suggested > odds.votes_given)
+        return sure & agreed & (min(odds.signal_even, odds.signal_like) >= limits.signal)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What several trials of one kind give on one half; the areas are means, the rest is over all together."""
+
+    area: float
+    precision_average: float
+    flagged: float
+    precision: float
+    recall: float
+    share: float
+
+
+def figures(trials: Sequence[Trial], limits: Limits, half: bool) -> Figures:
+    areas, averages = [], []
+    flagged = wrong = hits = rows = 0
+    for trial in trials:
+        here = trial.images.reported == half
+        suspicion, is_wrong, is_flagged = trial.odds.suspicion[here], trial.wrong[here], trial.flagged(limits)[here]
+        areas.append(area_under_curve(suspicion, is_wrong))
+        averages.append(average_precision(suspicion, is_wrong))
+        flagged += int(is_flagged.sum())
+        wrong += int(is_wrong.sum())
+        hits += int((is_flagged & is_wrong).sum())
+        rows += len(is_wrong)
+    return Figures(
+        float(np.mean(areas)),
+        float(np.mean(averages)),
+        flagged / len(trials),
+        hits / max(flagged, 1),
+        hits / max(wrong, 1),
+        flagged / rows,
+    )
+
+
+def average_precision(scores: NDArray[np.float64], positive: Bools) -> float:
+    """The mean precision at the place of each positive one, from the highest score on."""
+    found = positive[np.argsort(-scores, kind="stable")]
+    if not found.any():
+        return np.nan
+    return float((np.cumsum(found) / np.arange(1, len(found) + 1))[found].mean())
+
+
+def manifest(file: Path) -> tuple[list[str], list[str]]:
+    """The source-refs and class names of a manifest of image labels."""
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [line["source-ref"] for line in lines], [line["label-metadata"]["class-name"] for line in lines]
+
+
+def pixels(file: Path, side: int) -> NDArray[np.uint8]:
+    """A picture, pressed to a square of `side` pixels."""
+    with Image.open(file) as picture:
+        picture.draft("RGB", (2 * side, 2 * side))
+        return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
+
+
+def measured(data: Path, cache: Path, name: str, side: int) -> Images:
+    """The pictures of a set; their features come from the cache if the code that measured them is still the same."""
+    refs, _ = manifest(data / name / "output.manifest")
+    code = b"".join(Path(module.__file__).read_bytes() for module in (squeezenet, layout))
+    kept = cache / f"{name}-{side}-{hashlib.sha256(code).hexdigest()[:12]}.npz"
+    if not kept.exists():
+        start = time.process_time()
+        pictures = np.stack([pixels(data / ref.removeprefix("s3://datasets/"), side) for ref in refs])
+        decoded = time.process_time()
+        net = squeezenet.embed(pictures)
+        embedded = time.process_time()
+        plain = layout.layout(pictures)
+        steps = np.diff([start, decoded, embedded, time.process_time()]) / len(refs) * 1000
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, net=net, plain=plain, steps=steps)
+    with np.load(kept) as stored:
+        net, plain, steps = stored["net"], stored["plain"], stored["steps"]
+    print(f"{name}, {side} pixels: CPU ms a picture: decode {steps[0]:.2f}, net {steps[1]:.2f}, layout {steps[2]:.2f}")
+    reported = np.array([hashlib.sha256(ref.encode()).digest()[0] & 1 == 1 for ref in refs])
+    return Images(refs, [net_block(net), layout_block(plain)], reported)
+
+
+def likeness(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """How often the nearest pictures of a label's pictures bear each other label: (labels, labels), diagonal 0."""
+    roots = np.sqrt(images.blocks[0].features.astype(np.float64))
+    roots = (roots - roots.mean(0)) / np.linalg.norm(roots - roots.mean(0), axis=1, keepdims=True)
+    alike = roots @ roots.T
+    np.fill_diagonal(alike, -np.inf)
+    nearest = np.argpartition(-alike, NEAREST, axis=1)[:, :NEAREST]
+    counts = np.zeros((labels.max() + 1,) * 2)
+    np.add.at(counts, (np.repeat(labels, NEAREST), labels[nearest].ravel()), 1)
+    np.fill_diagonal(counts, 0)
+    return counts
+
+
+def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> Iterator[Trial]:
+    """Trials in which 5 % of the labels were exchanged."""
+    names, codes = np.unique(labels, return_inverse=True)
+    odds = likeness(images, codes) if like else 1 - np.eye(len(names))
+    odds = odds / odds.sum(1, keepdims=True)
+    for draw in range(draws):
+        random = np.random.default_rng(draw)
+        given = codes.copy()
+        for row in random.choice(len(codes), round(PLANTED * len(codes)), replace=False):
+            given[row] = random.choice(len(names), p=odds[codes[row]])
+        yield Trial(images, images.judge(names[given].tolist(), WIDE), given != codes)
+
+
+def trials(data: Path, cache: Path, side: int, draws: int) -> dict[str, list[Trial]]:
+    """All trials, by what the table calls them."""
+    found: dict[str, list[Trial]] = {}
+    cifar = measured(data, cache, "cifar10n", side)
+    with (data / "cifar10n" / "truth.csv").open(newline="") as file:
+        truth = {row["source_ref"]: row["clean_name"] for row in csv.DictReader(file)}
+    clean = [truth[ref] for ref in cifar.refs]
+    for what, name in (("aggregated", "output"), ("worst", "output_worse")):
+        refs, given = manifest(data / "cifar10n" / f"{name}.manifest")
+        assert refs == cifar.refs
+        wrong = np.array(given) != np.array(clean)
+        found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [Trial(cifar, cifar.judge(given, WIDE), wrong)]
+    found["CIFAR-10, true labels"] = [Trial(cifar, cifar.judge(clean, WIDE), np.zeros(len(clean), np.bool_))]
+    clothing = measured(data, cache, "clothing", side)
+    _, given = manifest(data / "clothing" / "output.manifest")
+    found["clothing, 5 % evenly"] = list(plantings(clothing, given, draws, like=False))
+    found["clothing, 5 % like labels"] = list(plantings(clothing, given, draws, like=True))
+    start = time.process_time()
+    found["clothing, as published"] = [Trial(clothing, clothing.judge(given, WIDE), np.zeros(len(given), np.bool_))]
+    print(f"clothing: CPU seconds to judge {len(given)} labels: {time.process_time() - start:.2f}")
+    return found
+
+
+def print_table(found: dict[str, list[Trial]], limits: Limits, half: bool) -> None:
+    print(f"\n{limits}, half {int(half)}\n")
+    print(
+        "| labels | AUROC | average precision | flagged | precision | recall | self-check, T, noise |\n|" + "---|" * 7
+    )
+    for what, some in found.items():
+        row = figures(some, limits, half)
+        first = some[0].odds
+        check = f"{first.signal_even:.3f} / {first.signal_like:.3f}, {first.temperature:.2f}, {first.noise:.1%}"
+        faults = f"{row.precision:.3f} | {row.recall:.3f}" if some[0].wrong.any() else "- | -"
+        areas = f"{row.area:.4f} | {row.precision_average:.3f}" if some[0].wrong.any() else "- | -"
+        print(f"| {what} | {areas} | {row.flagged:.1f} ({row.share:.2%}) | {faults} | {check} |")
+
+
+def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iterator[tuple[float, Limits]]:
+    """Limits that keep to a precision on planted faults and a share where there are none; the most found first."""
+    for limits in GRID:
+        planted = [figures(found[f"clothing, 5 % {kind}"], limits, half=False) for kind in ("evenly", "like labels")]
+        sound = [
+            figures(found[name], limits, half=False) for name in ("CIFAR-10, true labels", "clothing, as published")
+        ]
+        if min(row.precision for row in planted) >= precision and max(row.share for row in sound) <= share:
+            yield min(row.recall for row in planted), limits
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
+    parser.add_argument("--side", type=int, default=160)
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--tune", action="store_true", help="also print the best limits on half 0")
+    arguments = parser.parse_args()
+    found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws)
+    if arguments.tune:
+        for precision, share in ((0.85, 0.005), (0.9, 0.004), (0.95, 0.004)):
+            print(f"\nhalf 0, precision at least {precision}, at most {share:.1%} of sound labels:")
+            for recall, limits in sorted(tuned(found, precision, share), reverse=True)[:8]:
+                print(f"recall {recall:.3f} {limits}")
+        print_table(found, Limits(), half=False)
+    print_table(found, Limits(), half=True)
+
+
+if __name__ == "__main__":
+    main()

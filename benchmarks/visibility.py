@@ -1,0 +1,83 @@
+"""How often people agree with what is said of cut off and hidden objects: kitti_labels and wider_occ.
+
+`python benchmarks/visibility.py ../shared/data`; the figures are of all boxes: no parameter of the rules
+was chosen on these sets.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from polars import col
+from typer.testing import CliRunner
+
+from groundlint.cli import app
+
+
+def visibility(data: Path, name: str) -> pl.DataFrame:
+    """The table `visibility` of a set, beside people's judgement."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "visibility.parquet"
+        done = CliRunner().invoke(
+            app,
+            [
+                "export",
+                "visibility",
+                str(data / name / "output.manifest"),
+                "--isolated",
+                "--no-cache",
+                "--to",
+                str(file),
+            ],
+        )
+        assert done.exit_code == 0, done.output
+        table = pl.read_parquet(file)
+    truth = pl.read_csv(data / name / "truth.csv", infer_schema_length=None)
+    return table.join(truth, on=["source_ref", "box"])
+
+
+def auroc(score: pl.Series, positive: pl.Series) -> float:
+    """Area under the curve of true against false positives: the chance that a positive scores higher."""
+    ranks = score.rank("average").to_numpy()
+    yes = positive.to_numpy()
+    return float((ranks[yes].sum() - yes.sum() * (yes.sum() + 1) / 2) / (yes.sum() * (~yes).sum()))
+
+
+def at_recall(score: pl.Series, positive: pl.Series, recall: float) -> float:
+    """Precision at the threshold that reaches a recall."""
+    order = np.argsort(-score.to_numpy(), kind="stable")
+    yes = positive.to_numpy()[order]
+    needed = int(np.searchsorted(np.cumsum(yes), recall * yes.sum())) + 1
+    return float(yes[:needed].mean())
+
+
+def flagged(rows: pl.DataFrame, rule: pl.Expr, positive: pl.Expr) -> str:
+    """Precision and recall of a rule."""
+    both = rows.select((rule & positive).sum(), rule.sum().alias("f"), positive.sum().alias("p")).row(0)
+    return f"precision {both[0] / both[1]:.3f}, recall {both[0] / both[2]:.3f} ({both[1]:,} flagged)"
+
+
+def main() -> None:
+    data = Path(sys.argv[1])
+    kitti = visibility(data, "kitti_labels")
+    known = kitti.filter(col("occlusion") <= 2, col("covered").is_not_null())
+    hidden = known["occlusion"] >= 1
+    rule = ((col("covered_same") >= 0.3) | (col("covered_other") >= 0.5)).fill_null(False)
+    print(f"kitti, {known.height:,} boxes of known occlusion")
+    precision = at_recall(known["covered"], hidden, 0.6)
+    print(f"  occluded: precision {precision:.3f} at recall .60; AUROC {auroc(known['covered'], hidden):.3f}")
+    print(f"  heavily: AUROC {auroc(known['covered'], known['occlusion'] == 2):.3f}")
+    print(f"  object-occluded: {flagged(known, rule, col('occlusion') >= 1)}")
+    cut = kitti.filter(col("truncation") >= 0)
+    print(f"  object-truncated: {flagged(cut, col('sides') >= 1, col('truncation') >= 0.15)}")
+    wider = visibility(data, "wider_occ").filter(col("covered").is_not_null())
+    print(f"wider_occ, {wider.height:,} faces: AUROC {auroc(wider['covered'], wider['occlusion'] >= 1):.3f}")
+    print(f"  object-occluded: {flagged(wider, rule, col('occlusion') >= 1)}")
+
+
+if __name__ == "__main__":
+    main()

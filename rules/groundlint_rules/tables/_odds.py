@@ -1,0 +1,439 @@
+"""Which labels look wrong: the odds of each given label, from numbers that say what is to be seen.
+
+A label is judged by a model that has not seen it. The method, step by step:
+
+1. `Block`s of features are made comparable. A net's are heavy-tailed: root, then unit length (Hellinger's map, as in
+   Arandjelovic and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012). Others are
+   standardised. Each is cut to its first principal components and scaled as a whole to unit deviation times a weight.
+2. Linear discriminant analysis (Fisher 1936), the pooled covariance S shrunk towards a ball (Ledoit and Wolf, "A
+   well-conditioned estimator for large-dimensional covariance matrices", 2004, with a fixed share a):
+   S' = (1 - a) S + a tr(S)/d I;  score(c) = x'S'^-1 m_c - m_c'S'^-1 m_c / 2 + log(n_c / n).
+   Five folds: each row is scored by the other four. A group of near-duplicates is in one fold, told by a hash of its
+   id, so that no picture is judged by its own copy.
+3. Calibration: temperature T (Guo et al., "On calibration of modern neural networks", ICML 2017) fitted together with
+   a share e of labels given at random, so that the wrong ones do not blur the rest. The greatest likelihood of
+   (1 - e) softmax(score / T)[given] + e / C  over both; the calibrated odds are the softmax alone.
+4. A label is flagged if the odds are for another, and if those of its 30 nearest pictures that are not its copies
+   (cosine) rarely bear it and more often bear the other.
+5. Self-check, for which nobody need know the truth: 5 % of the labels are exchanged, evenly or for what the model
+   mixes up, and the whole is scored again. If the exchanged are not found again, nothing is flagged.
+
+What is flagged is a suspect, not an error. Results do not depend on the order of the rows: they are put into an order
+of their own first. Memory: the caller's features, some 400 single-precision numbers a row, and blocks of fixed size.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+FOLDS = 5
+MIN_ITEMS = 12
+"""Labels with fewer groups than this are not judged, nor suggested."""
+
+SHRINKAGE, SHRINKAGE_OF_FEW, FEW = 0.3, 0.6, 300
+"""The share a of step 2, and what it is for fewer rows than `FEW`."""
+
+NEIGHBOURS = 30
+_PLANTED_SHARE, _PLANTED_ENOUGH, _MOST_DRAWS = 0.05, 200, 20
+_TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(16), 36))
+_LEAST_DEVIATION = 1e-6
+"""Deviation, of numbers about one, below which there is nothing but rounding."""
+
+_BLOCK_NUMBERS = 4_000_000
+"""Numbers in a working block: 32 MB of double precision."""
+
+
+class Limits(NamedTuple):
+    """From where on a label is flagged: steps 4 and 5.
+
+    The defaults are those that `benchmarks/mislabel.py --tune` found on the half of the images that it does not report.
+
+    Attributes:
+        p_suggested: The least calibrated probability of the suggested label.
+        p_given: The greatest of the given one.
+        votes_given: The greatest share of the nearest pictures that bear the given label.
+        signal: The least area under the curve of the self-check, for both kinds of exchange.
+    """
+
+    p_suggested: float = 0.85
+    p_given: float = 0.01
+    votes_given: float = 0.1
+    signal: float = 0.8
+
+
+_DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features of one kind and how much they count.
+
+    Attributes:
+        features: (rows, features), any floating type; a memory map will do.
+        root: Whether they are not negative and heavy-tailed, as a net's last activations; else they are standardised.
+        components: How many principal components are kept.
+        weight: Their overall standard deviation afterwards.
+    """
+
+    features: NDArray[np.floating]
+    root: bool
+    components: int
+    weight: float
+
+
+def net_block(features: NDArray[np.floating]) -> Block:
+    """The block for activations of a net, as `squeezenet.embed` gives them."""
+    return Block(features, root=True, components=256, weight=1.0)
+
+
+def layout_block(features: NDArray[np.floating]) -> Block:
+    """The block for plain measures of a picture, as `layout.layout` gives them."""
+    return Block(features, root=False, components=128, weight=0.7)
+
+
+@dataclass(frozen=True)
+class Odds:
+    """What was found, one element a row in the caller's order; NaN, -1 and false where a label is not judged.
+
+    Attributes:
+        names: The labels that were judged, sorted; `suggested` counts in them.
+        suspicion: 1 - p(given) before calibration: the order of suspects.
+        p_given: Calibrated probability of the given label.
+        suggested: The likeliest label, as place in `names`; it may be the given one.
+        p_suggested: Its calibrated probability.
+        votes_given: Share of the nearest pictures that bear the given label; NaN unless the odds are against it.
+        votes_suggested: The same of the suggested one.
+        flagged: Whether the label is a suspect to be reported.
+        temperature: T of step 3, NaN if nothing was judged.
+        noise: Estimated share of wrong labels, as if they were given at random; likely too low where people mix up
+            like things. NaN if nothing was judged.
+        signal_even: Area under the curve for exchanged labels, all others equally likely; NaN if nothing was judged.
+        signal_like: The same, others as likely as the model mixes them up.
+    """
+
+    names: tuple[str, ...]
+    suspicion: Floats
+    p_given: Floats
+    suggested: Ints
+    p_suggested: Floats
+    votes_given: Floats
+    votes_suggested: Floats
+    flagged: Bools
+    temperature: float
+    noise: float
+    signal_even: float
+    signal_like: float
+
+
+class _Scores(NamedTuple):
+    """Discriminant scores of each row by a model that has not seen it.
+
+    `log_norms` has log(sum over labels of exp(score / T)), one column for each temperature asked for;
+    `mixed` the mean softmax at T = 1 of the rows given each label, (labels, labels).
+    """
+
+    given: Floats
+    best: Floats
+    suggested: Ints
+    log_norms: Floats
+    mixed: Floats
+
+
+def label_odds(
+    blocks: Sequence[Block], given: Sequence[str], groups: Sequence[str | bytes], limits: Limits = _DEFAULT_LIMITS
+) -> Odds:
+    """Judges the labels of one attribute.
+
+    Args:
+        blocks: Features of the same rows, at least one block.
+        given: The label of each row.
+        groups: The group of near-duplicates of each row, by any stable id: the source-ref of the one that is kept.
+        limits: From where on a label is flagged.
+
+    Returns:
+        The odds of each row; all undecided if fewer than two labels have enough rows.
+
+    Raises:
+        ValueError: if the blocks, labels and groups are not of one length, or a feature is not finite, or one to be
+            rooted is negative.
+    """
+    count = len(given)
+    if not blocks or len(groups) != count or any(block.features.shape[0] != count for block in blocks):
+        raise ValueError("blocks, labels and groups must be of one length")
+    ids = [group.encode("utf-8", "surrogatepass") if isinstance(group, str) else group for group in groups]
+    folds = np.array([fold_of(group) for group in ids], np.intp)
+    names = _judged(given, ids, folds)
+    if len(names) < 2:
+        return _undecided(count)
+    rows = _in_own_order(blocks, given, ids, set(names))
+    codes = {name: code for code, name in enumerate(names)}
+    labels = np.array([codes[given[row]] for row in rows], np.intp)
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(ids[row] for row in rows))}
+    group = np.array([numbers[ids[row]] for row in rows], np.intp)
+
+    points = np.hstack([_components(block, rows) for block in blocks])
+    model = _Discriminant(points, folds[rows], len(names))
+    temperature, random_share = _calibration(model, labels)
+    scores = model.scores(labels, np.array([1.0, temperature]))
+    p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
+    p_suggested = np.exp(scores.best / temperature - scores.log_norms[:, 1])
+
+    doubted = np.flatnonzero((p_suggested >= limits.p_suggested) & (p_given <= limits.p_given))
+    votes = np.full((len(rows), 2), np.nan)
+    votes[doubted] = _votes(points, labels, scores.suggested, group, doubted)
+    signals = _signals(model, labels, scores.mixed, random_share)
+    # Comparisons with NaN are false: who was not asked for is not flagged.
+    flagged = (votes[:, 0] <= limits.votes_given) & (votes[:, 1] > votes[:, 0]) & (min(signals) >= limits.signal)
+
+    return Odds(
+        names=names,
+        suspicion=_spread(count, rows, -np.expm1(scores.given - scores.log_norms[:, 0]), np.nan),
+        p_given=_spread(count, rows, p_given, np.nan),
+        suggested=_spread(count, rows, scores.suggested, -1),
+        p_suggested=_spread(count, rows, p_suggested, np.nan),
+        votes_given=_spread(count, rows, votes[:, 0], np.nan),
+        votes_suggested=_spread(count, rows, votes[:, 1], np.nan),
+        flagged=_spread(count, rows, flagged, False),
+        temperature=temperature,
+        noise=random_share * (1 - 1 / len(names)),
+        signal_even=signals[0],
+        signal_like=signals[1],
+    )
+
+
+def fold_of(group: bytes) -> int:
+    """The fold, 0 to 4, in which all rows of a group are scored; it depends on nothing but the group's id."""
+    return int.from_bytes(blake2b(group, digest_size=8).digest()) % FOLDS
+
+
+def _undecided(count: int) -> Odds:
+    """What is told where there is nothing to choose between."""
+    unknown = np.full(count, np.nan)
+    none = np.full(count, -1, np.intp)
+    flagged = np.zeros(count, np.bool_)
+    return Odds((), unknown, unknown, none, unknown, unknown, unknown, flagged, np.nan, np.nan, np.nan, np.nan)
+
+
+def _spread(count: int, rows: Ints, values: NDArray[_Kind], otherwise: float) -> NDArray[_Kind]:
+    """The values of some rows among all of them, in the caller's order."""
+    spread = np.full(count, otherwise, values.dtype)
+    spread[rows] = values
+    return spread
+
+
+def _judged(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tuple[str, ...]:
+    """The labels with enough groups, of which two or more are left whichever fold is held out; sorted."""
+    members = set(zip(given, ids, folds.tolist(), strict=True))
+    total = Counter(name for name, _, _ in members)
+    largest = Counter[str]()
+    for (name, _), groups in Counter((name, fold) for name, _, fold in members).items():
+        largest[name] = max(largest[name], groups)
+    return tuple(sorted(name for name in total if total[name] >= MIN_ITEMS and total[name] - largest[name] >= 2))
+
+
+def _in_own_order(blocks: Sequence[Block], given: Sequence[str], ids: Sequence[bytes], names: set[str]) -> Ints:
+    """The rows with one of the labels, in an order that depends on what they are, not on where they stand.
+
+    By group, then label, then features; rows equal in all three may change places without a trace.
+    """
+    places: dict[tuple[bytes, str], list[int]] = {}
+    for row, key in enumerate(zip(ids, given, strict=True)):
+        if key[1] in names:
+            places.setdefault(key, []).append(row)
+    order: list[int] = []
+    for key in sorted(places):
+        rows = places[key]
+        if len(rows) > 1:
+            rows.sort(key=lambda row: b"".join(np.ascontiguousarray(b.features[row]).tobytes() for b in blocks))
+        order += rows
+    return np.array(order, np.intp)
+
+
+def _runs(count: int, width: int) -> Iterator[slice]:
+    """Consecutive slices of rows that hold a working block's numbers if a row has `width` of them."""
+    step = max(1, _BLOCK_NUMBERS // max(width, 1))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def _prepared(block: Block, rows: Ints) -> Floats:
+    """Some rows of a block in double precision; rooted and of unit length if it asks for that."""
+    values: Floats = np.array(block.features[rows], np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("a feature is not finite")
+    if not block.root:
+        return values
+    if values.size and values.min() < 0:
+        raise ValueError("a feature to be rooted is negative")
+    # The root's length is the root of the sum.
+    values /= np.maximum(values.sum(1, keepdims=True), np.finfo(np.float64).tiny)
+    return np.sqrt(values, out=values)
+
+
+def _components(block: Block, rows: Ints) -> NDArray[np.float32]:
+    """A block's principal components for the rows, (rows, components): step 1. The covariance is summed in blocks."""
+    width = block.features.shape[1]
+    # Relative to one row, so that a column that never changes has no variance, not the rounding's.
+    origin = _prepared(block, rows[:1])[0]
+    total, products = np.zeros(width), np.zeros((width, width))
+    for run in _runs(len(rows), width):
+        values = _prepared(block, rows[run]) - origin
+        total += values.sum(0)
+        products += values.T @ values
+    mean = total / len(rows)
+    covariance = products / len(rows) - np.outer(mean, mean)
+    deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _LEAST_DEVIATION
+    variances, directions = np.linalg.eigh(covariance / np.outer(deviation, deviation))
+    kept = max(1, min(block.components, len(rows) - 1, int((variances > variances[-1] * _LEAST_DEVIATION).sum())))
+    scale = block.weight / np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny))
+    turn = directions[:, -kept:] * scale / deviation[:, None]
+    points = np.empty((len(rows), kept), np.float32)
+    for run in _runs(len(rows), width):
+        points[run] = (_prepared(block, rows[run]) - origin - mean) @ turn
+    return points
+
+
+class _Discriminant:
+    """Step 2 for one set of points, under any labels: what does not depend on these is summed once."""
+
+    def __init__(self, points: NDArray[np.float32], folds: Ints, labels: int) -> None:
+        """Sums the products of the points, (rows, components), of each fold."""
+        width = points.shape[1]
+        self._points, self._labels = points, labels
+        self._members = [np.flatnonzero(folds == fold) for fold in range(FOLDS)]
+        self._products = np.zeros((FOLDS, width, width))
+        for fold, members in enumerate(self._members):
+            for run in _runs(len(members), width):
+                values = points[members[run]].astype(np.float64)
+                self._products[fold] += values.T @ values
+
+    def scores(self, labels: Ints, temperatures: Floats) -> _Scores:
+        """Scores every row by a model of the other folds under the given labels."""
+        rows, width = self._points.shape
+        sums = np.zeros((FOLDS, self._labels, width))
+        counts = np.zeros((FOLDS, self._labels))
+        for fold, members in enumerate(self._members):
+            counts[fold] = np.bincount(labels[members], minlength=self._labels)
+            for run in _runs(len(members), width):
+                np.add.at(sums[fold], labels[members[run]], self._points[members[run]])
+        given, best, suggested = np.empty(rows), np.empty(rows), np.empty(rows, np.intp)
+        log_norms = np.empty((rows, len(temperatures)))
+        mixed = np.zeros((self._labels, self._labels))
+        for fold, members in enumerate(self._members):
+            slopes, offsets = self._model(fold, sums.sum(0) - sums[fold], counts.sum(0) - counts[fold])
+            for run in _runs(len(members), width + 2 * self._labels):
+                some = members[run]
+                scores = self._points[some] @ slopes + offsets
+                suggested[some] = scores.argmax(1)
+                best[some] = scores.max(1)
+                given[some] = scores[np.arange(len(some)), labels[some]]
+                scores -= best[some][:, None]
+                for column, temperature in enumerate(temperatures):
+                    norms = np.log(np.exp(scores / temperature).sum(1))
+                    log_norms[some, column] = norms + best[some] / temperature
+                odds = np.exp(scores)
+                np.add.at(mixed, labels[some], odds / odds.sum(1, keepdims=True))
+        mixed /= np.maximum(counts.sum(0), 1)[:, None]
+        return _Scores(given, best, suggested, log_norms, mixed)
+
+    def _model(self, fold: int, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
+        """Slopes (components, labels) and offsets (labels,) from the class sums and counts outside a fold."""
+        width = self._points.shape[1]
+        rows = counts.sum()
+        means = sums / np.maximum(counts, 1)[:, None]
+        scatter = self._products.sum(0) - self._products[fold] - sums.T @ means
+        spread = scatter / max(rows, 1)
+        share = SHRINKAGE if len(self._points) >= FEW else SHRINKAGE_OF_FEW
+        ball = share * spread.trace() / width + _LEAST_DEVIATION
+        slopes = np.linalg.solve((1 - share) * spread + ball * np.eye(width), means.T)
+        with np.errstate(divide="ignore"):  # an exchange may leave a label nothing: then nothing speaks for it
+            priors = np.log(counts / max(rows, 1))
+        return slopes, priors - (means.T * slopes).sum(0) / 2
+
+
+def _calibration(model: _Discriminant, labels: Ints) -> tuple[float, float]:
+    """The temperature T and the share e of labels given at random: step 3."""
+    scores = model.scores(labels, _TEMPERATURES)
+    chance = 1 / len(scores.mixed)
+    odds = np.exp(scores.given[:, None] / _TEMPERATURES - scores.log_norms)
+    # For each T the likelihood is concave in e: halve the interval towards where its slope changes sign.
+    low, high = np.zeros(len(_TEMPERATURES)), np.ones(len(_TEMPERATURES))
+    for _ in range(30):
+        share = (low + high) / 2
+        rising = ((chance - odds) / (odds + share * (chance - odds))).sum(0) > 0
+        low, high = np.where(rising, share, low), np.where(rising, high, share)
+    best = int(np.log(odds + low * (chance - odds)).sum(0).argmax())
+    return float(_TEMPERATURES[best]), float(low[best])
+
+
+def _votes(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: Ints, asked: Ints) -> Floats:
+    """Of the nearest pictures of other groups, the shares that bear the given and the suggested label: (asked, 2)."""
+    lengths = np.maximum(np.linalg.norm(points, axis=1), np.finfo(np.float32).tiny)
+    votes = np.empty((len(asked), 2))
+    nearest = min(NEIGHBOURS, len(points) - 1)
+    for run in _runs(len(asked), len(points)):
+        some = asked[run]
+        likeness = points[some] @ points.T / lengths
+        likeness[groups[some][:, None] == groups] = -np.inf
+        found = np.argpartition(likeness, -nearest, axis=1)[:, -nearest:]
+        valid = np.isfinite(np.take_along_axis(likeness, found, 1))
+        for column, wanted in enumerate((labels[some], suggested[some])):
+            agree = (labels[found] == wanted[:, None]) & valid
+            votes[run, column] = agree.sum(1) / np.maximum(valid.sum(1), 1)
+    return votes
+
+
+def _signals(model: _Discriminant, labels: Ints, mixed: Floats, random_share: float) -> tuple[float, float]:
+    """How well exchanged labels are found again, evenly and for like ones: step 5. Mean areas under the curve.
+
+    Wrong labels that are there hide what is to be seen, in two ways: a share r of those left alone is no more sound
+    than the exchanged, and of the exchanged a share q = r / (C - 1) becomes right by it. What is seen of an area A is
+    1/2 + (A - 1/2) (1 - r - q), and r + q is the share e of step 3. It is undone, for e up to a half.
+    """
+    unhidden = 1 - min(random_share, 0.5)
+    others = 1 - np.eye(len(mixed))
+    like = mixed * others + np.finfo(np.float64).eps * others
+    count = max(1, round(_PLANTED_SHARE * len(labels)))
+    draws = min(_MOST_DRAWS, -(-_PLANTED_ENOUGH // count))
+    areas = []
+    for odds in (others, like):
+        steps = np.cumsum(odds, 1)
+        # Rows are in an order of their own here: the same rows are drawn in whatever order they came.
+        random = np.random.default_rng(0)
+        found = []
+        for _ in range(draws):
+            planted = random.permutation(len(labels))[:count]
+            exchanged = labels.copy()
+            ends = steps[labels[planted]]
+            exchanged[planted] = (ends <= random.random((count, 1)) * ends[:, -1:]).sum(1)
+            scores = model.scores(exchanged, np.ones(1))
+            found.append(area_under_curve(scores.log_norms[:, 0] - scores.given, exchanged != labels))
+        areas.append(float(0.5 + (np.mean(found) - 0.5) / unhidden))
+    return areas[0], areas[1]
+
+
+def area_under_curve(scores: Floats, positive: Bools) -> float:
+    """How often a positive one has the higher score than another, ties counted half (Mann and Whitney 1947).
+
+    NaN if either side is empty.
+    """
+    ones = int(positive.sum())
+    zeros = len(positive) - ones
+    if not ones or not zeros:
+        return np.nan
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return float((ranks[places][positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
