@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from groundlint.features import feature, step
     from groundlint.rule import Option, Rule, Severity
     from groundlint.tables import table
+    from groundlint.wording import worded
 
 __version__ = "0.1.0"
 
-__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "step", "table"]
+__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "step", "table", "worded"]
 
 _HOMES = {
     "Bad": "examples",
@@ -26,6 +27,7 @@ _HOMES = {
     "feature": "features",
     "step": "features",
     "table": "tables",
+    "worded": "wording",
 }
 
 

@@ -124,7 +124,7 @@ def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
 
 
 def collected(rows: LazyFrame | DataFrame) -> DataFrame:
-    """Rows in memory. The streaming engine of polars 2.1 panics on `pl.format` over more rows than one morsel."""
+    """Rows in memory. Not streamed: in polars 2.1 `pl.format`, which other packages' rules may use, panics there."""
     return rows.collect(engine="in-memory") if isinstance(rows, LazyFrame) else rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint import Bad, Good, Option, Rule, Severity, worded
 from groundlint_rules.splits import ENOUGH_TO_SPLIT
 
 _CASE = ("split", "use_case")
@@ -59,7 +59,7 @@ class LabelImbalance(Rule):
         )
         scenes = pl.concat([_share_of_scenes(labels, "classification"), _share_of_scenes(boxes, "detection")])
         is_scene = (col("measure") == "boxes") | (col("scenes") > 0.1)
-        others = pl.format("; so have {} other labels", col("rare") - 1)
+        others = worded("; so have {} other labels", col("rare") - 1)
         return (
             worst.filter(col("rare") > 0)
             .join(scenes, on=_CASE)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import Rule, Severity
+from groundlint import Rule, Severity, worded
 
 
 class ServiceRule(Rule):
@@ -33,7 +33,7 @@ class ProblemRule(Rule):
 
 def and_others() -> Expr:
     """For a finding that stands for a group of rows: how many others it stands for, as the end of its sentence."""
-    return pl.when(pl.len() > 1).then(pl.format("; so on {} other lines", pl.len() - 1)).otherwise(lit(""))
+    return pl.when(pl.len() > 1).then(worded("; so on {} other lines", pl.len() - 1)).otherwise(lit(""))
 
 
 def warn_of_choice(verdicts: LazyFrame) -> LazyFrame:

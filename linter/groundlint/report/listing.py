@@ -10,6 +10,7 @@ import polars as pl
 from polars import DataFrame, col
 
 from groundlint.report.sanitize import visible
+from groundlint.wording import worded
 
 OUTSIDE = "outside-working-directory"
 """The folder under which files are shown that lie in none of the repository's."""
@@ -45,7 +46,7 @@ def first_of_each(findings: DataFrame, most: int, summed_up: Iterable[str]) -> D
 def with_unique_fingerprints(findings: DataFrame) -> DataFrame:
     """Findings of which no two share a fingerprint: data sets that share a manifest may have equal ones."""
     nth = pl.int_range(1, pl.len() + 1).over("fingerprint")
-    numbered = pl.format("{}:{}", "fingerprint", nth)
+    numbered = worded("{}:{}", "fingerprint", nth)
     return findings.with_columns(fingerprint=pl.when(nth == 1).then("fingerprint").otherwise(numbered))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good, Rule, Severity
+from groundlint import Bad, Good, Rule, Severity, worded
 
 _TAKEN = ["JPEG", "PNG", "MPO"]
 """Formats that the service takes: of others it is enough to say that it does not."""
@@ -99,11 +99,11 @@ class MissingImage(Rule):
         """Images without a file that is one."""
         what = (
             pl.when(col("fault") == "refused")
-            .then(pl.format("the image is not opened: {}", "detail"))
+            .then(worded("the image is not opened: {}", "detail"))
             .when(~col("found"))
             .then(lit("the image is not found"))
             .when(col("fault") == "no-image")
-            .then(pl.format("the file is no image: {}", "detail"))
+            .then(worded("the file is no image: {}", "detail"))
         )
         return images.with_columns(what=what).filter(col("what").is_not_null())
 
@@ -287,14 +287,14 @@ class UnusualPicture(Rule):
             .when(mode == "CMYK")
             .then(lit("is in inks (CMYK)"))
             .when(mode.is_in(["RGBA", "LA", "PA", "La", "RGBa"]))
-            .then(pl.format("has transparency ({})", mode))
+            .then(worded("has transparency ({})", mode))
             .when(mode.str.starts_with("I") | (mode == "F"))
-            .then(pl.format("has sixteen bits or more a colour ({})", mode))
+            .then(worded("has sixteen bits or more a colour ({})", mode))
             .when(mode == "P")
             .then(lit("has a palette (P)"))
             .when(mode.is_in(["YCbCr", "LAB", "HSV"]))
-            .then(pl.format("is stored as {}", mode))
+            .then(worded("is stored as {}", mode))
             .when(mode.is_in(["L", "1"]) & few_grey)
-            .then(pl.format("is grey ({}), as few others are", mode))
+            .then(worded("is grey ({}), as few others are", mode))
         )
         return images.with_columns(what=what).filter(col("what").is_not_null(), col("format").is_in(_TAKEN))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint import Bad, Good, Option, Rule, Severity, worded
 
 _SOUND = {
     "darkest": 20.0,
@@ -40,7 +40,7 @@ def _singled_out(images: LazyFrame, is_bad: Expr, text: Expr, manner: str) -> La
     is_manner = (count >= _MIN_IMAGES) & (bad > _MANY * count)
     single = judged.filter(col("is_bad"), ~is_manner).select("source_ref", what=text, severity=lit(None, pl.String))
     whole = judged.select(count=count, bad=bad, is_manner=is_manner).filter("is_manner")
-    said = pl.format(
+    said = worded(
         f"{{}} of the {{}} pictures {manner}: it is the set's manner, and no single one is named", "bad", "count"
     )
     return pl.concat(
@@ -74,7 +74,7 @@ class DarkImage(Rule):
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures without a bright spot."""
-        text = pl.format("the picture is dark: 99% of it lie below shade {} of 255", _whole("brightest"))
+        text = worded("the picture is dark: 99% of it lie below shade {} of 255", _whole("brightest"))
         return _singled_out(images, col("brightest") < self.shade, text, "are dark")
 
 
@@ -108,7 +108,7 @@ class BrightImage(Rule):
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures much of which is white, and none of which is dark."""
-        text = pl.format("{}% of the picture are white and nothing in it is dark", _whole(100 * col("burnt")))
+        text = worded("{}% of the picture are white and nothing in it is dark", _whole(100 * col("burnt")))
         is_burnt = (col("burnt") >= self.share) & (col("darkest") >= self.shade)
         return _singled_out(images, is_burnt, text, "are burnt out")
 
@@ -139,7 +139,7 @@ class LowContrastImage(Rule):
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Flat pictures that are neither dark nor burnt."""
-        text = pl.format("nine tenths of the picture lie within {} of 255 shades", _whole("spread"))
+        text = worded("nine tenths of the picture lie within {} of 255 shades", _whole("spread"))
         return _singled_out(images, (col("spread") < self.shades) & ~_is_badly_exposed(), text, "are flat")
 
 
@@ -175,7 +175,7 @@ class BlurredImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures without a sharp edge in some direction."""
         rise = _whole(100 * col("sharpness"))
-        text = pl.format("the picture is blurred: its sharpest edges rise by {}% in one pixel of four", rise)
+        text = worded("the picture is blurred: its sharpest edges rise by {}% in one pixel of four", rise)
         return _singled_out(images, col("sharpness") < self.sharpness, text, "are soft")
 
 
@@ -209,7 +209,7 @@ class LowInformationImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures without structure."""
         share = (100 * col("structure")).round(1)
-        text = pl.format("the picture is next to empty: {}% of its pixels differ from their neighbours", share)
+        text = worded("the picture is next to empty: {}% of its pixels differ from their neighbours", share)
         return _singled_out(images, col("structure") < self.share, text, "are next to empty")
 
 
@@ -239,7 +239,7 @@ class NoisyImage(Rule):
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Pictures whose colours are rough."""
-        text = pl.format("the picture is noisy: {} shades in colour", col("noise").round(1))
+        text = worded("the picture is noisy: {} shades in colour", col("noise").round(1))
         return _singled_out(images, col("noise") >= self.shades, text, "are noisy")
 
 
@@ -269,7 +269,7 @@ class CompressedImage(Rule):
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """JPEGs with coarse tables."""
-        text = pl.format("the JPEG is of quality {} of 100", _whole("jpeg_quality"))
+        text = worded("the JPEG is of quality {} of 100", _whole("jpeg_quality"))
         return _singled_out(images, col("jpeg_quality") < self.quality, text, "are strongly compressed")
 
 

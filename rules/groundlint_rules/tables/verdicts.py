@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import table
+from groundlint import table, worded
 
 MAX_BOXES = 50
 MIN_SIDE, MAX_SIDE = 64, 4096
@@ -120,22 +120,22 @@ def image_losses(lines: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> 
     An image that Git LFS has not fetched is not judged.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
-    size = pl.format("the file's picture has {} x {} pixels", "width", "height")
+    size = worded("the file's picture has {} x {} pixels", "width", "height")
     is_out = (short < MIN_SIDE) | (long > MAX_SIDE)
     reasons = (
-        (col("fault") == "refused", pl.format("the image is not opened: {}", "detail")),
+        (col("fault") == "refused", worded("the image is not opened: {}", "detail")),
         (~col("found"), lit("the image is not found; bring it, or mend the source-ref")),
-        (col("fault") == "no-image", pl.format("the file is no image: {}", "detail")),
+        (col("fault") == "no-image", worded("the file is no image: {}", "detail")),
         (
             ~col("format").is_in(["JPEG", "PNG", "MPO"]),
-            pl.format("the file is {}; the service takes JPEG and PNG, convert it", "format"),
+            worded("the file is {}; the service takes JPEG and PNG, convert it", "format"),
         ),
         (
             col("bytes") > MAX_BYTES,
-            pl.format(f"the file has {{}} bytes, more than {MAX_BYTES}; compress it", "bytes"),
+            worded(f"the file has {{}} bytes, more than {MAX_BYTES}; compress it", "bytes"),
         ),
-        (is_out, pl.format(f"{{}}; a side is outside {MIN_SIDE} to {MAX_SIDE}, scale it", size)),
-        (long > MAX_ASPECT * short, pl.format(f"{{}}, more than {MAX_ASPECT} times as long as wide; cut it", size)),
+        (is_out, worded(f"{{}}; a side is outside {MIN_SIDE} to {MAX_SIDE}, scale it", size)),
+        (long > MAX_ASPECT * short, worded(f"{{}}, more than {MAX_ASPECT} times as long as wide; cut it", size)),
     )
     detail = pl.coalesce(pl.when(reason).then(text) for reason, text in reasons)
     judged = images.filter((col("fault") != "not-fetched") | col("fault").is_null())
@@ -197,7 +197,7 @@ def losses(
                 bad.filter("outside"),
                 "box-outside-image",
                 "box",
-                pl.format(
+                worded(
                     "box {} of {} (left {}, top {}, width {}, height {}) leaves the image of {} x {} pixels",
                     *("box", "label", *box, *image),
                 ),
@@ -206,25 +206,23 @@ def losses(
                 bad.filter("small"),
                 "box-too-small",
                 "box",
-                pl.format(
+                worded(
                     "box {} of {} ({} x {}) has a side of 1 pixel or less once training scales the image of {} x {}",
                     *("box", "label", "width", "height", *image),
                 ),
             ),
-            _losses(
-                all_bad, "no-valid-boxes", "line", pl.format("none of the {} boxes of the line can be used", "boxes")
-            ),
+            _losses(all_bad, "no-valid-boxes", "line", worded("none of the {} boxes of the line can be used", "boxes")),
             _losses(
                 detections.filter(col("boxes") > MAX_BOXES),
                 "too-many-boxes",
                 None,
-                pl.format(f"`{{}}` has {{}} boxes; the service takes {MAX_BOXES}", "attribute", "boxes"),
+                worded(f"`{{}}` has {{}} boxes; the service takes {MAX_BOXES}", "attribute", "boxes"),
             ),
             _losses(
                 sizes.filter("is_out"),
                 "invalid-image-dimension",
                 "line",
-                pl.format(
+                worded(
                     f"the image of {{}} x {{}} pixels has a side outside {MIN_SIDE} to {MAX_SIDE}; "
                     "scale it with its boxes",
                     *image,
@@ -234,7 +232,7 @@ def losses(
                 sizes.filter(~col("is_out")),
                 "invalid-image",
                 "line",
-                pl.format(
+                worded(
                     f"the image of {{}} x {{}} pixels is more than {MAX_ASPECT} times as long as wide; cut it", *image
                 ),
             ),
@@ -243,7 +241,7 @@ def losses(
                 repeated_lines,
                 "repeated-source-ref",
                 "line",
-                pl.format(
+                worded(
                     "{} already stands on line {} of {}; only that line counts",
                     "source_ref",
                     "first_line",
