@@ -58,7 +58,8 @@ class DarkImage(Rule):
     Expose the picture anew, or leave it out.
 
     ## How far it can be trusted
-    {{image-dark}}
+    Of photographs exposed three stops darker it finds all, of a thousand of the public sets' own it flags .1 %: raccoon
+    has one, taken at night (benchmarks/quality.py).
     """
 
     code = "IMG301"
@@ -88,7 +89,9 @@ class BrightImage(Rule):
     Expose the picture anew, or leave it out.
 
     ## How far it can be trusted
-    {{image-bright}} A dark object before a white wall is no fault: the darkest twentieth must be bright as well.
+    Of photographs of which four stops more burnt two fifths it finds .96, of a thousand of the public sets' own it
+    flags none (benchmarks/quality.py). A dark object before a white wall is no fault: the darkest twentieth must be
+    bright as well.
     """
 
     code = "IMG302"
@@ -123,7 +126,8 @@ class LowContrastImage(Rule):
     Take the picture anew, or leave it out.
 
     ## How far it can be trusted
-    {{image-low-contrast}}
+    Of a thousand photographs of the public sets it flags none (benchmarks/quality.py); how often people would agree is
+    not measured.
     """
 
     code = "IMG303"
@@ -153,9 +157,10 @@ class BlurredImage(Rule):
     Take the picture anew, or leave it out.
 
     ## How far it can be trusted
-    {{image-blurred}} It asks how fast the strongest edges rise, so that a plain background is no fault, and looks at a
-    version of 256 pixels, so that what is only soft at full size passes. A sharp object before a blurred background
-    passes too.
+    Of photographs blurred by 4 pixels of 512 it finds all, of those moved over 21 pixels of 512 .97, of a thousand of
+    the public sets' own it flags none (benchmarks/quality.py). It asks how fast the strongest edges rise, so that a
+    plain background is no fault, and looks at a version of 256 pixels, so that what is only soft at full size passes. A
+    sharp object before a blurred background passes too.
     """
 
     code = "IMG304"
@@ -189,7 +194,8 @@ class LowInformationImage(Rule):
     Leave it out.
 
     ## How far it can be trusted
-    {{image-low-information}}
+    Of a thousand photographs of the public sets it flags none (benchmarks/quality.py); how often people would agree is
+    not measured.
     """
 
     code = "IMG305"
@@ -223,7 +229,9 @@ class NoisyImage(Rule):
     Take the picture with more light, or leave it out.
 
     ## How far it can be trusted
-    {{image-noisy}} It looks at colour, where foliage and fabric are smooth; noise of a grey camera is not seen.
+    Of photographs with noise of 40 shades of 255 it finds .96, of a thousand of the public sets' own it flags none
+    (benchmarks/quality.py). It looks at colour, where foliage and fabric are smooth; noise of a grey camera is not
+    seen.
     """
 
     code = "IMG306"
@@ -253,7 +261,8 @@ class CompressedImage(Rule):
     Export the picture anew from its original.
 
     ## How far it can be trusted
-    {{image-compressed}} It reads the file's own tables: a picture that was spoilt earlier and saved anew passes.
+    Of JPEGs of quality 5 it finds all, of a thousand of the public sets' own it flags none (benchmarks/quality.py). It
+    reads the file's own tables: a picture that was spoilt earlier and saved anew passes.
     """
 
     code = "IMG307"
