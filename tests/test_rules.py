@@ -24,6 +24,7 @@ FAMILIES = {
     "configuration": "CFG",
     "duplicates": "DUP",
     "visibility": "VIS",
+    "clutter": "CLU",
 }
 
 

@@ -1,0 +1,34 @@
+"""How much there is to see in a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from groundlint.features import feature, step
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@step(of="images")
+def scene(pixels: Image) -> Image:
+    """The picture at most 128 pixels long."""
+    from groundlint_rules.features._contours import reduced
+
+    return reduced(pixels)
+
+
+@feature(of="images", dtype=bytes)
+def contours(scene: Image) -> bytes:
+    """The share of thin contours in each of 16 x 16 cells, row by row, in parts of 255."""
+    from groundlint_rules.features import _contours
+
+    return _contours.shares(_contours.contours(scene)).tobytes()
+
+
+@feature(of="images", dtype=int)
+def colours(scene: Image) -> int:
+    """How many different colours there are, at 16 levels a channel."""
+    from groundlint_rules.features._contours import colour_count
+
+    return colour_count(scene)
