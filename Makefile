@@ -5,8 +5,8 @@ READY := .venv/.ready
 
 .PHONY: demo test check benchmark docs clean
 
-demo: $(READY)  ## check the data set in fixtures/raccoon
-	@cd fixtures/raccoon && ../../$(BIN)/groundlint check --exit-zero
+demo: $(READY)  ## check the photographs in fixtures/photographs
+	@cd fixtures/photographs && ../../$(BIN)/groundlint check --exit-zero
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def test_the_nearest_file_upwards_counts(tmp_path: Path) -> None:
     (tmp_path / "a/b/c").mkdir()
     assert find(tmp_path / "a/b/c") == inner
     assert find(tmp_path / "a") == outer
+
+
+def test_the_readme_shows_configurations_that_load(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert len(shown) == 2
+    for text in shown:
+        assert load(written(tmp_path, text)) != Config()
 
 
 def test_a_file_of_its_own_goes_before_a_project_of_the_same_folder(tmp_path: Path) -> None:

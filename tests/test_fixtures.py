@@ -1,7 +1,8 @@
-"""Every data set in fixtures/ gives the report that lies beside it."""
+"""Every data set in fixtures/ gives the report that lies beside it, or the findings that were planted in it."""
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CASES = sorted(path.parent for path in ROOT.glob("fixtures/*/groundlint.toml"))
+CASES = sorted(path.parent for path in ROOT.glob("fixtures/*/expected.json"))
+PHOTOGRAPHS = ROOT / "fixtures/photographs"
 
 
 def check(case: Path, *options: str) -> tuple[str, int]:
@@ -32,11 +34,22 @@ def test_report_is_as_expected(case: Path) -> None:
 
 
 def test_every_folder_is_a_case() -> None:
-    assert set(CASES) == {path for path in ROOT.glob("fixtures/*") if path.is_dir()}
+    assert {*CASES, PHOTOGRAPHS} == {path for path in ROOT.glob("fixtures/*") if path.is_dir()}
+
+
+def test_each_planted_fault_is_found_with_an_empty_cache(tmp_path: Path) -> None:
+    with (PHOTOGRAPHS / "planted.csv").open(encoding="utf-8", newline="") as file:
+        planted = {(row["rule"], row["source_ref"] or None) for row in csv.DictReader(file)}
+    printed, _ = check(PHOTOGRAPHS, "--output", "json", "--cache-dir", str(tmp_path))
+    found = {(finding["name"], finding["source_ref"]) for finding in json.loads(printed)["findings"]}
+    assert len(planted) == 11
+    assert planted <= found
 
 
 def test_readme_shows_a_real_run() -> None:
     shown = (ROOT / "README.md").read_text(encoding="utf-8").partition("$ make demo\n")[2].partition("```")[0]
-    printed, _ = check(ROOT / "fixtures" / "raccoon", "--exit-zero")
-    # The README wraps lines at 60 columns.
-    assert "".join(shown.split()) == "".join(printed.split())
+    printed, _ = check(PHOTOGRAPHS, "--exit-zero", "--no-cache")
+    # The README wraps lines at 60 columns, and leaves some out.
+    parts = ["".join(part.split()) for part in shown.split("...\n")]
+    assert len(parts) > 5
+    assert all(part in "".join(printed.split()) for part in parts)

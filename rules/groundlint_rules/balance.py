@@ -59,7 +59,7 @@ class LabelImbalance(Rule):
         )
         scenes = pl.concat([_share_of_scenes(labels, "classification"), _share_of_scenes(boxes, "detection")])
         is_scene = (col("measure") == "boxes") | (col("scenes") > 0.1)
-        others = worded("; so have {} other labels", col("rare") - 1)
+        others = worded("; {} more are as rare", col("rare") - 1)
         return (
             worst.filter(col("rare") > 0)
             .join(scenes, on=_CASE)
