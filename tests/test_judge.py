@@ -74,6 +74,15 @@ class WantsMore(Base):
         return boxes
 
 
+class Alarmed(Base):
+    """A rule of a severity that there is not."""
+
+    code, name = "TST006", "alarmed"
+
+    def check(self, boxes: LazyFrame) -> LazyFrame:
+        return boxes.with_columns(severity=pl.lit("fatal"))
+
+
 class Related(Base):
     """An image resembles others."""
 
@@ -110,7 +119,9 @@ def test_all_rules_need_no_more_than_their_tables() -> None:
     assert "classes" not in plan(registry, [registry.rules["BOX101"]()]).base
 
 
-@pytest.mark.parametrize(("rule", "error"), [(Raises, "ValueError: no idea"), (WantsMore, "wants 'nothing'")])
+@pytest.mark.parametrize(
+    ("rule", "error"), [(Raises, "ValueError: no idea"), (WantsMore, "wants 'nothing'"), (Alarmed, "fatal")]
+)
 def test_a_rule_that_fails_is_named_and_the_others_report(rule: type[Rule], error: str) -> None:
     judgement = run(rule, Double)
     assert [(raised.code, error in raised.error) for raised in judgement.raised] == [(rule.code, True)]

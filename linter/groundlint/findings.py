@@ -12,7 +12,7 @@ from string import Formatter
 import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 
-from groundlint.rule import Rule
+from groundlint.rule import Rule, Severity
 
 RELATED = pl.Struct(
     {
@@ -54,6 +54,8 @@ EMPTY = DataFrame(schema=SCHEMA)
 
 ORDER = ("manifest", "line", "attribute", "box", "code")
 
+_SEVERITIES = pl.Enum([severity.value for severity in Severity])
+
 _LOCATION = ("manifest", "line", "attribute", "box", "label", "source_ref", "score", "loses")
 
 
@@ -67,6 +69,7 @@ def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataF
 
     Raises:
         KeyError: the message wants a column that the rows do not have.
+        polars.exceptions.InvalidOperationError: a row's `severity` is none.
     """
     if rows.is_empty():
         return EMPTY
@@ -81,7 +84,7 @@ def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataF
         message=messages,
         code=lit(rule.code),
         name=lit(rule.name),
-        severity=severity.cast(pl.String).fill_null(rule.severity.value),
+        severity=severity.cast(_SEVERITIES).cast(pl.String).fill_null(rule.severity.value),
         aws=aws.cast(pl.String),
         score=col("score").fill_nan(None),
         related=_related(rows["related"], tables),
