@@ -69,8 +69,9 @@ def of_findings(findings: DataFrame, root: Path) -> Baseline:
         findings: with `fingerprint`.
         root: folder to which manifests are relative.
     """
+    paths = {manifest: relative(manifest, root) for manifest in findings["manifest"].unique()}
     rows = findings.select("manifest", "code", "source_ref", "fingerprint").iter_rows()
-    return Baseline(tuple(Entry(relative(manifest, root), *rest) for manifest, *rest in rows))
+    return Baseline(tuple(Entry(paths[manifest], *rest) for manifest, *rest in rows))
 
 
 def load(path: Path) -> Baseline:

@@ -19,6 +19,9 @@ class Place(NamedTuple):
     refused: str | None = None
 
 
+_NOWHERE = Place(None)
+
+
 @dataclass(frozen=True)
 class Roots:
     """Folders in which images are looked for.
@@ -58,7 +61,7 @@ class Store:
                 return self._in(root.resolve(), source_ref[len(prefix) :].lstrip("/"))
         bucket, _, key = source_ref.removeprefix("s3://").removeprefix("S3://").partition("/")
         if source_ref[:5].lower() != "s3://" or not key:
-            return Place(None)
+            return _NOWHERE
         if _climbs(key):
             return Place(None, refused="its key climbs out of a folder")
         directory, _, name = key.rpartition("/")
@@ -68,11 +71,13 @@ class Store:
             self._candidates[known] = list(self._folders_of(bucket, directory, home))
         refused = None
         for folder, base in self._candidates[known]:
-            place = self._entry(folder, name, base)
-            if place.path is not None:
-                return place
-            refused = refused or place.refused
-        return Place(None, refused=refused)
+            # Of most folders it is none, and there are many images: no call more than needed.
+            if name in self._listed(folder):
+                place = self._entry(folder, name, base)
+                if place.path is not None:
+                    return place
+                refused = refused or place.refused
+        return Place(None, refused=refused) if refused else _NOWHERE
 
     def tried(self, manifests: Iterable[str]) -> list[str]:
         """The folders in which images of manifests are looked for."""
@@ -110,12 +115,15 @@ class Store:
             self._bases[home] = above[: max([*tops, 1]) + 1]
         return self._bases[home]
 
-    def _entry(self, folder: str, name: str, root: str) -> Place:
+    def _listed(self, folder: str) -> dict[str, os.DirEntry[str]]:
         if folder not in self._listings:
             self._listings[folder] = _listing(folder)
-        entry = self._listings[folder].get(name)
+        return self._listings[folder]
+
+    def _entry(self, folder: str, name: str, root: str) -> Place:
+        entry = self._listed(folder).get(name)
         if entry is None:
-            return Place(None)
+            return _NOWHERE
         path = entry.path
         try:
             if entry.is_symlink():

@@ -16,7 +16,7 @@ MAX_BOXES = 200
 MIN_IOU = 0.5
 """Intersection over union from which boxes of two attributes are counterparts."""
 
-_PAIRS = 2_000_000
+_PAIRS = 300_000
 """Pairs that are held at once."""
 
 
@@ -83,8 +83,9 @@ def counterparts(boxes: LazyFrame) -> LazyFrame:
     counts = rows.group_by(*line, "source_ref", "attribute").agg(count=pl.len())
     is_second = col("attribute") > col("attribute_other")
     attributes = counts.join(counts, on=line, suffix="_other").filter(is_second)
+    compared = rows.join(attributes, on=line, how="semi")
     matched = (
-        rows.join(rows, on=[*line, "label"], suffix="_other")
+        compared.join(compared, on=[*line, "label"], suffix="_other")
         .filter(is_second, iou() >= MIN_IOU)
         .group_by(*line, "attribute", "attribute_other")
         .agg(matched=col("box").n_unique() + col("box_other").n_unique())

@@ -9,7 +9,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import table
-from groundlint_rules.geometry import EDGES
+from groundlint_rules.geometry import EDGES, common
 from groundlint_rules.tables.overlaps import MAX_BOXES
 
 _BOX = ("manifest", "line", "attribute", "box")
@@ -83,12 +83,10 @@ def _covered(overlaps: LazyFrame) -> LazyFrame:
         "area",
         "common",
         in_front=in_front,
-        piece=pl.concat_list(
-            pl.max_horizontal("left", "left_other"),
-            pl.max_horizontal("top", "top_other"),
-            pl.min_horizontal("right", "right_other"),
-            pl.min_horizontal("bottom", "bottom_other"),
-        ),
+        left=pl.max_horizontal("left", "left_other"),
+        top=pl.max_horizontal("top", "top_other"),
+        right=pl.min_horizontal("right", "right_other"),
+        bottom=pl.min_horizontal("bottom", "bottom_other"),
     )
     found = shared.select(_BOX).unique()
     for name, cover in _COVERS.items():
@@ -97,13 +95,18 @@ def _covered(overlaps: LazyFrame) -> LazyFrame:
 
 
 def _share(pieces: LazyFrame, name: str) -> LazyFrame:
-    """Share of each box's area that lies under pieces: one is plain, of several the union is taken."""
-    grouped = pieces.group_by(_BOX).agg("piece", count=pl.len(), total=col("common").sum(), area=col("area").first())
-    several = grouped.filter(col("count") > 1).select(
-        *_BOX, union=col("piece").map_elements(lambda rows: union_area(rows.to_list()), return_dtype=pl.Float64)
+    """Share of each box's area that lies under pieces: of several the union is taken."""
+    ends = [col(edge).first() for edge in EDGES] + [col(edge).last().alias(f"{edge}_other") for edge in EDGES]
+    grouped = pieces.group_by(_BOX).agg(*ends, count=pl.len(), total=col("common").sum(), area=col("area").first())
+    many = grouped.filter(col("count") > 2).select(_BOX)
+    rectangles = pieces.join(many, on=_BOX, how="semi").group_by(_BOX).agg(rectangle=pl.concat_list(EDGES))
+    unions = rectangles.select(
+        *_BOX, union=col("rectangle").map_elements(lambda rows: union_area(rows.to_list()), return_dtype=pl.Float64)
     )
-    area = pl.coalesce("union", "total") / col("area")
-    return grouped.join(several, on=_BOX, how="left").select(*_BOX, area.alias(name))
+    # One piece is what it is, two are their sum without what they share.
+    twice = pl.when(col("count") == 2).then(common()).otherwise(0.0)
+    share = pl.coalesce("union", col("total") - twice) / col("area")
+    return grouped.join(unions, on=_BOX, how="left").select(*_BOX, share.alias(name))
 
 
 def union_area(rectangles: Iterable[Iterable[float]]) -> float:
