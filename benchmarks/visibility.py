@@ -1,17 +1,17 @@
 """How often people agree with what is said of cut off and hidden objects: kitti_labels and wider_occ.
 
-`python benchmarks/visibility.py ../shared/data`; the figures are of all boxes: no parameter of the rules
-was chosen on these sets.
+The figures are of all boxes: no parameter of the rules was chosen on these sets. A part of accuracy.py.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measured import Measured
 from polars import col
 from typer.testing import CliRunner
 
@@ -61,23 +61,25 @@ def flagged(rows: pl.DataFrame, rule: pl.Expr, positive: pl.Expr) -> str:
     return f"precision {both[0] / both[1]:.3f}, recall {both[0] / both[2]:.3f} ({both[1]:,} flagged)"
 
 
-def main() -> None:
-    data = Path(sys.argv[1])
+def figures(data: Path) -> Iterator[Measured]:
+    """How often people agree with each rule."""
     kitti = visibility(data, "kitti_labels")
     known = kitti.filter(col("occlusion") <= 2, col("covered").is_not_null())
     hidden = known["occlusion"] >= 1
     rule = ((col("covered_same") >= 0.3) | (col("covered_other") >= 0.5)).fill_null(False)
-    print(f"kitti, {known.height:,} boxes of known occlusion")
-    precision = at_recall(known["covered"], hidden, 0.6)
-    print(f"  occluded: precision {precision:.3f} at recall .60; AUROC {auroc(known['covered'], hidden):.3f}")
-    print(f"  heavily: AUROC {auroc(known['covered'], known['occlusion'] == 2):.3f}")
-    print(f"  object-occluded: {flagged(known, rule, col('occlusion') >= 1)}")
+    name = f"kitti_labels, {known.height:,} boxes"
+    yield Measured("VIS102", name, "flagged, against people's occlusion", flagged(known, rule, col("occlusion") >= 1))
+    precision, area = at_recall(known["covered"], hidden, 0.6), auroc(known["covered"], hidden)
+    yield Measured(
+        "VIS102", name, "covered share, as a ranking", f"precision {precision:.3f} at recall .60, AUROC {area:.3f}"
+    )
+    heavy = auroc(known["covered"], known["occlusion"] == 2)
+    yield Measured("VIS102", name, "the same against heavy occlusion", f"AUROC {heavy:.3f}")
     cut = kitti.filter(col("truncation") >= 0)
-    print(f"  object-truncated: {flagged(cut, col('sides') >= 1, col('truncation') >= 0.15)}")
+    said = flagged(cut, col("sides") >= 1, col("truncation") >= 0.15)
+    yield Measured("VIS101", f"kitti_labels, {cut.height:,} boxes", "flagged, against truncation of .15 and more", said)
     wider = visibility(data, "wider_occ").filter(col("covered").is_not_null())
-    print(f"wider_occ, {wider.height:,} faces: AUROC {auroc(wider['covered'], wider['occlusion'] >= 1):.3f}")
-    print(f"  object-occluded: {flagged(wider, rule, col('occlusion') >= 1)}")
-
-
-if __name__ == "__main__":
-    main()
+    name = f"wider_occ, {wider.height:,} faces"
+    yield Measured("VIS102", name, "flagged, against people's occlusion", flagged(wider, rule, col("occlusion") >= 1))
+    area = auroc(wider["covered"], wider["occlusion"] >= 1)
+    yield Measured("VIS102", name, "covered share, as a ranking", f"AUROC {area:.3f}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import json
 from collections.abc import Iterator
+from importlib.resources import files
 
 from groundlint.examples import Bad, Example
 from groundlint.registry import Registry
@@ -23,6 +25,8 @@ def page(registry: Registry, code: str) -> str:
         facts.insert(1, f"Service code: `{rule.aws}`")
     parts = [f"# {rule.code} {rule.name}", first, "\n".join(f"- {fact}" for fact in facts)]
     parts += [rest] if rest else []
+    if measured := list(_measured(rule)):
+        parts += ["## Measured", "\n".join(["| on | what | figure |", "| --- | --- | --- |", *measured])]
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
     parts += ["## Examples", *(_example(example) for example in rule.examples)]
@@ -44,6 +48,15 @@ def _docstring(rule: type[Rule]) -> tuple[str, str]:
     text = inspect.getdoc(rule) or ""
     first, _, rest = text.partition("\n\n")
     return first.replace("\n", " "), rest.strip()
+
+
+def _measured(rule: type[Rule]) -> Iterator[str]:
+    """Rows of the rule in the table `accuracy.csv` of its package: code, set, measured, figure."""
+    table = files(rule.__module__.partition(".")[0]) / "accuracy.csv"
+    if table.is_file():
+        for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+            if row["code"] == rule.code:
+                yield f"| {row['set']} | {row['measured']} | {row['figure']} |"
 
 
 def _options(rule: type[Rule]) -> str:

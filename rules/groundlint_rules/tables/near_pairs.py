@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Pictures = NDArray[np.uint8]
 
-RADIUS = 8
+RADIUS = 10
 """Bits by which hashes of one photograph differ at most. All hashes have 32 bits set, so distances are even."""
 
 _SIDE = 32
