@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -139,6 +139,14 @@ def ratio(what: str, shares: list[float], most: float, note: str = "", stretch: 
     return Row(what, f"{spread}; {note}" if note else spread, f"at most {most:g}{stretch}", median <= most)
 
 
+def show(rows: Iterable[Row]) -> None:
+    """Prints each row of the table as soon as it is known."""
+    print("| what | measured | goal | met |")
+    print("|---|---|---|---|")
+    for row in rows:
+        print(f"| {row.what} | {row.measured} | {row.goal} | {'yes' if row.met else 'no'} |", flush=True)
+
+
 def generate(path: Path, lines: int) -> None:
     """Writes the manifest and beside it the list of what is wrong in it; in a process of its own, to stay small."""
     truth = str(path.with_suffix(".csv"))
@@ -149,7 +157,7 @@ def generate(path: Path, lines: int) -> None:
 def check(path: Path) -> list[str]:
     """The command that is measured: text and json are written."""
     outputs = [f"--output=text:{path.with_suffix('.txt')}", f"--output=json:{path.with_suffix('.json')}"]
-    return [GROUNDLINT, "check", str(path), *outputs]
+    return [GROUNDLINT, "check", "--quiet", str(path), *outputs]
 
 
 def python(code: str, *arguments: str) -> list[str]:
@@ -230,7 +238,7 @@ def small(folder: Path, times: int) -> Iterator[Row]:
     raccoon = folder / "raccoon.manifest"
     parts = [HERE.parent / "fixtures" / "raccoon" / f"{name}.manifest" for name in ("train", "added", "test")]
     raccoon.write_bytes(b"".join(part.read_bytes() for part in parts))
-    pairs = Pairs([GROUNDLINT, "check", str(raccoon)], python("import polars"), folder, times)
+    pairs = Pairs([GROUNDLINT, "check", "--quiet", str(raccoon)], python("import polars"), folder, times)
     yield ratio("raccoon, 200 lines: wall of `import polars`", pairs.wall(), 2.5, pairs.seconds())
     pairs = Pairs([GROUNDLINT, "--version"], python("import typer"), folder, times)
     yield ratio("`--version`: wall of `import typer`", pairs.wall(), 1.5, pairs.seconds())
@@ -247,18 +255,15 @@ def rows(folder: Path, *, quick: bool) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Reads the options, measures, prints each row as soon as it is known."""
+    """Reads the options, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20,000 and 80,000 lines, few repetitions")
     options = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("groundlint", "polars", "msgspec"))
     print(f"Python {platform.python_version()}, {packages}; {os.cpu_count()} cores, {platform.system()}.")
     print("Medians of interleaved pairs, in brackets the least and the most.\n")
-    print("| what | measured | goal | met |")
-    print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for row in rows(Path(folder), quick=options.quick):
-            print(f"| {row.what} | {row.measured} | {row.goal} | {'yes' if row.met else 'no'} |", flush=True)
+        show(rows(Path(folder), quick=options.quick))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_what_lies_in_a_box_is_no_clutter(tmp_path: Path) -> None:
 
 
 def test_a_set_that_is_full_throughout_is_not_flagged(tmp_path: Path) -> None:
-    images = [full(0.9 + 0.002 * n) for n in range(40)]
+    images = [full(0.8 + 0.005 * n) for n in range(40)]
     assert flagged(tmp_path, images) == []
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psutil
 import pytest
 from lines import classification, detection, manifest
@@ -543,3 +544,12 @@ def groundlint_rows(*flags: str) -> Any:
 def test_in_python_images_are_looked_at_too() -> None:
     Path("images/3.jpg").write_bytes(b"no image")
     assert "invalid-image" in set(groundlint.check("a.manifest")["name"])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_the_exported_images_have_every_measured_column(suffix: str, folder: Path) -> None:
+    done = CliRunner().invoke(app, ["export", "images", "a.manifest", "--to", str(folder / f"images.{suffix}")])
+    assert done.exit_code == 0, done.output
+    read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[suffix]
+    row = read(folder / f"images.{suffix}").row(0, named=True)
+    assert {"blur", "noise", "phash", "contours", "net"} <= {name for name, value in row.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 # Workers import this module and no tables: it must stay light.
@@ -13,7 +14,8 @@ INPUTS = {
     "images": {
         "data": "the bytes of the file",
         "header": "the picture as Pillow opens it, not decoded",
-        "pixels": "the picture in RGB, at most 256 pixels long, as a Pillow image",
+        "pixels": "the picture in RGB, at most 160 pixels long, as a Pillow image",
+        "detail": "the same, at most 320 pixels long",
     },
     "crops": {
         "crop": "the box in RGB at its own resolution, as a Pillow image",
@@ -43,12 +45,12 @@ class Feature:
         """Name of the column."""
         return self.function.__name__
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Name and version: by what values are remembered."""
         return f"{self.name}@{self.version}"
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """What it is measured on: inputs, or shared steps."""
         return tuple(inspect.signature(self.function).parameters)

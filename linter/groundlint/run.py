@@ -6,7 +6,7 @@ import glob
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import metadata
 from pathlib import Path
@@ -213,6 +213,8 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
         known = [*BASE, *registry.tables]
         raise UsageError(f"there is no table {table}" + config.suggestion(table, known))
     made = plan(registry, (), [table])
+    columns = {name for name, feature in registry.features.items() if feature.of == table and feature.dtype}
+    made = replace(made, features=made.features | columns)
     parts = []
     seen: set[str] = set()
     gallery = _gallery(made, config_, request)
@@ -227,6 +229,11 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
     whole = pl.concat(parts)
     key = BASE[table].key if table in BASE else ("manifest", "line", "attribute", "box")
     return whole.sort([name for name in key if name in whole.columns], maintain_order=True)
+
+
+def readable(rows: DataFrame) -> DataFrame:
+    """With bytes as hexadecimal digits, for formats that are text."""
+    return rows.with_columns(col(pl.Binary).bin.encode("hex"))
 
 
 def flat(rows: DataFrame) -> DataFrame:

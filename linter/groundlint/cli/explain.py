@@ -61,9 +61,9 @@ def export(
         if to.suffix == ".parquet":
             rows.write_parquet(temporary)
         elif to.suffix == ".jsonl":
-            rows.write_ndjson(temporary)
+            run.readable(rows).write_ndjson(temporary)
         else:
-            run.flat(rows).write_csv(temporary)
+            run.flat(run.readable(rows)).write_csv(temporary)
 
 
 def rule(

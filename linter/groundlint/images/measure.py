@@ -9,6 +9,7 @@ import os
 import stat
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
@@ -19,11 +20,12 @@ from groundlint.images.record import MAX_PIXELS, Fault, Measured, Rectangle, Tas
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "MPO")
 """Formats that are told by their content; others are no image to us."""
 
-LONG_SIDE = 256
-"""Pixels of the longer side of the small picture, at most."""
+LONG_SIDE = {"pixels": 160, "detail": 320}
+"""Pixels of the longer side of the reduced pictures, at most; at least half of it, where the image has so many.
 
-MIN_LONG_SIDE = 192
-"""Pixels of the longer side down to which a JPEG is decoded at a fraction of its size."""
+A JPEG is decoded at a half, a quarter or an eighth; all else is reduced by a whole factor. Either costs next to
+nothing, which cannot be said of other scales.
+"""
 
 MAX_BYTES = 256 * 1024 * 1024
 
@@ -55,6 +57,7 @@ class Measurer:
         warnings.simplefilter("ignore")
         self._features = {feature.name: feature for feature in features}
         self._max_pixels = max_pixels
+        self._wants_detail = any("detail" in feature.inputs for feature in features)
         self._of = {
             table: [feature for feature in features if feature.of == table and feature.dtype]
             for table in ("images", "crops")
@@ -86,10 +89,13 @@ class Measurer:
         measured.width, measured.height = header.size
         measured.animated = _is_animated(header)
         picture = _Picture(header, self._max_pixels)
-        inputs = {"data": lambda: data, "header": lambda: header, "pixels": picture.small}
+        inputs = {"data": lambda: data, "header": lambda: header}
+        inputs |= {name: partial(picture.reduced, longest) for name, longest in LONG_SIDE.items()}
+        # It is decoded once: what is wanted largest comes first, and the rest is made from it.
         if task.boxes and self._of["crops"]:
-            # The whole picture is decoded first, so that the small one is made from it.
-            picture.whole()
+            picture.reduced(max(header.size))
+        elif self._wants_detail:
+            picture.reduced(LONG_SIDE["detail"])
         measured.values = self._values("images", inputs, measured)
         for box in task.boxes if self._of["crops"] else ():
             crop = {"crop": lambda box=box: picture.crop(box), "context": lambda box=box: picture.context(box)}
@@ -122,32 +128,25 @@ class Measurer:
 
 
 class _Picture:
-    """The decoded picture: the header's at most once, as small as is wanted."""
+    """The decoded picture: the header's, decoded once, at the size that is asked for first."""
 
     def __init__(self, header: Image.Image, max_pixels: int) -> None:
         self._header = header
         self._max_pixels = max_pixels
-        self._whole: Image.Image | None = None
-        self._small: Image.Image | None = None
+        self._picture: Image.Image | None = None
         self._fault: Unusable | None = None
+
+    def reduced(self, longest: int) -> Image.Image:
+        """The picture in RGB, at most so long; never scaled up, and not larger than what was asked for first."""
+        if self._picture is None:
+            scales = (scale for scale in (1, 2, 4, 8) if max(self._header.size) <= scale * longest)
+            self._picture = self._decoded(next(scales, 8))
+        factor = -(-max(self._picture.size) // longest)
+        return self._picture if factor == 1 else self._picture.reduce(factor)
 
     def whole(self) -> Image.Image:
         """The picture in RGB at full size."""
-        if self._whole is None:
-            self._whole = self._decoded(1)
-        return self._whole
-
-    def small(self) -> Image.Image:
-        """The picture in RGB, at most `LONG_SIDE` long; never scaled up."""
-        if self._small is None:
-            scale = next((s for s in (8, 4, 2) if max(self._header.size) // s >= MIN_LONG_SIDE), 1)
-            picture = self._whole or self._decoded(scale)
-            longest = max(picture.size)
-            if longest > LONG_SIDE:
-                width, height = (max(1, round(side * LONG_SIDE / longest)) for side in picture.size)
-                picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.01)
-            self._small = picture
-        return self._small
+        return self.reduced(max(self._header.size))
 
     def crop(self, box: Rectangle) -> Image.Image:
         """What lies in a box; one pixel at least."""

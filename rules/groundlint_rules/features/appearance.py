@@ -19,12 +19,12 @@ NET, LAYOUT = 512, 896
 
 
 @step(of="images")
-def square(pixels: Image) -> NDArray[np.uint8]:
+def square(detail: Image) -> NDArray[np.uint8]:
     """The picture as a square in RGB, (128, 128, 3)."""
     import numpy as np
     from PIL import Image as Pillow
 
-    return np.asarray(pixels.resize((SIDE, SIDE), Pillow.Resampling.BILINEAR))
+    return np.asarray(detail.resize((SIDE, SIDE), Pillow.Resampling.BILINEAR))
 
 
 @feature(of="images", dtype=bytes)

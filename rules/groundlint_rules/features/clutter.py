@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @step(of="images")
 def scene(pixels: Image) -> Image:
-    """The picture at most 128 pixels long."""
+    """The picture at most 96 pixels long."""
     from groundlint_rules.features._contours import reduced
 
     return reduced(pixels)

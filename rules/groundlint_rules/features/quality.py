@@ -1,21 +1,38 @@
-"""How well a picture is exposed, focused and stored, on its small version: 256 pixels long."""
+"""How well a picture is exposed, focused and stored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from groundlint.features import feature, step
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
+
+    Shades = NDArray[np.int16]
 
 _NEAR, _FAR = 1, 4
 """Pixels over which a sharp edge has risen, and over which a blurred one still rises."""
 
+_STEPS = ((1, 0), (0, 1), (1, 1), (-1, 1))
+
 _EDGES = 0.999
 """Share of the pixels that are none of the strongest edges: however plain the background, those tell the focus."""
+
+_WEAK = 8
+"""Difference of shades that shows nothing."""
+
+_LEAST = 0.8
+"""Deviation in pixels of the picture that is looked at from which there is a blur: a small picture may be sharp."""
+
+_DEVIATIONS = [0.05 * n for n in range(1, 81)]
+_RISES = [math.erf(_NEAR / 2 / d / math.sqrt(2)) / math.erf(_FAR / 2 / d / math.sqrt(2)) for d in _DEVIATIONS]
+"""What an edge blurred by a Gaussian of each deviation rises over the near step, as a share of the far one."""
 
 # The luminance table that JPEG files are scaled from (ITU-T T.81, annex K.1), in sum.
 _STANDARD_TABLE = 3688
@@ -23,79 +40,96 @@ _STANDARD_TABLE = 3688
 
 @step(of="images")
 def levels(grey: Image) -> list[int]:
-    """How many pixels have each of the 256 shades."""
-    return grey.histogram()
+    """How many pixels have each of the 256 shades, or a lower one."""
+    return list(accumulate(grey.histogram()))
+
+
+@step(of="images")
+def shades(grey: Image) -> Shades:
+    """The shades as numbers that may be subtracted, (height, width)."""
+    import numpy as np
+
+    return np.asarray(grey).astype(np.int16)
 
 
 @feature(of="images", dtype=float)
 def darkest(levels: list[int]) -> float:
     """Shade below which 5 % of the pixels lie, 0 to 255."""
-    return float(quantile(levels, 0.05))
+    return float(_below(levels, 0.05))
 
 
 @feature(of="images", dtype=float)
 def middle(levels: list[int]) -> float:
     """Shade below which half of the pixels lie, 0 to 255."""
-    return float(quantile(levels, 0.5))
+    return float(_below(levels, 0.5))
 
 
 @feature(of="images", dtype=float)
 def brightest(levels: list[int]) -> float:
     """Shade below which 99 % of the pixels lie, 0 to 255."""
-    return float(quantile(levels, 0.99))
+    return float(_below(levels, 0.99))
 
 
 @feature(of="images", dtype=float)
 def burnt(levels: list[int]) -> float:
     """Share of the pixels that are as good as white, 0 to 1."""
-    return sum(levels[250:]) / sum(levels)
+    return 1 - levels[249] / levels[-1]
 
 
 @feature(of="images", dtype=float)
 def spread(levels: list[int]) -> float:
     """Shades between the darkest and the brightest twentieth of the pixels, 0 to 255."""
-    return float(quantile(levels, 0.95) - quantile(levels, 0.05))
+    return float(_below(levels, 0.95) - _below(levels, 0.05))
 
 
 @feature(of="images", dtype=float)
-def sharpness(grey: Image) -> float | None:
-    """How fast the strongest edges rise: over one pixel as a share of over four, in the direction where it is least.
+def blur(shades: Shades) -> float | None:
+    """Standard deviation of the blur of the sharpest edges, in pixels of a picture 512 long.
 
-    Near 1 for a sharp edge, near 1/4 for one blurred over four pixels or more. By the strongest edges in each direction
-    alone, so that neither a plain background nor the size of the picture matters, and motion in one direction shows.
-    Null where there are no edges.
+    By the strongest edges in each of four directions: what they rise over one pixel, as a share of over four, tells how
+    they are blurred. So neither a plain background nor the size of the picture matters, and motion in one direction
+    shows. 0 where it is too little to be seen, null where there are no edges.
     """
-    ratios = []
-    for x, y in ((1, 0), (0, 1), (1, 1), (1, -1)):
-        far = _rise(grey, x * _FAR, y * _FAR)
-        if far >= 8:
-            ratios.append(_rise(grey, x * _NEAR, y * _NEAR) / far)
-    return min(ratios) if len(ratios) == 4 else None
+    if min(shades.shape) <= _FAR:
+        return None
+    rises = []
+    for x, y in _STEPS:
+        far = _strongest(shades, x * _FAR, y * _FAR)
+        if far < _WEAK:
+            return None
+        rises.append(_strongest(shades, x * _NEAR, y * _NEAR) / far)
+    # The rises fall with the deviation.
+    place = bisect_left(_RISES, -min(rises), key=lambda rise: -rise)
+    deviation = _DEVIATIONS[min(place, len(_DEVIATIONS) - 1)]
+    return deviation * 512 / max(shades.shape) if deviation >= _LEAST else 0.0
 
 
 @feature(of="images", dtype=float)
 def noise(pixels: Image) -> float | None:
-    """Standard deviation of the noise in the red-difference colour, in shades.
+    """Standard deviation of the noise in the difference of red and green, in shades.
 
     In colour, since foliage and fabric are rough in brightness and smooth in colour, while a sensor's noise is in all.
     By the median answer to a mask that flat and sloping areas do not answer to (Immerkaer: Fast Noise Variance
     Estimation, Computer Vision and Image Understanding 64, 1996, with the median in place of the mean).
     """
-    from PIL import ImageFilter
+    import numpy as np
 
     if min(pixels.size) < 8:
         return None
-    mask = ImageFilter.Kernel((3, 3), (1, -2, 1, -2, 4, -2, 1, -2, 1), scale=1, offset=128)
-    plane = pixels.convert("YCbCr").getchannel("Cr").filter(mask).crop((1, 1, pixels.width - 1, pixels.height - 1))
-    answer = plane.histogram()
-    folded = [answer[128], *(answer[128 + n] + answer[128 - n] for n in range(1, 128)), answer[0]]
-    return quantile(folded, 0.5) / (6 * 0.6745)
+    colours = np.asarray(pixels)
+    plane = colours[..., 0].astype(np.int16) - colours[..., 1]
+    across = plane[:, :-2] - 2 * plane[:, 1:-1] + plane[:, 2:]
+    answer = np.abs(across[:-2] - 2 * across[1:-1] + across[2:]).ravel()
+    return _ranked(answer, 0.5) / (6 * 0.6745)
 
 
 @feature(of="images", dtype=float)
-def structure(grey: Image) -> float:
+def structure(shades: Shades) -> float:
     """Share of the pixels that differ from a neighbour by more than 8 shades, 0 to 1."""
-    return _changed(grey, 1, 0) + _changed(grey, 0, 1)
+    import numpy as np
+
+    changes = sum(int(np.count_nonzero(np.abs(np.diff(shades, axis=axis)) > _WEAK)) for axis in (0, 1))
+    return changes / shades.size
 
 
 @feature(of="images", dtype=float)
@@ -108,29 +142,25 @@ def jpeg_quality(header: Image) -> float | None:
     return float(min(100.0, max(1.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)))
 
 
-def quantile(levels: Sequence[int], share: float) -> int:
+def _below(levels: list[int], share: float) -> int:
     """The shade below which a share of the pixels lies."""
-    wanted = share * sum(levels)
-    return next(shade for shade, count in enumerate(accumulate(levels)) if count >= wanted)
+    return bisect_left(levels, share * levels[-1])
 
 
-def _rise(grey: Image, x: int, y: int) -> int:
+def _strongest(shades: Shades, x: int, y: int) -> int:
     """Difference of shades over a step that the strongest edges reach."""
-    return quantile(_differences(grey, x, y), _EDGES)
+    import numpy as np
+
+    height, width = shades.shape
+    if x < 0:
+        differences = shades[: height - y, -x:] - shades[y:, : width + x]
+    else:
+        differences = shades[: height - y, : width - x] - shades[y:, x:]
+    return _ranked(np.abs(differences).ravel(), _EDGES)
 
 
-def _changed(grey: Image, x: int, y: int) -> float:
-    differences = _differences(grey, x, y)
-    return sum(differences[9:]) / max(1, sum(differences))
-
-
-def _differences(grey: Image, x: int, y: int) -> list[int]:
-    """How many pixels differ by each number of shades from the one a step away."""
-    from PIL import ImageChops
-
-    width, height = grey.width - abs(x), grey.height - abs(y)
-    if width < 1 or height < 1:
-        return [1] + [0] * 255
-    one = grey.crop((0, max(0, -y), width, max(0, -y) + height))
-    other = grey.crop((x, max(0, y), x + width, max(0, y) + height))
-    return ImageChops.difference(one, other).histogram()
+def _ranked(values: Shades, share: float) -> int:
+    """The value below which a share of the values lies."""
+    place = int(share * (values.size - 1))
+    values.partition(place)
+    return int(values[place])

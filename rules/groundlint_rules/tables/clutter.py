@@ -22,7 +22,7 @@ GRID = 16
 _LEAST_OUTSIDE = 0.1
 """Share of a picture outside the boxes below which it says nothing."""
 
-_COLOURS, _COLOUR_WEIGHT = 300, 0.05
+_COLOURS, _COLOUR_WEIGHT = 260, 0.05
 """Median number of colours in photographs, at which the score is the density, and what a factor of e weighs."""
 
 
