@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import clutter
+import crops
 import mislabel
 import planted
 import polars as pl
@@ -111,6 +112,7 @@ PARTS = {
     "visibility": visibility.figures,
     "clutter": clutter.figures,
     "quality": quality.figures,
+    "crops": crops.figures,
     "mislabel": mislabel.figures,
 }
 

@@ -1,0 +1,87 @@
+"""How well what is told of boxes follows people: blur of faces in wider_occ; planted darkness. A part of accuracy.py.
+
+The measure and the threshold of blur were chosen on the half `sha256(source_ref)[0] & 1` = 0, figures are of half 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from measured import Measured
+from polars import col
+from quality import exposed
+from typer.testing import CliRunner
+from visibility import auroc, flagged
+
+from groundlint.cli import app
+from groundlint.images.measure import Measurer
+from groundlint.images.record import Task
+from groundlint_rules.features.crops import MIN_SIDE, crop_brightest
+
+CLASSES = [30, 50, 100]
+"""Sizes in pixels at which the classes of like size end."""
+
+
+def crops(data: Path, name: str) -> pl.DataFrame:
+    """The boxes of a set with the features of their crops."""
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        for table in ("crops", "boxes"):
+            file = Path(folder) / f"{table}.parquet"
+            manifest = str(data / name / "output.manifest")
+            done = CliRunner().invoke(app, ["export", table, manifest, "--isolated", "--no-cache", "--to", str(file)])
+            assert done.exit_code == 0, done.output
+            tables.append(pl.read_parquet(file))
+    measured, boxes = tables
+    keys = ("manifest", "line", "attribute", "box")
+    return boxes.join(measured.drop("source_ref"), on=keys)
+
+
+def figures(data: Path) -> Iterator[Measured]:
+    """What the pages of the rules show."""
+    truth = pl.read_csv(data / "wider_occ/truth.csv", infer_schema_length=None).select("source_ref", "box", "blur")
+    faces = crops(data, "wider_occ").join(truth, on=["source_ref", "box"])
+    halves = [hashlib.sha256(ref.encode()).digest()[0] & 1 for ref in faces["source_ref"]]
+    here = faces.filter(pl.Series(halves) == 1).with_columns(size=pl.max_horizontal("width", "height"))
+    seen = here.filter(col("size") >= MIN_SIDE)
+    name = f"wider_occ, half 1, {seen.height:,} faces"
+    for what, least in (("blurred", 1), ("heavily blurred", 2)):
+        positive = seen["blur"] >= least
+        said = f"{auroc(-seen['crop_sharpness'], positive):.3f}; by size alone {auroc(-seen['size'], positive):.3f}"
+        yield Measured("IMG401", name, f"AUROC against what people called {what}", said)
+    parts = []
+    for part in seen.with_columns(cls=col("size").cut(CLASSES)).partition_by("cls"):
+        positive = part["blur"] >= 1
+        parts.append((auroc(-part["crop_sharpness"], positive), positive.sum() * (~positive).sum()))
+    within = sum(area * pairs for area, pairs in parts) / sum(pairs for _, pairs in parts)
+    yield Measured("IMG401", name, "the same among faces of like size", f"{within:.3f}")
+    rule = (col("crop_sharpness") < 5) & (col("crop_sharpness") < 0.5 * faces["crop_sharpness"].median())
+    yield Measured("IMG401", name, "flagged, against blurred", flagged(seen, rule, col("blur") >= 1))
+    small = here.filter(col("size") < 16)
+    said = f"{(small['blur'] >= 1).mean():.2f} called blurred"
+    yield Measured("IMG404", "wider_occ, half 1", f"the {small.height} faces below 16 pixels", said)
+    found, count = darkened(data)
+    yield Measured("IMG402", "raccoon", "boxes three stops darker, found", f"{found / count:.3f} of {count}")
+
+
+def darkened(data: Path) -> tuple[int, int]:
+    """Of raccoons exposed three stops darker how many are dark, and how many there are."""
+    import numpy as np
+    from PIL import Image
+
+    boxes = crops(data, "raccoon").select("source_ref", "left", "top", "width", "height")
+    measurer = Measurer([crop_brightest])
+    found = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for reference, *box in boxes.iter_rows():
+            image = Image.open(data / reference.removeprefix("s3://datasets/")).convert("RGB")
+            made = exposed(image, np.random.default_rng(0), stops=-3)
+            assert made is not None
+            made.save(Path(folder) / "dark.jpg", quality=95)
+            task = Task(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])])
+            found += measurer.measure(task).crops[0][crop_brightest.key] < 90
+    return found, boxes.height

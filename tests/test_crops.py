@@ -1,0 +1,102 @@
+"""The picture inside each box: what is found in it, and that no box, however odd, takes the run with it."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lines import detection
+from PIL import Image, ImageDraw, ImageFilter
+from typer.testing import CliRunner
+
+from groundlint.cli import app
+
+SIZE = (640, 480)
+PLACES = [(x, y) for y in (20, 180, 340) for x in (20, 140, 260, 380, 500)]
+SIDE = 80
+
+
+def scene(spoilt: int, change: Any) -> Image.Image:
+    """A grey wall with fifteen patterned squares, of which one is changed."""
+    image = Image.new("RGB", SIZE, (150, 150, 150))
+    draw = random.Random(1)
+    for n, place in enumerate(PLACES):
+        thing = Image.new("RGB", (SIDE, SIDE), (40, 60, 90))
+        for _ in range(60):
+            x, y = draw.randrange(SIDE), draw.randrange(SIDE)
+            colour = (draw.randrange(60, 256), draw.randrange(60, 256), draw.randrange(60, 256))
+            ImageDraw.Draw(thing).rectangle((x, y, x + 8, y + 8), fill=colour)
+        image.paste(change(thing) if n == spoilt else thing, place)
+    return image
+
+
+def boxes() -> list[dict[str, Any]]:
+    return [{"left": x, "top": y, "width": SIDE, "height": SIDE} for x, y in PLACES]
+
+
+def found(folder: Path, images: dict[str, Image.Image | bytes], lines: list[dict[str, Any]], *flags: str) -> set[Any]:
+    """Name, line and box of the findings on crops."""
+    for name, image in images.items():
+        if isinstance(image, bytes):
+            (folder / name).write_bytes(image)
+        else:
+            image.save(folder / name)
+    manifest = folder / "a.manifest"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    done = CliRunner().invoke(
+        app, ["check", str(manifest), "--isolated", "--exit-zero", "--select", "IMG4", "--output", "json", *flags]
+    )
+    assert done.exit_code == 0, done.output
+    return {(each["name"], each["line"], each["box"]) for each in json.loads(done.stdout)["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("object-blurred", lambda thing: thing.filter(ImageFilter.GaussianBlur(8))),
+        ("object-dark", lambda thing: thing.point(lambda shade: shade // 5)),
+        ("object-low-contrast", lambda thing: Image.new("RGB", thing.size, (150, 150, 150))),
+    ],
+)
+def test_the_spoilt_object_is_told_and_no_other(tmp_path: Path, rule: str, change: Any) -> None:
+    line = detection("s3://bucket/1.png", tuple(boxes()))
+    names = found(tmp_path, {"1.png": scene(7, change)}, [line], "--no-cache")
+    assert (rule, 1, 7) in names
+    assert {box for _, _, box in names} == {7}
+
+
+def test_a_label_that_is_soft_throughout_is_not_flagged(tmp_path: Path) -> None:
+    image = scene(-1, None).filter(ImageFilter.GaussianBlur(8))
+    assert found(tmp_path, {"1.png": image}, [detection("s3://bucket/1.png", tuple(boxes()))], "--no-cache") == set()
+
+
+def test_odd_boxes_and_files_are_passed_over_and_the_others_judged(tmp_path: Path) -> None:
+    odd = [
+        {"left": -50, "top": -50, "width": 70, "height": 70},
+        {"left": 600, "top": 440, "width": 300, "height": 300},
+        {"left": 5000, "top": 5000, "width": 50, "height": 50},
+        {"left": 10, "top": 10, "width": 0, "height": 0},
+        {"left": 10.5, "top": 10.25, "width": 60.75, "height": 60.5},
+        {"left": 0, "top": 0, "width": 640, "height": 480},
+    ]
+    blurred = scene(7, lambda thing: thing.filter(ImageFilter.GaussianBlur(8)))
+    lines = [
+        detection("s3://bucket/1.png", (*boxes(), *odd)),
+        detection("s3://bucket/2.png", tuple(boxes())),
+        detection("s3://bucket/1.png", tuple(boxes()[6:9])),
+    ]
+    names = found(tmp_path, {"1.png": blurred, "2.png": b"no image"}, lines, "--no-cache")
+    assert {("object-blurred", 1, 7), ("object-blurred", 3, 1)} <= names
+    assert not {line for _, line, _ in names} & {2}
+
+
+def test_what_is_remembered_gives_the_same_findings_also_of_new_boxes(tmp_path: Path) -> None:
+    image = scene(7, lambda thing: thing.filter(ImageFilter.GaussianBlur(8)))
+    few = detection("s3://bucket/1.png", tuple(boxes()[:4]))
+    every = detection("s3://bucket/1.png", tuple(boxes()))
+    cache = ("--cache-dir", str(tmp_path / "cache"))
+    assert found(tmp_path, {"1.png": image}, [few], *cache) == set()
+    assert found(tmp_path, {}, [every], *cache) == found(tmp_path, {}, [every], *cache) == {("object-blurred", 1, 7)}
