@@ -6,31 +6,17 @@ half 1.
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from measured import Measured
+from measured import Measured, exported, halves
 from numpy.typing import NDArray
 
 DRAWS = 2000
 
 Numbers = NDArray[np.float64]
-
-
-def clutter(data: Path, name: str) -> pl.DataFrame:
-    """The table `clutter` of a set."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "clutter.parquet"
-        manifest = data / name / "output.manifest"
-        command = ["export", "clutter", manifest, "--isolated", "--no-cache", "--to", file]
-        subprocess.run([sys.executable, "-m", "groundlint", *command], check=True, capture_output=True)
-        return pl.read_parquet(file)
 
 
 def spearman(one: Numbers, other: Numbers) -> float:
@@ -42,8 +28,8 @@ def spearman(one: Numbers, other: Numbers) -> float:
 def figures(data: Path) -> Iterator[Measured]:
     """How well density and score follow people, and what those of high scores are to them."""
     truth = pl.read_csv(data / "savoias/truth.csv").select("source_ref", "complexity")
-    rows = clutter(data, "savoias").join(truth, on="source_ref").sort("source_ref")
-    half = np.array([hashlib.sha256(ref.encode()).digest()[0] & 1 for ref in rows["source_ref"]])
+    rows = exported("clutter", data / "savoias/output.manifest").join(truth, on="source_ref").sort("source_ref")
+    half = halves(rows["source_ref"]).to_numpy()
     people, density, score = (rows[name].to_numpy().astype(float) for name in ("complexity", "density", "score"))
     for name, chosen in (("all 200 scenes", half >= 0), (f"half 1, {sum(half)} scenes", half == 1)):
         agreed = [spearman(values[chosen], people[chosen]) for values in (density, score)]

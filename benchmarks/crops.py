@@ -5,19 +5,17 @@ The measure and the threshold of blur were chosen on the half `sha256(source_ref
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
-from measured import Measured
+from measured import Measured, auroc, auroc_within, exported, flagged, halves
+from PIL import Image
 from polars import col
 from quality import exposed
-from typer.testing import CliRunner
-from visibility import auroc, flagged
 
-from groundlint.cli import app
 from groundlint.images.measure import Measurer
 from groundlint.images.record import Task
 from groundlint_rules.features.crops import MIN_SIDE, crop_brightest
@@ -28,15 +26,7 @@ CLASSES = [30, 50, 100]
 
 def crops(data: Path, name: str) -> pl.DataFrame:
     """The boxes of a set with the features of their crops."""
-    tables = []
-    with tempfile.TemporaryDirectory() as folder:
-        for table in ("crops", "boxes"):
-            file = Path(folder) / f"{table}.parquet"
-            manifest = str(data / name / "output.manifest")
-            done = CliRunner().invoke(app, ["export", table, manifest, "--isolated", "--no-cache", "--to", str(file)])
-            assert done.exit_code == 0, done.output
-            tables.append(pl.read_parquet(file))
-    measured, boxes = tables
+    boxes, measured = (exported(table, data / name / "output.manifest") for table in ("boxes", "crops"))
     keys = ("manifest", "line", "attribute", "box")
     return boxes.join(measured.drop("source_ref"), on=keys)
 
@@ -45,19 +35,14 @@ def figures(data: Path) -> Iterator[Measured]:
     """What the pages of the rules show."""
     truth = pl.read_csv(data / "wider_occ/truth.csv", infer_schema_length=None).select("source_ref", "box", "blur")
     faces = crops(data, "wider_occ").join(truth, on=["source_ref", "box"])
-    halves = [hashlib.sha256(ref.encode()).digest()[0] & 1 for ref in faces["source_ref"]]
-    here = faces.filter(pl.Series(halves) == 1).with_columns(size=pl.max_horizontal("width", "height"))
+    here = faces.filter(halves(faces["source_ref"]) == 1).with_columns(size=pl.max_horizontal("width", "height"))
     seen = here.filter(col("size") >= MIN_SIDE)
     name = f"wider_occ, half 1, {seen.height:,} faces"
     for what, least in (("blurred", 1), ("heavily blurred", 2)):
         positive = seen["blur"] >= least
         said = f"{auroc(-seen['crop_sharpness'], positive):.3f}; by size alone {auroc(-seen['size'], positive):.3f}"
         yield Measured("IMG401", name, f"AUROC against what people called {what}", said)
-    parts = []
-    for part in seen.with_columns(cls=col("size").cut(CLASSES)).partition_by("cls"):
-        positive = part["blur"] >= 1
-        parts.append((auroc(-part["crop_sharpness"], positive), positive.sum() * (~positive).sum()))
-    within = sum(area * pairs for area, pairs in parts) / sum(pairs for _, pairs in parts)
+    within = auroc_within(-seen["crop_sharpness"], seen["blur"] >= 1, seen["size"].cut(CLASSES))
     yield Measured("IMG401", name, "the same among faces of like size", f"{within:.3f}")
     rule = (col("crop_sharpness") < 5) & (col("crop_sharpness") < 0.5 * faces["crop_sharpness"].median())
     yield Measured("IMG401", name, "flagged, against blurred", flagged(seen, rule, col("blur") >= 1))
@@ -70,9 +55,6 @@ def figures(data: Path) -> Iterator[Measured]:
 
 def darkened(data: Path) -> tuple[int, int]:
     """Of raccoons exposed three stops darker how many are dark, and how many there are."""
-    import numpy as np
-    from PIL import Image
-
     boxes = crops(data, "raccoon").select("source_ref", "left", "top", "width", "height")
     measurer = Measurer([crop_brightest])
     found = 0

@@ -1,11 +1,19 @@
-"""What was measured of a rule, as its page shows it: on which set, and what came out."""
+"""What was measured of a rule, as its page shows it, and the figures that several benchmarks measure."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from typer.testing import CliRunner
+
+from groundlint.cli import app
 
 SETS = ("raccoon", "bccd", "clothing", "cifar10n", "kitti_labels", "wider_occ", "savoias", "flowers12_aug")
 """The public sets below ../shared/data."""
@@ -24,3 +32,51 @@ def source_refs(data: Path, name: str) -> Iterator[str]:
     """The images of a set, in the order of its manifest."""
     for line in (data / name / "output.manifest").read_text(encoding="utf-8").splitlines():
         yield json.loads(line)["source-ref"]
+
+
+def halves(references: Iterable[str]) -> pl.Series:
+    """The half of each image: parameters are chosen on half 0, figures are of half 1."""
+    return pl.Series([hashlib.sha256(reference.encode()).digest()[0] & 1 for reference in references])
+
+
+def exported(table: str, manifest: Path, cache: Path | None = None) -> pl.DataFrame:
+    """A table of a manifest, as the command writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "table.parquet"
+        kept = ["--cache-dir", str(cache)] if cache else ["--no-cache"]
+        done = CliRunner().invoke(app, ["export", table, str(manifest), "--isolated", "--to", str(file), *kept])
+        assert done.exit_code == 0, done.output
+        return pl.read_parquet(file)
+
+
+def auroc(score: pl.Series, positive: pl.Series) -> float:
+    """Area under the curve of true against false positives: the chance that a positive scores higher."""
+    ranks = score.rank("average").to_numpy()
+    yes = positive.to_numpy()
+    return float((ranks[yes].sum() - yes.sum() * (yes.sum() + 1) / 2) / (yes.sum() * (~yes).sum()))
+
+
+def auroc_within(score: pl.Series, positive: pl.Series, classes: pl.Series) -> float:
+    """The same among pairs of one class."""
+    rows = pl.DataFrame({"score": score, "positive": positive, "class": classes})
+    areas, pairs = [], []
+    for part in rows.partition_by("class"):
+        yes = part["positive"].sum()
+        if 0 < yes < part.height:
+            areas.append(auroc(part["score"], part["positive"]))
+            pairs.append(yes * (part.height - yes))
+    return float(np.average(areas, weights=pairs))
+
+
+def at_recall(score: pl.Series, positive: pl.Series, recall: float) -> float:
+    """Precision at the threshold that reaches a recall."""
+    order = np.argsort(-score.to_numpy(), kind="stable")
+    yes = positive.to_numpy()[order]
+    needed = int(np.searchsorted(np.cumsum(yes), recall * yes.sum())) + 1
+    return float(yes[:needed].mean())
+
+
+def flagged(rows: pl.DataFrame, rule: pl.Expr, positive: pl.Expr) -> str:
+    """Precision and recall of a rule."""
+    both = rows.select((rule & positive).sum(), rule.sum().alias("f"), positive.sum().alias("p")).row(0)
+    return f"precision {both[0] / both[1]:.3f}, recall {both[0] / both[2]:.3f} ({both[1]:,} flagged)"

