@@ -119,7 +119,7 @@ def images_of(made: Gallery) -> Iterator[tuple[str, int]]:
     from groundlint.manifest.reader import Source, read
 
     tables = read([Source("a.manifest", "train", Path("a.manifest"))]).tables
-    yield from made.tables(tables["lines"], tables["boxes"])["images"].select("path", "width").rows()
+    yield from made.tables(tables["lines"], tables["boxes"], tables["labels"])["images"].select("path", "width").rows()
 
 
 def test_no_image_at_all_is_said_once_and_no_image_is_called_missing(folder: Path) -> None:
@@ -442,6 +442,18 @@ def test_a_changed_file_is_measured_again_and_a_renamed_one_is_not_new(folder: P
     second = gallery(folder / "cache")
     assert dict(images_of(second))["images/1.jpg"] == 200
     assert second.opened == 1
+
+
+def test_what_only_labels_need_is_measured_once_an_image_has_one(folder: Path) -> None:
+    age()
+    unlabelled = manifest(*(detection(f"s3://bucket/images/{n}.jpg") for n in range(COUNT)))
+    Path("b.manifest").write_text(unlabelled)
+    counts = []
+    for name in ("b.manifest", "a.manifest", "b.manifest"):
+        done = CliRunner().invoke(app, ["export", "images", name, "--cache-dir", "cache", "--to", "images.parquet"])
+        assert done.exit_code == 0, done.output
+        counts.append(pl.read_parquet("images.parquet").select("net", "phash").count().row(0))
+    assert counts == [(0, COUNT), (COUNT, COUNT), (0, COUNT)]
 
 
 def spoilt(kind: str, cache: Path) -> None:

@@ -39,6 +39,7 @@ class Feature:
     of: str
     version: int
     dtype: type | None
+    only_labelled: bool = False
 
     @property
     def name(self) -> str:
@@ -64,18 +65,21 @@ class Feature:
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def feature(*, of: str, dtype: type, version: int = 1) -> Callable[[Callable[..., Any]], Feature]:
+def feature(
+    *, of: str, dtype: type, version: int = 1, only_labelled: bool = False
+) -> Callable[[Callable[..., Any]], Feature]:
     """Declare a function as a feature.
 
     Args:
         of: "images" or "crops".
         dtype: float, int, bool, str or bytes; the function may return None where there is nothing to measure.
         version: to be raised when the values change, so that cached ones are not used.
+        only_labelled: measured only on images that have a label of their own, null elsewhere; for what is dear.
     """
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"a feature is {', '.join(value.__name__ for value in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype)
+    return lambda function: Feature(function, of, version, dtype, only_labelled)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:

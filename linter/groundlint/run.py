@@ -311,7 +311,7 @@ def _read_all(
         tell(f"reading {names}")
         reading = read(data_set.sources, tables=made.base)
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
-        images = gallery.tables(reading.tables["lines"], reading.tables["boxes"]) if gallery else {}
+        images = gallery.tables(*(reading.tables[name] for name in ("lines", "boxes", "labels"))) if gallery else {}
         tell(f"judging {names}")
         yield data_set, {**reading.tables, **images, "limits": limits}, unread
 

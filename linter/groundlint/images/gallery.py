@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,7 @@ class Gallery:
     _crops: dict[str, dict[str, Values]] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
 
-    def tables(self, lines: DataFrame, boxes: DataFrame) -> dict[str, DataFrame]:
+    def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
         """The tables `images` and `crops` of a data set; empty if not one of its images is found."""
         named = lines.filter(col("source_ref").is_not_null()).unique("source_ref", keep="first", maintain_order=True)
         places = {
@@ -55,8 +55,10 @@ class Gallery:
         wanted = self._boxes(boxes, places) if any(feature.of == "crops" for feature in self.features) else {}
         stamps = {place.path: place.stamp for place in places.values() if place.path and place.stamp}
         self._recall(stamps)
-        self._measure(stamps, wanted)
-        return {"images": self._images(places), "crops": self._crop_rows(boxes, places)}
+        of_labels = (places.get(ref) for ref in labels["source_ref"].unique())
+        labelled = {place.path for place in of_labels if place and place.path}
+        self._measure(stamps, wanted, labelled)
+        return {"images": self._images(places, labelled), "crops": self._crop_rows(boxes, places)}
 
     def _boxes(self, boxes: DataFrame, places: Mapping[str, Place]) -> dict[str, list[Rectangle]]:
         """The boxes of each found file, each once."""
@@ -77,17 +79,19 @@ class Gallery:
         if any(feature.of == "crops" for feature in self.features):
             self._crops |= self.cache.crops(unknown)
 
-    def _measure(self, stamps: Mapping[str, Stamp], wanted: Mapping[str, list[Rectangle]]) -> None:
-        paths = [path for path in stamps if not self._is_known(path, wanted.get(path, []))]
-        if not paths:
+    def _measure(self, stamps: Mapping[str, Stamp], wanted: Mapping[str, list[Rectangle]], labelled: Set[str]) -> None:
+        all_tasks = (Task(0, path, wanted.get(path, []), path in labelled) for path in stamps)
+        tasks = [task for task in all_tasks if not self._is_known(task)]
+        if not tasks:
             return
-        tasks = [Task(number, path, wanted.get(path, [])) for number, path in enumerate(paths)]
+        for number, task in enumerate(tasks):
+            task.number = number
         start = time.monotonic()
         pending: list[tuple[str, Measured]] = []
         for done, measured in enumerate(pool.measure(tasks, self.features, jobs=self.jobs), 1):
             self.opened += 1
             self.raised += [text for text in measured.raised if text not in self.raised]
-            pending.append((paths[measured.number], measured))
+            pending.append((tasks[measured.number].path, measured))
             if len(pending) >= _AT_ONCE:
                 self._take(pending, stamps, wanted)
                 pending = []
@@ -99,17 +103,19 @@ class Gallery:
         left = (count - done) / rate
         self.tell(f"measuring images: {done:,} of {count:,}, {rate:,.0f} a second, {left:,.0f} s left")
 
-    def _is_known(self, path: str, boxes: Sequence[Rectangle]) -> bool:
-        facts = self._facts.get(self._digests.get(path, ""))
+    def _is_known(self, task: Task) -> bool:
+        facts = self._facts.get(self._digests.get(task.path, ""))
         if facts is None:
             return False
         if facts.fault:
             return True
-        crops = self._crops.get(self._digests[path], {})
+        crops = self._crops.get(self._digests[task.path], {})
         of_crops = [feature.key for feature in self.features if feature.of == "crops" and feature.dtype]
         return all(
-            feature.key in facts.values for feature in self.features if feature.of == "images" and feature.dtype
-        ) and all(key in crops.get(_name(box), {}) for box in boxes for key in of_crops)
+            feature.key in facts.values
+            for feature in self.features
+            if feature.of == "images" and feature.dtype and (task.labelled or not feature.only_labelled)
+        ) and all(key in crops.get(_name(box), {}) for box in task.boxes for key in of_crops)
 
     def _take(
         self,
@@ -137,7 +143,7 @@ class Gallery:
                 facts[digest] = self._facts[digest]
         self.cache.remember(files, facts, {key: value for key, value in crops.items() if key[0] in facts})
 
-    def _images(self, places: Mapping[str, Place]) -> DataFrame:
+    def _images(self, places: Mapping[str, Place], labelled: Set[str]) -> DataFrame:
         columns: dict[str, list[Any]] = {name: [] for name in BASE["images"].schema}
         features = [feature for feature in self.features if feature.of == "images" and feature.dtype]
         values: dict[str, list[Any]] = {feature.name: [] for feature in features}
@@ -163,7 +169,9 @@ class Gallery:
             for name, cells in columns.items():
                 cells.append(row[name])
             for feature in features:
-                values[feature.name].append(facts.values.get(feature.key) if facts else None)
+                # Also where another data set had it measured: a table does not depend on what was run before.
+                is_wanted = place.path in labelled or not feature.only_labelled
+                values[feature.name].append(facts.values.get(feature.key) if facts and is_wanted else None)
         frame = DataFrame(columns, schema=BASE["images"].schema)
         return frame.with_columns(_series(feature, values[feature.name]) for feature in features)
 

@@ -96,12 +96,13 @@ class Measurer:
             picture.reduced(max(header.size))
         elif self._wants_detail:
             picture.reduced(LONG_SIDE["detail"])
-        measured.values = self._values("images", inputs, measured)
+        features = [feature for feature in self._of["images"] if task.labelled or not feature.only_labelled]
+        measured.values = self._values(features, inputs, measured)
         for box in task.boxes if self._of["crops"] else ():
             crop = {"crop": lambda box=box: picture.crop(box), "context": lambda box=box: picture.context(box)}
-            measured.crops.append(self._values("crops", crop, measured))
+            measured.crops.append(self._values(self._of["crops"], crop, measured))
 
-    def _values(self, table: str, inputs: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
+    def _values(self, features: Sequence[Feature], inputs: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
         known: dict[str, Any] = {}
 
         def of(name: str) -> Any:
@@ -114,7 +115,7 @@ class Measurer:
             return known[name]
 
         values = {}
-        for feature in self._of[table]:
+        for feature in features:
             try:
                 value = of(feature.name)
             except (Unusable, MemoryError):

@@ -29,11 +29,12 @@ class Fault:
 
 
 class Task(msgspec.Struct, array_like=True):
-    """An image to be measured, with the boxes whose crops are wanted."""
+    """An image to be measured, with the boxes whose crops are wanted, and whether it has a label of its own."""
 
     number: int
     path: str
     boxes: list[Rectangle] = []
+    labelled: bool = False
 
 
 class Measured(msgspec.Struct, array_like=True):

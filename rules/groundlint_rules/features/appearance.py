@@ -27,7 +27,7 @@ def square(detail: Image) -> NDArray[np.uint8]:
     return np.asarray(detail.resize((SIDE, SIDE), Pillow.Resampling.BILINEAR))
 
 
-@feature(of="images", dtype=bytes)
+@feature(of="images", dtype=bytes, only_labelled=True)
 def net(square: NDArray[np.uint8]) -> bytes:
     """Activations of SqueezeNet 1.1 without its head: 512 numbers in half precision."""
     import numpy as np
@@ -37,7 +37,7 @@ def net(square: NDArray[np.uint8]) -> bytes:
     return bytes(embed(square[None])[0].astype(np.float16).tobytes())
 
 
-@feature(of="images", dtype=bytes)
+@feature(of="images", dtype=bytes, only_labelled=True)
 def layout(square: NDArray[np.uint8]) -> bytes:
     """Where colours and edges are: 896 numbers in half precision."""
     import numpy as np
