@@ -174,8 +174,8 @@ def occluders(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFram
             shutil.copy2(data / name / file.relative_to(copy), file)
 
 
-def exchanged(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFrame, list[Place]]]:
-    """The table of a set in which labels were exchanged, and where; draw by draw."""
+def exchanged(data: Path, name: str, folder: Path, table: str) -> Iterator[tuple[pl.DataFrame, list[Place]]]:
+    """A table of the copy of a set, with labels exchanged, and where; draw by draw."""
     for draw in range(PLANTINGS):
         lines, key = sound(data, name)
         random = np.random.default_rng(draw)
@@ -193,7 +193,7 @@ def exchanged(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFram
             used = {str(shape["class_id"]) for shape in lines[n][key]["annotations"]}
             lines[n][f"{key}-metadata"]["class-map"] = {label: names[label] for label in sorted(used)}
         (folder / name / "output.manifest").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        yield exported("concealment", folder / name / "output.manifest", folder / "cache"), list(swapped)
+        yield exported(table, folder / name / "output.manifest", folder / "cache"), list(swapped)
 
 
 def planted(data: Path) -> Iterator[Measured]:
@@ -208,7 +208,7 @@ def planted(data: Path) -> Iterator[Measured]:
             said = f"found {found:.3f}; AUROC {area:.3f}"
             yield Measured("VIS104", name, "half a box planted over, in one image of ten", said)
             if name == "bccd":
-                draws = exchanged(data, name, Path(folder))
+                draws = exchanged(data, name, Path(folder), "concealment")
                 _, found, aside = np.mean([_found(table, places) for table, places in draws], axis=0)
                 said = f"flagged {found:.3f}, left to mislabel rules {aside:.3f}"
                 yield Measured("VIS104", name, "labels exchanged", said)

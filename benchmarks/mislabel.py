@@ -16,6 +16,7 @@ import csv
 import hashlib
 import itertools
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from measured import Measured
+import polars as pl
+from concealment import exchanged
+from measured import Measured, auroc, exported
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -227,6 +230,26 @@ def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iter
             yield min(row.recall for row in planted), limits
 
 
+def objects(data: Path) -> Iterator[Measured]:
+    """What is said of bccd's boxes as published, and once labels were exchanged."""
+    rows = exported("label_odds", data / "bccd/output.manifest")
+    said = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
+    yield Measured("SUS105", "bccd", "flagged as published", said)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(data / "bccd", Path(folder) / "bccd")
+        for rows, places in exchanged(data, "bccd", Path(folder), "label_odds"):
+            wrong = pl.DataFrame(places, schema={"at": pl.Int32, "box": pl.Int32}, orient="row")
+            of_wrong = wrong.select("box", line=pl.col("at") + 1, wrong=True)
+            judged = rows.join(of_wrong, on=["line", "box"], how="left").with_columns(pl.col("wrong").fill_null(False))
+            right = judged.select((pl.col("flagged") & pl.col("wrong")).sum()).item()
+            area = auroc(judged["suspicion"], judged["wrong"])
+            found.append((right / max(judged["flagged"].sum(), 1), right / len(places), area))
+    precision, recall, area = np.mean(found, axis=0)
+    said = f"precision {precision:.3f}, recall {recall:.3f}; AUROC of the suspicion {area:.3f}"
+    yield Measured("SUS105", "bccd", f"flagged, {len(places)} labels of boxes exchanged", said)
+
+
 def figures(data: Path) -> Iterator[Measured]:
     """What the page of the rule shows."""
     with tempfile.TemporaryDirectory() as cache:
@@ -238,6 +261,7 @@ def figures(data: Path) -> Iterator[Measured]:
         else:
             said = f"{row.share:.2%} of the labels"
         yield Measured("SUS102", what, "flagged, half 1", said)
+    yield from objects(data)
 
 
 def main() -> None:

@@ -172,7 +172,9 @@ def judged(rows: pl.DataFrame, half: int) -> Iterator[Measured]:
             part = rows.filter(pl.col("version") == version)
             share = recall(own, part, name)
             if share > 0.5:
-                yield Measured(code, "the same", f"degraded, found: {version}", f"{share:.3f} of {part.height:,}")
+                yield Measured(
+                    code, "clothing, raccoon, savoias", f"degraded, found: {version}", f"{share:.3f} of {part.height:,}"
+                )
 
 
 def main() -> None:

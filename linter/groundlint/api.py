@@ -26,6 +26,11 @@ def check(
     extend_select: Sequence[str] | None = None,
     config: str | PathLike[str] | None = None,
     isolated: bool = False,
+    images: Sequence[str] = (),
+    jobs: int | None = None,
+    cache_dir: str | PathLike[str] | None = None,
+    embeddings: str | PathLike[str] | None = None,
+    pred_probs: str | PathLike[str] | None = None,
 ) -> DataFrame:
     """What would spoil a training on these manifests: one row a finding, with the columns of the JSON report.
 
@@ -40,9 +45,15 @@ def check(
         extend_select: rules to judge beside the selected ones.
         config: a configuration file; the nearest one upwards of the working directory if not given.
         isolated: ignore configuration files and other packages' rules.
+        images: folders of the images, or "PREFIX=FOLDER"; beside the manifests unless given.
+        jobs: how many processes measure images; one a processor if not given.
+        cache_dir: a folder to remember what was measured in; nothing is remembered if not given.
+        embeddings: a parquet file of what the user's own model makes of each label or box.
+        pred_probs: a parquet or csv file of the probabilities that it gives them.
 
     Raises:
         ConfigError: the configuration cannot be used.
+        ModelOutputError: embeddings or probabilities cannot be used.
         PluginError: an installed package with rules cannot be used.
         SelectionError: a selector fits no rule.
         UsageError: there is nothing to judge, a manifest cannot be read, or a rule failed.
@@ -52,13 +63,27 @@ def check(
     flags = {"target": target, "select": select, "ignore": ignore, "extend_select": extend_select}
     settings = configuration.override(settings, {key: value for key, value in flags.items() if value is not None})
     known = registry.load(isolated=isolated)
-    request = Request(_names(paths), train=_names(train), test=_names(test), reference=_names(reference))
+    request = Request(
+        _names(paths),
+        train=_names(train),
+        test=_names(test),
+        reference=_names(reference),
+        images=tuple(images),
+        jobs=jobs,
+        cache=_path(cache_dir),
+        embeddings=_path(embeddings),
+        pred_probs=_path(pred_probs),
+    )
     outcome = run(known, selection.of_config(known, settings), settings, request)
     if outcome.unread:
         raise UsageError("; ".join(outcome.unread))
     if outcome.raised:
         raise UsageError("; ".join(f"the rule {raised.code} failed: {raised.error}" for raised in outcome.raised))
     return outcome.findings
+
+
+def _path(path: str | PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _names(paths: Paths) -> tuple[str, ...]:

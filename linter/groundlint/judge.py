@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,8 +72,11 @@ def plan(registry: Registry, rules: Sequence[Rule | Scoped], tables: Iterable[st
     )
 
 
-def looks_at_images(plan: Plan, rule: Rule) -> bool:
-    """Whether a rule has nothing to say without images: it asks for them, or for a feature, itself or by a table."""
+def looks_at_images(plan: Plan, rule: Rule, given: Set[str] = frozenset()) -> bool:
+    """Whether a rule has nothing to say without images: it asks for them, or for a feature, itself or by a table.
+
+    A table that asks also for one of those that the user gave has something to say.
+    """
     open_names, seen = set(inputs(rule.check)), set[str]()
     if rule.features or open_names & {"images", "crops"}:
         return True
@@ -81,9 +84,12 @@ def looks_at_images(plan: Plan, rule: Rule) -> bool:
         name = open_names.pop()
         seen.add(name)
         if table := plan.registry.tables.get(name):
+            needed = set(inputs(table.function))
+            if needed & given:
+                continue
             if table.features:
                 return True
-            open_names |= set(inputs(table.function)) - seen
+            open_names |= needed - seen
     return False
 
 

@@ -24,6 +24,7 @@ from groundlint.images.gallery import Gallery
 from groundlint.images.store import Roots, Store
 from groundlint.judge import Plan, Raised, Workspace, collected, judge, looks_at_images, measured, plan
 from groundlint.manifest.reader import Source, read
+from groundlint.model_outputs import ModelOutputs
 from groundlint.registry import Registry
 from groundlint.rule import inputs
 from groundlint.selection import Selection
@@ -42,7 +43,7 @@ class Request:
     """What shall be judged. `stdin` holds the bytes of `-`, which is then called `stdin_name`.
 
     `images` are folders, or `PREFIX=FOLDER`; `jobs` is how many processes measure images, None for one a processor;
-    `cache` None remembers nothing.
+    `cache` None remembers nothing; `embeddings` and `pred_probs` are files of what the user's own model gave.
     """
 
     paths: tuple[str, ...] = ()
@@ -54,6 +55,8 @@ class Request:
     images: tuple[str, ...] = ()
     jobs: int | None = None
     cache: Path | None = None
+    embeddings: Path | None = None
+    pred_probs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,10 @@ def run(
     found = [findings.EMPTY.with_columns(fingerprint=lit(None, pl.String))]
     tally = _Tally()
     blind_sets: list[DataSet] = []
-    sees = [rule.code for rule, _ in made.rules if looks_at_images(made, rule)]
+    brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
+    sees = [rule.code for rule, _ in made.rules if looks_at_images(made, rule, brought.tables.keys())]
     gallery = _gallery(made, config_, request, tell)
-    for data_set, tables, unread in _read_all(made, config_, request, gallery, tell):
+    for data_set, tables, unread in _read_all(made, config_, request, brought.tables, gallery, tell):
         outcome.unread += [each for each in unread if each not in outcome.unread]
         judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
@@ -125,8 +129,10 @@ def run(
         wanted = judgement.findings.filter(is_named | col("of_data_set"))
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
         tally.add(data_set, tables)
+        brought.compare(tables)
         if gallery and sees and tables["images"].is_empty() and not tables["lines"].is_empty():
             blind_sets.append(data_set)
+    outcome.notes += brought.notes()
     if gallery:
         outcome.notes += [_not_found(blind_sets, gallery)] if blind_sets else []
         outcome.raised += [Raised("", text, "") for text in gallery.raised]
@@ -218,7 +224,8 @@ def export(registry: Registry, table: str, config_: Config, request: Request) ->
     parts = []
     seen: set[str] = set()
     gallery = _gallery(made, config_, request)
-    for data_set, tables, unread in _read_all(made, config_, request, gallery):
+    brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
+    for data_set, tables, unread in _read_all(made, config_, request, brought.tables, gallery):
         if unread:
             raise UsageError(unread[0])
         workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
@@ -300,6 +307,7 @@ def _read_all(
     made: Plan,
     config_: Config,
     request: Request,
+    brought: Mapping[str, DataFrame],
     gallery: Gallery | None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[DataSet, dict[str, DataFrame], list[str]]]:
@@ -313,7 +321,7 @@ def _read_all(
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         images = gallery.tables(*(reading.tables[name] for name in ("lines", "boxes", "labels"))) if gallery else {}
         tell(f"judging {names}")
-        yield data_set, {**reading.tables, **images, "limits": limits}, unread
+        yield data_set, {**reading.tables, **images, **brought, "limits": limits}, unread
 
 
 def _configured(config_: Config, request: Request) -> Iterator[DataSet]:

@@ -249,6 +249,21 @@ BASE: Mapping[str, Table] = {
             box=_BOX,
             source_ref=_SOURCE_REF,
         ),
+        *(
+            _table(
+                name,
+                row,
+                "source_ref attribute box",
+                source_ref=_SOURCE_REF,
+                attribute=_ATTRIBUTE,
+                box=Column(_COUNT, "Position in `annotations`, from 0; null for an image-level label."),
+                numbers=Column(pl.List(pl.Float32()), numbers),
+            )
+            for name, row, numbers in (
+                ("embeddings", "what a user's model makes of one label's image or one box", "Its embedding."),
+                ("pred_probs", "what a user's model thinks of one label or box", "Probability of each label."),
+            )
+        ),
         _table(
             "limits",
             "the limits of the service that depend on the account: always one row",

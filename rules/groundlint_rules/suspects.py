@@ -106,17 +106,54 @@ class MislabelSuspect(Rule):
     severity = Severity.WARNING
     message = "the picture is labelled {label!r} and looks like {suggested_label!r} ({p_suggested:.0%})"
     examples = (
-        Good(label_odds=[_ODDS]),
+        Good(image_label_odds=[_ODDS]),
         Bad(
-            label_odds=[_ODDS | {"flagged": True}],
+            image_label_odds=[_ODDS | {"flagged": True}],
             says="the picture is labelled 'cat' and looks like 'dog' (97%)",
         ),
     )
     max_p_given: float = Option(0.01, gt=0, le=0.01, description="Odds of the given label from which it is flagged.")
 
-    def check(self, label_odds: LazyFrame) -> LazyFrame:
+    def check(self, image_label_odds: LazyFrame) -> LazyFrame:
         """Labels that model, neighbours and self-check find wrong."""
-        suspects = label_odds.filter(col("flagged"), col("p_given") <= self.max_p_given)
+        suspects = image_label_odds.filter(col("flagged"), col("p_given") <= self.max_p_given)
+        return suspects.with_columns(score=col("suspicion"), related=col("nearest"))
+
+
+class ObjectMislabelSuspect(Rule):
+    """The object in a box looks like those of another label.
+
+    ## Why is this bad?
+    A wrong label teaches the model twice: that this object is the one, and that it is not the other. `related` names
+    the images of the nearest boxes that bear the label suggested.
+
+    ## How to mend it
+    Look at the box beside the related images, and correct the label where it is wrong.
+
+    ## How far it can be trusted
+    What a small net sees in the box beyond what is round it is judged as the pictures of mislabel-suspect are. It was
+    measured on one set, blood cells of three kinds, which are easy to tell; so it is advice. Of bccd as published it
+    names two of 4,886 boxes, and both are wrong: a platelet called a white cell, and a white cell called a platelet.
+    Boxes of at least 20 pixels are judged, of labels of at least a dozen images, and up to 20,000 a label.
+    """
+
+    code = "SUS105"
+    name = "object-mislabel-suspect"
+    is_summed_up = True
+    severity = Severity.INFO
+    message = "box {box} is labelled {label!r} and looks like {suggested_label!r} ({p_suggested:.0%})"
+    examples = (
+        Good(box_label_odds=[_ODDS | {"box": 3}]),
+        Bad(
+            box_label_odds=[_ODDS | {"box": 3, "flagged": True}],
+            says="box 3 is labelled 'cat' and looks like 'dog' (97%)",
+        ),
+    )
+    max_p_given: float = Option(0.01, gt=0, le=0.01, description="Odds of the given label from which it is flagged.")
+
+    def check(self, box_label_odds: LazyFrame) -> LazyFrame:
+        """Labels of boxes that model, neighbours and self-check find wrong."""
+        suspects = box_label_odds.filter(col("flagged"), col("p_given") <= self.max_p_given)
         return suspects.with_columns(score=col("suspicion"), related=col("nearest"))
 
 

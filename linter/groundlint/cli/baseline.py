@@ -13,6 +13,7 @@ from groundlint.cli.options import (
     Baseline,
     CacheDir,
     ConfigFile,
+    Embeddings,
     Exclude,
     Extend,
     Ignore,
@@ -21,6 +22,7 @@ from groundlint.cli.options import (
     Jobs,
     NoCache,
     Paths,
+    PredProbs,
     Select,
     Split,
     Target,
@@ -64,6 +66,8 @@ def baseline(
     jobs: Jobs = None,
     no_cache: NoCache = False,
     cache_dir: CacheDir = None,
+    embeddings: Embeddings = None,
+    pred_probs: PredProbs = None,
 ) -> None:
     """Take the findings of today for known: from then on only new ones are reported."""
     from groundlint import baseline as baselines
@@ -84,7 +88,7 @@ def baseline(
             fail(f"{path}: there is a baseline already; `groundlint baseline update` brings it up to date")
         known = baselines.Baseline() if action is Action.CREATE else baselines.load(path)
         registry, selection = load(settings, isolated=isolated)
-        how = measuring(settings, images, jobs, no_cache, cache_dir)
+        how = measuring(settings, images, jobs, no_cache, cache_dir, embeddings, pred_probs)
         request = requested(paths, train, test, reference, "-", **how)
         outcome = run(registry, selection, settings, request, baseline=known)
     tell_of_failures(outcome, verbose=False)

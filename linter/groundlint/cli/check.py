@@ -15,6 +15,7 @@ from groundlint.cli.options import (
     Baseline,
     CacheDir,
     ConfigFile,
+    Embeddings,
     Exclude,
     Extend,
     Ignore,
@@ -23,6 +24,7 @@ from groundlint.cli.options import (
     Jobs,
     NoCache,
     Paths,
+    PredProbs,
     Select,
     Split,
     StdinName,
@@ -63,6 +65,8 @@ def check(
     jobs: Jobs = None,
     no_cache: NoCache = False,
     cache_dir: CacheDir = None,
+    embeddings: Embeddings = None,
+    pred_probs: PredProbs = None,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,7 +118,7 @@ def check(
             fail_on=fail_on,
             exclude=exclude,
         )
-        how = measuring(settings, images, jobs, no_cache, cache_dir)
+        how = measuring(settings, images, jobs, no_cache, cache_dir, embeddings, pred_probs)
         request = requested(paths, train, test, reference, stdin_filename, **how)
         if verbose:
             say(f"configuration: {settings.path or 'none'}")

@@ -11,12 +11,14 @@ import typer
 from groundlint.cli.options import (
     CacheDir,
     ConfigFile,
+    Embeddings,
     Exclude,
     Images,
     Isolated,
     Jobs,
     NoCache,
     Paths,
+    PredProbs,
     Split,
     StdinName,
     Target,
@@ -44,6 +46,8 @@ def export(
     jobs: Jobs = None,
     no_cache: NoCache = False,
     cache_dir: CacheDir = None,
+    embeddings: Embeddings = None,
+    pred_probs: PredProbs = None,
 ) -> None:
     """Write a table of the data as a file."""
     if to.suffix not in (".parquet", ".csv", ".jsonl"):
@@ -53,9 +57,8 @@ def export(
     with reported():
         settings = configure(config, isolated, target=target, exclude=exclude)
         registry, _ = load(settings, isolated=isolated)
-        request = requested(
-            paths, train, test, reference, stdin_filename, **measuring(settings, images, jobs, no_cache, cache_dir)
-        )
+        how = measuring(settings, images, jobs, no_cache, cache_dir, embeddings, pred_probs)
+        request = requested(paths, train, test, reference, stdin_filename, **how)
         rows = run.export(registry, table, settings, request)
     with replacing(to) as temporary:
         if to.suffix == ".parquet":

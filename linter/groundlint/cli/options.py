@@ -36,6 +36,20 @@ Images = Annotated[
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that measure images; one a processor by default.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Measure all images anew and remember nothing.")]
 CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to remember what was measured.")]
+Embeddings = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Embeddings of your own model: parquet of source_ref, attribute, box, embedding."
+    ),
+]
+PredProbs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Probabilities that your own model gave to what it was not trained on: parquet or csv of source_ref, "
+        "attribute, box, and a column for each label.",
+    ),
+]
 Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", help="Findings that are known.")]
 
 
@@ -85,11 +99,22 @@ def requested(
 
 
 def measuring(
-    config: Config, images: list[str] | None, jobs: int | None, no_cache: bool, cache_dir: Path | None
+    config: Config,
+    images: list[str] | None,
+    jobs: int | None,
+    no_cache: bool,
+    cache_dir: Path | None,
+    embeddings: Path | None,
+    pred_probs: Path | None,
 ) -> dict[str, Any]:
-    """How images are found, measured and remembered, as the parts of a request."""
-    folder = None if no_cache else cache_dir or cache_folder(config)
-    return {"images": tuple(images or ()), "jobs": jobs, "cache": folder}
+    """How images are found, measured and remembered, and what a model makes of them, as the parts of a request."""
+    return {
+        "images": tuple(images or ()),
+        "jobs": jobs,
+        "cache": None if no_cache else cache_dir or cache_folder(config),
+        "embeddings": embeddings,
+        "pred_probs": pred_probs,
+    }
 
 
 def cache_folder(config: Config) -> Path:

@@ -28,12 +28,21 @@ def reported() -> Iterator[None]:
     from groundlint.baseline import BaselineError
     from groundlint.config import ConfigError
     from groundlint.images.pool import PoolError
+    from groundlint.model_outputs import ModelOutputError
     from groundlint.registry import PluginError, SelectionError
     from groundlint.run import UsageError
 
     try:
         yield
-    except (BaselineError, ConfigError, PluginError, PoolError, SelectionError, UsageError) as error:
+    except (
+        BaselineError,
+        ConfigError,
+        ModelOutputError,
+        PluginError,
+        PoolError,
+        SelectionError,
+        UsageError,
+    ) as error:
         fail(str(error))
 
 

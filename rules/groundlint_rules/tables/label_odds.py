@@ -1,4 +1,4 @@
-"""How well each image label fits its picture, by the pictures and labels of the whole set."""
+"""How well each label fits its picture, by the pictures and labels of the whole set."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
 from groundlint_rules.features.appearance import LAYOUT, NET
+from groundlint_rules.features.figure import CHANNELS, QUARTERS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from groundlint_rules.tables._odds import Block
+
 _NEAREST = 3
+
+_MOST = 20_000
+"""Boxes of a label that are judged: it bounds memory and time."""
+
+_LEAST = 1e-6
+"""What a probability is taken to be at least: its logarithm must be finite."""
+
+_BLOCKS = ("embedding", "probability", "net", "layout", "figure")
+"""Columns that tell what is to be seen; the first of them tells what is near."""
+
+_BOX = ("manifest", "line", "attribute", "box")
+_PLACE = ("manifest", "line", "source_ref", "attribute", "box", "label")
 
 SCHEMA = pl.Schema(
     {
@@ -36,27 +51,60 @@ SCHEMA = pl.Schema(
 )
 
 
-@table(features=("net", "layout"))
-def label_odds(labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame) -> DataFrame:
-    """One image label of an attribute with one label a line, and how well it fits.
+@table()
+def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFrame:
+    """One label of an image, of an attribute with one label a line, or of a box, and how well it fits.
 
     `suspicion` is 1 - p(given) before calibration, `p_given` and `p_suggested` are calibrated; `flagged` where model
-    and neighbours agree and the set's `signal`, the area under the curve for labels exchanged as a trial, is enough.
-    `nearest` are for flagged ones the nearest pictures that bear the suggested label. `box` is null: it is there for
-    the labels of boxes, which are not judged yet.
+    and neighbours agree and the attribute's `signal`, the area under the curve for labels exchanged as a trial, is
+    enough. `nearest` are for flagged ones the images of the nearest that bear the suggested label. `box` is null for
+    the label of an image. Of a label's boxes 20,000 are judged.
+
+    Embeddings and probabilities of the user's own model stand beside what is measured here; what they leave out is
+    not judged.
     """
-    kept = duplicates.select("source_ref", group="kept")
-    seen = images.filter(col("net").is_not_null(), col("layout").is_not_null()).select("source_ref", "net", "layout")
+    return pl.concat([image_label_odds, box_label_odds])
+
+
+@table(features=("net", "layout"))
+def image_label_odds(
+    labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+) -> DataFrame:
+    """The part of `label_odds` for labels of images."""
     is_single = pl.len().over("manifest", "line", "attribute") == 1
     rows = (
         labels.filter(col("label").is_not_null())
         .filter(is_single)
-        .join(seen, on="source_ref")
-        .join(kept, on="source_ref", how="left")
-        .with_columns(group=pl.coalesce("group", "source_ref"))
-        .collect()
+        .with_columns(box=lit(None, pl.Int32))
+        .join(images.select("source_ref", "net", "layout"), on="source_ref", how="left")
     )
-    made = [odds for (attribute,), part in rows.group_by("attribute") for odds in _of_attribute(part)]
+    return _judged(rows, duplicates, embeddings, pred_probs)
+
+
+@table(features=("figure",))
+def box_label_odds(
+    boxes: LazyFrame, crops: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+) -> DataFrame:
+    """The part of `label_odds` for labels of boxes."""
+    # Evenly over a label's boxes, in an order that is not that of the lines.
+    place, count = pl.int_range(pl.len()).over("attribute", "label"), pl.len().over("attribute", "label")
+    rows = (
+        boxes.filter(col("label").is_not_null())
+        .sort("source_ref", "left", "top", "width", "height")
+        .filter((place + 1) * _MOST // count > place * _MOST // count)
+        .join(crops.select(*_BOX, "figure"), on=_BOX, how="left")
+    )
+    return _judged(rows, duplicates, embeddings, pred_probs)
+
+
+def _judged(objects: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame) -> DataFrame:
+    """The odds of objects by all that is known of them, attribute by attribute."""
+    kept = duplicates.select("source_ref", group="kept")
+    rows = objects.join(kept, on="source_ref", how="left").with_columns(group=pl.coalesce("group", "source_ref"))
+    for name, numbers in (("embedding", embeddings), ("probability", pred_probs)):
+        own = numbers.select("source_ref", "attribute", "box", col("numbers").alias(name))
+        rows = rows.join(own, on=["source_ref", "attribute", "box"], how="left", nulls_equal=True)
+    made = [odds for _, part in rows.collect().group_by("attribute") for odds in _of_attribute(part)]
     return DataFrame(made, schema=SCHEMA)
 
 
@@ -65,17 +113,20 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
 
     from groundlint_rules.tables import _odds
 
-    net, layout = _numbers(rows["net"], NET), _numbers(rows["layout"], LAYOUT)
-    names = rows["label"].to_list()
-    odds = _odds.label_odds([_odds.net_block(net), _odds.layout_block(layout)], names, rows["group"].to_list())
+    measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
+    seen = rows.drop_nulls(measured)
+    if not measured or seen.is_empty():
+        return
+    blocks = [_block(name, seen[name]) for name in measured]
+    names = seen["label"].to_list()
+    odds = _odds.label_odds(blocks, names, seen["group"].to_list())
     given = np.array(names)
-    for n, row in enumerate(rows.select("manifest", "line", "source_ref", "attribute", "label").iter_rows(named=True)):
+    for n, row in enumerate(seen.select(_PLACE).iter_rows(named=True)):
         if odds.suggested[n] >= 0:
             suggested = odds.names[odds.suggested[n]]
             flagged = bool(odds.flagged[n])
-            chosen = _nearest(net, n, np.flatnonzero(given == suggested)) if flagged else []
+            chosen = _nearest(blocks[0], n, np.flatnonzero(given == suggested)) if flagged else []
             yield row | {
-                "box": None,
                 # Rounded, since the last digits depend on how a machine adds up.
                 "suspicion": round(float(odds.suspicion[n]), 9),
                 "suggested_label": suggested,
@@ -83,8 +134,28 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
                 "p_suggested": round(float(odds.p_suggested[n]), 9),
                 "flagged": flagged,
                 "signal": min(odds.signal_even, odds.signal_like),
-                "nearest": rows["source_ref"].gather(chosen).to_list(),
+                "nearest": seen["source_ref"].gather(chosen).unique(maintain_order=True).to_list(),
             }
+
+
+def _block(name: str, values: pl.Series) -> Block:
+    """The numbers of some objects as the method takes them."""
+    import numpy as np
+
+    from groundlint_rules.tables import _odds
+
+    if name == "net":
+        return _odds.net_block(_numbers(values, NET))
+    if name == "layout":
+        return _odds.layout_block(_numbers(values, LAYOUT))
+    if name == "figure":
+        # One mean of the quarters tells as much of the label as the four do, at a quarter of the memory.
+        whole = np.frombuffer(b"".join(values), np.int8).reshape(-1, QUARTERS, CHANNELS)
+        return _odds.Block(whole.sum(1, dtype=np.int16).astype(np.float32), root=False, components=128, weight=1.0)
+    numbers = np.stack(values.to_list())
+    if name == "probability":
+        numbers = np.log(np.maximum(numbers, _LEAST))
+    return _odds.Block(numbers, root=False, components=256, weight=1.0)
 
 
 def _numbers(values: pl.Series, width: int) -> NDArray[np.float16]:
@@ -93,12 +164,13 @@ def _numbers(values: pl.Series, width: int) -> NDArray[np.float16]:
     return np.frombuffer(b"".join(values), np.float16).reshape(-1, width)
 
 
-def _nearest(net: NDArray[np.float16], n: int, among: NDArray[np.intp]) -> list[int]:
-    """The nearest of some pictures to one, by the angle between the roots of their activations."""
+def _nearest(block: Block, n: int, among: NDArray[np.intp]) -> list[int]:
+    """The nearest of some objects to one, by the angle between their numbers, rooted where these are to be."""
     import numpy as np
 
     others = among[among != n]
-    roots = np.sqrt(net[others].astype(np.float32))
-    own = np.sqrt(net[n].astype(np.float32))
-    cosine = roots @ own / np.maximum(np.linalg.norm(roots, axis=1), 1e-6)
+    near, own = (block.features[rows].astype(np.float32) for rows in (others, n))
+    if block.root:
+        near, own = np.sqrt(near), np.sqrt(own)
+    cosine = near @ own / np.maximum(np.linalg.norm(near, axis=1), 1e-6)
     return [int(others[i]) for i in np.argsort(-cosine, kind="stable")[:_NEAREST]]

@@ -1,0 +1,127 @@
+"""What a user's own model gave for each label or box, as tables: embeddings, and probabilities of the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+from polars import DataFrame, col
+from polars.exceptions import PolarsError
+
+from groundlint.tables import BASE
+
+KEYS = ("source_ref", "attribute", "box")
+"""What an object is named by."""
+
+_OBJECTS = pl.Schema({name: BASE["embeddings"].schema[name] for name in KEYS})
+
+_NUMBERS = pl.List(pl.Float32)
+
+
+class ModelOutputError(Exception):
+    """A file cannot be used; the text names it, what is wrong and how to mend it."""
+
+
+class ModelOutputs:
+    """The files that a run was given, as `tables`, and what of them and of the manifests has no counterpart."""
+
+    def __init__(self, *, embeddings: Path | None, pred_probs: Path | None) -> None:
+        self.tables: dict[str, DataFrame] = {}
+        self._files: dict[str, Path] = {}
+        for name, read, path in (
+            ("embeddings", read_embeddings, embeddings),
+            ("pred_probs", read_pred_probs, pred_probs),
+        ):
+            if path:
+                self.tables[name] = read(path)
+                self._files[name] = path
+        self._objects: list[DataFrame] = [DataFrame(schema=_OBJECTS)]
+
+    def compare(self, tables: Mapping[str, DataFrame]) -> None:
+        """Keep in mind which labels and boxes a data set has."""
+        if self.tables:
+            of_images = tables["labels"].select("source_ref", "attribute", box=pl.lit(None, pl.Int32))
+            self._objects += [of_images, tables["boxes"].select(KEYS)]
+
+    def notes(self) -> list[str]:
+        """A sentence for each file that leaves out labels and boxes of the manifests, or names others."""
+        objects = pl.concat(self._objects).unique()
+        found = []
+        for name, rows in self.tables.items():
+            said = []
+            if lost := rows.join(objects, on=KEYS, how="anti", nulls_equal=True).height:
+                said.append(f"{lost:,} of its {rows.height:,} rows name no label or box of the manifests")
+            if missing := objects.join(rows, on=KEYS, how="anti", nulls_equal=True).height:
+                said.append(f"{missing:,} labels and boxes are not in it, so that it is not told whether they fit")
+            found += [f"{self._files[name]}: {'; '.join(said)}"] if said else []
+        return found
+
+
+def read_embeddings(path: Path) -> DataFrame:
+    """The table `embeddings` from a parquet file with the columns source_ref, attribute, box and embedding.
+
+    Raises:
+        ModelOutputError: the file is none, lacks a column, names an object twice, or its vectors are no numbers or of
+            several lengths.
+    """
+    rows = _read(path, (".parquet",))
+    if "embedding" not in rows.columns:
+        raise ModelOutputError(f"{path}: there is no column embedding; give each object a list of numbers")
+    dtype = rows.schema["embedding"]
+    if not isinstance(dtype, pl.List | pl.Array) or not pl.Series(dtype=dtype.inner).dtype.is_numeric():
+        raise ModelOutputError(f"{path}: the column embedding holds {dtype}, not lists of numbers")
+    vectors = rows["embedding"].cast(_NUMBERS)
+    return _checked(path, rows, vectors, "the embedding")
+
+
+def read_pred_probs(path: Path) -> DataFrame:
+    """The table `pred_probs` from a parquet or csv file: source_ref, attribute, box, and one column a label.
+
+    Raises:
+        ModelOutputError: the file is none, lacks a column, names an object twice, or holds what is no probability.
+    """
+    rows = _read(path, (".parquet", ".csv"))
+    labels = [name for name in rows.columns if name not in KEYS]
+    if len(labels) < 2:
+        raise ModelOutputError(
+            f"{path}: there are {len(labels)} columns of labels; give one for each label, two at least"
+        )
+    for label in labels:
+        if not rows.schema[label].is_numeric():
+            raise ModelOutputError(f"{path}: the column {label!r} holds {rows.schema[label]}, not probabilities")
+    outside = rows.select(pl.any_horizontal(~col(label).is_between(0, 1) for label in labels).fill_null(True))
+    if bad := outside.to_series().arg_true().to_list():
+        raise ModelOutputError(f"{path}: row {bad[0] + 1} holds something that is no probability from 0 to 1")
+    return _checked(path, rows, rows.select(pl.concat_list(labels).cast(_NUMBERS)).to_series(), "the probabilities")
+
+
+def _read(path: Path, suffixes: tuple[str, ...]) -> DataFrame:
+    if path.suffix not in suffixes:
+        raise ModelOutputError(f"{path}: it must be a file named {' or '.join(f'*{suffix}' for suffix in suffixes)}")
+    try:
+        rows = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+    except (OSError, PolarsError) as error:
+        raise ModelOutputError(f"{path}: it cannot be read: {str(error).splitlines()[0]}") from None
+    if missing := [name for name in KEYS[:2] if name not in rows.columns]:
+        raise ModelOutputError(f"{path}: there is no column {missing[0]}; an object is named by {', '.join(KEYS)}")
+    if "box" not in rows.columns:
+        rows = rows.with_columns(box=pl.lit(None, pl.Int32))
+    try:
+        return rows.with_columns(col("source_ref", "attribute").cast(pl.String), col("box").cast(pl.Int32))
+    except PolarsError as error:
+        raise ModelOutputError(f"{path}: box must be a whole number or empty: {str(error).splitlines()[0]}") from None
+
+
+def _checked(path: Path, rows: DataFrame, numbers: pl.Series, what: str) -> DataFrame:
+    """The keys with the numbers, in the schema that both tables have."""
+    lengths = numbers.list.len()
+    if wrong := ((lengths != lengths.first()) | lengths.is_null()).arg_true().to_list():
+        raise ModelOutputError(f"{path}: {what} of row {wrong[0] + 1} has another length than that of the first")
+    values = numbers.explode(empty_as_null=False)
+    if not values.is_finite().fill_null(False).all():
+        raise ModelOutputError(f"{path}: {what} of some rows hold NaN, infinity or nothing")
+    doubled = rows.filter(pl.struct(KEYS).is_duplicated())
+    if not doubled.is_empty():
+        raise ModelOutputError(f"{path}: {doubled['source_ref'][0]} is there twice with the same attribute and box")
+    return rows.select(KEYS).with_columns(numbers.alias("numbers"))
