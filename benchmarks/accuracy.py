@@ -17,6 +17,7 @@ import clutter
 import concealment
 import crops
 import mislabel
+import outliers
 import planted
 import polars as pl
 import quality
@@ -105,6 +106,7 @@ PARTS = {
     "quality": quality.figures,
     "crops": crops.figures,
     "mislabel": mislabel.figures,
+    "outliers": outliers.figures,
 }
 
 

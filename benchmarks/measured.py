@@ -39,11 +39,12 @@ def halves(references: Iterable[str]) -> pl.Series:
     return pl.Series([hashlib.sha256(reference.encode()).digest()[0] & 1 for reference in references])
 
 
-def exported(table: str, manifest: Path, cache: Path | None = None) -> pl.DataFrame:
-    """A table of a manifest, as the command writes it."""
+def exported(table: str, manifest: Path, cache: Path | None = None, images: str | None = None) -> pl.DataFrame:
+    """A table of a manifest, as the command writes it; `images` says where the images lie, if not beside it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
         kept = ["--cache-dir", str(cache)] if cache else ["--no-cache"]
+        kept += ["--images", images] if images else []
         done = CliRunner().invoke(app, ["export", table, str(manifest), "--isolated", "--to", str(file), *kept])
         assert done.exit_code == 0, done.output
         return pl.read_parquet(file)

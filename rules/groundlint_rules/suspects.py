@@ -1,4 +1,4 @@
-"""SUS: labels that are probably wrong."""
+"""SUS: labels that are probably wrong, and pictures that may not belong to the set."""
 
 from __future__ import annotations
 
@@ -26,6 +26,17 @@ _ODDS = {
     "flagged": False,
     "signal": 0.95,
     "nearest": ["s3://bucket/1.jpg"],
+}
+
+
+_FAR = {
+    "manifest": "train.manifest",
+    "line": 1,
+    "source_ref": "s3://bucket/1.jpg",
+    "attribute": "animals",
+    "label": "cat",
+    "distance": 0.4,
+    "deviations": 3.5,
 }
 
 
@@ -223,3 +234,42 @@ class ConfusedLabels(Rule):
         return pairs.filter(
             col("count") >= self.min_images, col("confused") >= self.share * col("count"), col("signal") >= 0.8
         ).select("label", "suggested_label", "confused", "count")
+
+
+class ImageOffTopic(Rule):
+    """The picture is like hardly any other of the set.
+
+    ## Why is this bad?
+    It may have come in by mistake: a screenshot, another subject, a broken download. Or it is the only one of its kind,
+    and the model will not learn it from one.
+
+    ## How to mend it
+    Look at the pictures from the top of the ranking; take out what does not belong, and add more like those that do.
+
+    ## How far it can be trusted
+    A ranking to be looked through, of pictures with labels of their own. A picture counts as far by what is usual for
+    its label, since some labels are more varied than others; how far each lies is exported as `outliers`. Strange
+    pictures of which there are dozens alike do not stand out. Named in CIFAR-10N are a cat's eye, black pictures and
+    drawings; in clothing, garments on carpets of strong pattern.
+    """
+
+    code = "SUS106"
+    name = "image-off-topic"
+    is_summed_up = True
+    severity = Severity.INFO
+    message = "the picture lies {deviations:.1f} robust deviations farther from all others than those of {label!r} do"
+    examples = (
+        Good(outliers=[_FAR | {"deviations": 3.4}]),
+        Good(outliers=[_FAR | {"deviations": None}]),
+        Good(outliers=[_FAR, _FAR | {"label": "dog", "deviations": 1.0}]),
+        Bad(
+            outliers=[_FAR],
+            says="the picture lies 3.5 robust deviations farther from all others than those of 'cat' do",
+        ),
+    )
+    deviations: float = Option(3.5, gt=0, description="Robust deviations from which a picture is named.")
+
+    def check(self, outliers: LazyFrame) -> LazyFrame:
+        """Pictures that are far by what is usual for each of their labels."""
+        least = col("deviations") == col("deviations").min().over("manifest", "line")
+        return outliers.filter(least, col("deviations") >= self.deviations).with_columns(score=col("deviations"))
