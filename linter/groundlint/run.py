@@ -120,18 +120,19 @@ def run(
     blind_sets: list[DataSet] = []
     brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
     sees = [rule.code for rule, _ in made.rules if looks_at_images(made, rule, brought.tables.keys())]
+    without = replace(made, rules=tuple(scoped for scoped in made.rules if scoped.rule.code not in sees))
     gallery = _gallery(made, config_, request, tell)
     for data_set, tables, unread in _read_all(made, config_, request, brought.tables, gallery, tell):
         outcome.unread += [each for each in unread if each not in outcome.unread]
-        judgement = judge(made, {name: frame.lazy() for name, frame in tables.items()})
+        is_blind = gallery and sees and tables["images"].is_empty() and not tables["lines"].is_empty()
+        blind_sets += [data_set] if is_blind else []
+        judgement = judge(without if is_blind else made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
         is_named = col("manifest").is_in(list(data_set.named))
         wanted = judgement.findings.filter(is_named | col("of_data_set"))
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
         tally.add(data_set, tables)
         brought.compare(tables)
-        if gallery and sees and tables["images"].is_empty() and not tables["lines"].is_empty():
-            blind_sets.append(data_set)
     outcome.notes += brought.notes()
     if gallery:
         outcome.notes += [_not_found(blind_sets, gallery)] if blind_sets else []
