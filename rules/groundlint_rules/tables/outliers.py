@@ -23,7 +23,7 @@ MIN_IMAGES = 40
 MIN_OF_LABEL = 12
 """Pictures of a label below which what is usual for it is not known."""
 
-_MOST = 20_000
+_MOST = 10_000
 """Pictures that the others are compared with, evenly spread: it bounds time."""
 
 _NUMBERS = 4_000_000
@@ -72,16 +72,17 @@ def _distances(seen: DataFrame) -> NDArray[np.float64]:
     groups = seen.select(pl.coalesce("group", "source_ref").rank("dense")).to_series().to_numpy()
     count = len(roots)
     others = np.unique(np.linspace(0, count - 1, min(count, _MOST)).astype(np.intp))
+    compared, of_groups = roots[others].T, groups[others]
     found = np.empty(count)
     step = max(1, _NUMBERS // len(others))
+    least = max(len(others) - NEIGHBOURS, 0)
     for start in range(0, count, step):
         run = slice(start, start + step)
-        cosines = roots[run] @ roots[others].T
-        cosines[groups[run][:, None] == groups[others]] = np.nan
-        nearest = np.sort(cosines, 1)
-        # Not a number comes last; a set of nothing but copies has no others at all.
-        counts = np.isfinite(nearest).sum(1)
-        for row, (values, valid) in enumerate(zip(nearest, counts, strict=True), start):
-            near = values[max(valid - NEIGHBOURS, 0) : valid]
-            found[row] = 1 - near.mean(dtype=np.float64) if valid else 0
+        cosines = roots[run] @ compared
+        cosines[groups[run][:, None] == of_groups] = -np.inf
+        nearest = np.partition(cosines, least, axis=1)[:, least:]
+        valid = np.isfinite(nearest)
+        # A set of nothing but copies has no others at all.
+        counts = np.maximum(valid.sum(1), 1)
+        found[run] = 1 - np.where(valid, nearest, 0).sum(1, dtype=np.float64) / counts
     return found.round(6)
