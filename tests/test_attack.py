@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -186,6 +187,26 @@ def test_bytes_of_another_system_are_named(tmp_path: Path, data: bytes, name: st
     names = {finding["name"] for finding in value["findings"]}
     codes = {finding["aws"] for finding in value["findings"]}
     assert name in names if name else "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT" in codes
+
+
+def test_a_box_that_lacks_numbers_breaks_no_rule(tmp_path: Path) -> None:
+    values = (None, "x", -1, 0, 3, 1e9, 12.5)
+    lines = []
+    for one, other in itertools.combinations(("left", "top", "width", "height"), 2):
+        for pair in itertools.product(values, repeat=2):
+            for size in (8, 100):
+                box = dict.fromkeys(("left", "top", "width", "height"), size) | dict(
+                    zip((one, other), pair, strict=True)
+                )
+                small = {"left": 5, "top": 5, "width": 7, "height": 7}
+                lines.append(detection(f"s3://bucket/{len(lines)}.jpg", (box, small)))
+    for sizes in ([], [{}], [{"width": None, "height": 480}], [{"width": 640}], [{"width": 0, "height": 0}], None, "x"):
+        line = detection(f"s3://bucket/{len(lines)}.jpg")
+        line["animals"]["image_size"] = sizes
+        lines.append(line)
+    (tmp_path / "a.manifest").write_text(manifest(*lines))
+    done = CliRunner().invoke(app, ["check", str(tmp_path / "a.manifest"), "--isolated", "--select", "ALL"])
+    assert (done.exit_code, [line for line in done.stderr.splitlines() if line.startswith("error")]) == (1, [])
 
 
 def test_only_line_feeds_part_lines(tmp_path: Path) -> None:

@@ -142,10 +142,13 @@ class ObjectFewPixels(Rule):
     message = "box {box} of {label!r} has {width:.0f} x {height:.0f} pixels"
     examples = (
         Good(boxes=[{"width": 8, "height": 16}]),
+        Good(boxes=[{"width": None, "height": 8}]),
         Bad(boxes=[{"width": 8, "height": 15}], says="box 0 of 'cat' has 8 x 15 pixels"),
     )
     side: float = Option(16.0, gt=1, description="Pixels that the longer side must have.")
 
     def check(self, boxes: LazyFrame) -> LazyFrame:
         """Boxes that are too small to show anything."""
-        return boxes.filter(pl.max_horizontal("width", "height").is_between(1, self.side, closed="none"))
+        longer = pl.max_horizontal("width", "height")
+        # The greater of a number and nothing is the number.
+        return boxes.drop_nulls(["width", "height"]).filter(longer.is_between(1, self.side, closed="none"))
