@@ -108,6 +108,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_reported(folder: Path) -> 
     assert "bad.manifest:1: BOX101" in done.stdout
 
 
+def test_an_empty_folder_among_others_is_named_and_the_rest_is_reported(folder: Path) -> None:
+    (folder / "none").mkdir()
+    done = groundlint("check", "none", "bad.manifest", cwd=folder)
+    assert done.returncode == 2
+    assert "error: none: the folder holds no manifest" in done.stderr
+    assert "bad.manifest:1: BOX101" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [("/dev/zero", "no regular file"), ("bad.manifest/x", "Not a directory"), ("none", "the folder holds no manifest")],

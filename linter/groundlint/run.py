@@ -274,8 +274,16 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
         for identity in {_identity(source) for source in data_set.sources}:
             of_file.setdefault(identity, []).append(data_set)
     asked: dict[str, Source] = {}
-    for source in (source for path in paths for source in _sources(path, "train", config_, request)):
-        asked.setdefault(_identity(source), source)
+    for path in paths:
+        try:
+            sources = _sources(path, "train", config_, request)
+        except UsageError:
+            if len(paths) == 1:
+                raise
+            # The other paths are judged all the same: that this one cannot be is told when it is read.
+            sources = [Source(_as_text(path), "train", Path(path))]
+        for source in sources:
+            asked.setdefault(_identity(source), source)
     brought_in: dict[int, tuple[DataSet, dict[str, Source]]] = {}
     for identity, source in asked.items():
         if identity not in of_file:
@@ -284,8 +292,8 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
             brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source
     for data_set, given in brought_in.values():
         # A manifest keeps the name, and standard input the bytes, by which it was given.
-        sources = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
-        found.append(DataSet(sources, frozenset(source.name for source in given.values())))
+        named = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
+        found.append(DataSet(named, frozenset(source.name for source in given.values())))
     return found
 
 

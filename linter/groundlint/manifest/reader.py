@@ -126,6 +126,8 @@ class _ManifestReader:
             return
         status = path.stat()
         # A pipe ends; a device may not.
+        if stat.S_ISDIR(status.st_mode):
+            raise OSError(errno.EISDIR, "the folder holds no manifest")
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
             raise OSError(errno.EINVAL, "no regular file")
         self._bytes = status.st_size
