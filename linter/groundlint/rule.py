@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,6 +76,12 @@ class Rule(BaseModel):
 
 def inputs(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the tables that a check or a derived table takes: its parameters."""
+    return _parameters(getattr(function, "__func__", function))
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Remembered, since a run asks some thousand times and looking takes as long as judging a small manifest."""
     return tuple(name for name in inspect.signature(function).parameters if name != "self")
 
 
