@@ -323,12 +323,15 @@ def _read_all(
     """Each data set with its base tables, and what of it could not be read."""
     settings = config_.settings
     limits = DataFrame([{"region": settings.region, "max_images": settings.max_images}], schema=BASE["limits"].schema)
-    for data_set in data_sets(config_, request):
+    asked = data_sets(config_, request)
+    for number, data_set in enumerate(asked, 1):
         names = ", ".join(source.name for source in data_set.sources)
         tell(f"reading {names}")
         reading = read(data_set.sources, tables=made.base)
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         images = gallery.tables(*(reading.tables[name] for name in ("lines", "boxes", "labels"))) if gallery else {}
+        if gallery and number == len(asked):
+            gallery.forget()
         tell(f"judging {names}")
         yield data_set, {**reading.tables, **images, **brought, "limits": limits}, unread
 

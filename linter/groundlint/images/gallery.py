@@ -60,6 +60,12 @@ class Gallery:
         self._measure(stamps, wanted, labelled)
         return {"images": self._images(places, labelled), "crops": self._crop_rows(boxes, places)}
 
+    def forget(self) -> None:
+        """Let go of what was measured: no further data set will ask for it."""
+        self._facts.clear()
+        self._crops.clear()
+        self._digests.clear()
+
     def _boxes(self, boxes: DataFrame, places: Mapping[str, Place]) -> dict[str, list[Rectangle]]:
         """The boxes of each found file, each once."""
         sound = boxes.filter(pl.min_horizontal("width", "height") > 0)

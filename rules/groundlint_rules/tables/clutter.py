@@ -22,6 +22,9 @@ GRID = 16
 _LEAST_OUTSIDE = 0.1
 """Share of a picture outside the boxes below which it says nothing."""
 
+_AT_ONCE = 4_096
+"""Pictures whose cells are held at once: some 30 MB."""
+
 _COLOURS, _COLOUR_WEIGHT = 260, 0.05
 """Median number of colours in photographs, at which the score is the density, and what a factor of e weighs."""
 
@@ -85,11 +88,16 @@ def _density(measured: DataFrame, placed: DataFrame) -> Series:
     """Share of contours outside the boxes of each image."""
     import numpy as np
 
-    shares = np.frombuffer(b"".join(measured["contours"]), np.uint8).reshape(-1, GRID, GRID) / 255
-    outside = ~_covered(measured.height, placed)
-    area = outside.mean((1, 2))
-    density = (shares * outside).mean((1, 2)) / np.maximum(area, _LEAST_OUTSIDE)
-    return Series(np.where(area >= _LEAST_OUTSIDE, density, np.nan)).fill_nan(None)
+    density = np.empty(measured.height)
+    for start in range(0, measured.height, _AT_ONCE):
+        contours = measured["contours"].slice(start, _AT_ONCE)
+        here = placed.filter(col("row").is_between(start, start + len(contours) - 1))
+        shares = np.frombuffer(b"".join(contours), np.uint8).reshape(-1, GRID, GRID) / 255
+        outside = ~_covered(len(contours), here.with_columns(col("row") - start))
+        area = outside.mean((1, 2))
+        found = (shares * outside).mean((1, 2)) / np.maximum(area, _LEAST_OUTSIDE)
+        density[start : start + len(contours)] = np.where(area >= _LEAST_OUTSIDE, found, np.nan)
+    return Series(density).fill_nan(None)
 
 
 def _covered(count: int, placed: DataFrame) -> Grids:
