@@ -2,6 +2,7 @@
 
 `python benchmarks/mislabel.py DATA` prints a Markdown table; DATA holds the folders `cifar10n` and `clothing`, each
 with `output.manifest`, in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and kept.
+`--embed` adds what the extra `embed` measures.
 
 What is tuned is tuned on one half of the images (`--tune` prints it), all figures are of the other: half 1 of
 sha256(source-ref)[0] & 1. Models are fitted on the whole set. Planted: 5 % of the labels exchanged, evenly or for like
@@ -32,11 +33,13 @@ from PIL import Image
 
 from groundlint_rules.features import _layout as layout
 from groundlint_rules.features import _squeezenet as squeezenet
+from groundlint_rules.features import appearance
 from groundlint_rules.tables._odds import Block, Limits, Odds, area_under_curve, label_odds, layout_block, net_block
 
 Bools = NDArray[np.bool_]
 
 PLANTED = 0.05
+LARGE_SIDE = 224
 NEAREST = 10
 # Far enough out that the grid of --tune sees all it may want.
 WIDE = Limits(p_suggested=0.5, p_given=0.2, votes_given=1, signal=0)
@@ -134,7 +137,19 @@ def pixels(file: Path, side: int) -> NDArray[np.uint8]:
         return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
 
-def measured(data: Path, cache: Path, name: str, side: int) -> Images:
+def of_larger_net(data: Path, refs: Sequence[str]) -> NDArray[np.uint8]:
+    """What the extra measures of the pictures of a set."""
+    start = time.process_time()
+    rows = []
+    for ref in refs:
+        with Image.open(data / ref.removeprefix("s3://datasets/")) as picture:
+            picture.draft("RGB", (LARGE_SIDE, LARGE_SIDE))
+            rows.append(np.frombuffer(appearance.efficientnet.function(picture.convert("RGB")), np.uint8))
+    print(f"larger net: CPU ms a picture, with decoding: {(time.process_time() - start) / len(refs) * 1000:.2f}")
+    return np.stack(rows)
+
+
+def measured(data: Path, cache: Path, name: str, side: int, *, embed: bool = False) -> Images:
     """The pictures of a set; their features come from the cache if the code that measured them is still the same."""
     refs, _ = manifest(data / name / "output.manifest")
     code = b"".join(Path(module.__file__).read_bytes() for module in (squeezenet, layout))
@@ -153,7 +168,11 @@ def measured(data: Path, cache: Path, name: str, side: int) -> Images:
         net, plain, steps = stored["net"], stored["plain"], stored["steps"]
     print(f"{name}, {side} pixels: CPU ms a picture: decode {steps[0]:.2f}, net {steps[1]:.2f}, layout {steps[2]:.2f}")
     reported = np.array([hashlib.sha256(ref.encode()).digest()[0] & 1 == 1 for ref in refs])
-    return Images(refs, [net_block(net), layout_block(plain)], reported)
+    blocks = [net_block(net), layout_block(plain)]
+    if embed:
+        large = of_larger_net(data, refs)
+        blocks.insert(0, net_block(np.square(large, dtype=np.float32)))
+    return Images(refs, blocks, reported)
 
 
 def likeness(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -182,10 +201,10 @@ def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> 
         yield Trial(images, images.judge(names[given].tolist(), WIDE), given != codes)
 
 
-def trials(data: Path, cache: Path, side: int, draws: int) -> dict[str, list[Trial]]:
+def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = False) -> dict[str, list[Trial]]:
     """All trials, by what the table calls them."""
     found: dict[str, list[Trial]] = {}
-    cifar = measured(data, cache, "cifar10n", side)
+    cifar = measured(data, cache, "cifar10n", side, embed=embed)
     with (data / "cifar10n" / "truth.csv").open(newline="") as file:
         truth = {row["source_ref"]: row["clean_name"] for row in csv.DictReader(file)}
     clean = [truth[ref] for ref in cifar.refs]
@@ -195,7 +214,7 @@ def trials(data: Path, cache: Path, side: int, draws: int) -> dict[str, list[Tri
         wrong = np.array(given) != np.array(clean)
         found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [Trial(cifar, cifar.judge(given, WIDE), wrong)]
     found["CIFAR-10, true labels"] = [Trial(cifar, cifar.judge(clean, WIDE), np.zeros(len(clean), np.bool_))]
-    clothing = measured(data, cache, "clothing", side)
+    clothing = measured(data, cache, "clothing", side, embed=embed)
     _, given = manifest(data / "clothing" / "output.manifest")
     found["clothing, 5 % evenly"] = list(plantings(clothing, given, draws, like=False))
     found["clothing, 5 % like labels"] = list(plantings(clothing, given, draws, like=True))
@@ -270,9 +289,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
     parser.add_argument("--side", type=int, default=160)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--embed", action="store_true", help="with the larger net of the extra")
     parser.add_argument("--tune", action="store_true", help="also print the best limits on half 0")
     arguments = parser.parse_args()
-    found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws)
+    found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws, embed=arguments.embed)
     if arguments.tune:
         for precision, share in ((0.85, 0.005), (0.9, 0.004), (0.95, 0.004)):
             print(f"\nhalf 0, precision at least {precision}, at most {share:.1%} of sound labels:")

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 # Workers import this module and no tables: it must stay light.
@@ -40,6 +41,7 @@ class Feature:
     version: int
     dtype: type | None
     only_labelled: bool = False
+    requires: str | None = None
 
     @property
     def name(self) -> str:
@@ -56,6 +58,11 @@ class Feature:
         """What it is measured on: inputs, or shared steps."""
         return tuple(inspect.signature(self.function).parameters)
 
+    @cached_property
+    def is_available(self) -> bool:
+        """Whether the module that it requires is installed."""
+        return self.requires is None or find_spec(self.requires) is not None
+
     @property
     def place(self) -> tuple[str, str]:
         """Module and name by which another process finds it."""
@@ -66,7 +73,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def feature(
-    *, of: str, dtype: type, version: int = 1, only_labelled: bool = False
+    *, of: str, dtype: type, version: int = 1, only_labelled: bool = False, requires: str | None = None
 ) -> Callable[[Callable[..., Any]], Feature]:
     """Declare a function as a feature.
 
@@ -75,11 +82,12 @@ def feature(
         dtype: float, int, bool, str or bytes; the function may return None where there is nothing to measure.
         version: to be raised when the values change, so that cached ones are not used.
         only_labelled: measured only on images that have a label of their own, null elsewhere; for what is dear.
+        requires: a module of an optional dependency; where it is not installed the feature is null everywhere.
     """
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"a feature is {', '.join(value.__name__ for value in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labelled)
+    return lambda function: Feature(function, of, version, dtype, only_labelled, requires)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:

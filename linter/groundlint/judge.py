@@ -94,9 +94,9 @@ def looks_at_images(plan: Plan, rule: Rule, given: Set[str] = frozenset()) -> bo
 
 
 def measured(plan: Plan) -> list[Feature]:
-    """The features of a plan, with the steps that they need."""
+    """The features of a plan that can be measured here, with the steps that they need."""
     known = plan.registry.features
-    names, found = set(plan.features), set[str]()
+    names, found = {name for name in plan.features if known[name].is_available}, set[str]()
     while names:
         name = names.pop()
         found.add(name)
@@ -140,7 +140,7 @@ class Workspace:
     def __init__(self, plan: Plan, tables: Mapping[str, LazyFrame]) -> None:
         self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
         for feature in (plan.registry.features[name] for name in plan.features):
-            # Where no image was found there are no columns of features either.
+            # Nothing was measured where no image was found, or what the feature requires is not installed.
             if feature.dtype and feature.name not in self.base[feature.of].collect_schema():
                 nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)
                 self.base[feature.of] = self.base[feature.of].with_columns(nothing)

@@ -110,6 +110,9 @@ class MislabelSuspect(Rule):
     none. In CIFAR-10N, errors people made on pictures of 32 pixels, .90 of those it flags are wrong, and it finds one
     in ten. The order of all labels is exported as `label_odds` (area under the curve .98, .97 and .91). Only lines with
     one label of an attribute are judged, and labels of at least a dozen images.
+
+    With the extra (`pip install "groundlint[embed]"`) a larger net looks at the pictures too, for 4 ms each: then it
+    finds .60 and .49 of the labels exchanged in clothing, and twice as many of the wrong ones in CIFAR-10N.
     """
 
     code = "SUS102"

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 SIDE = 128
 """Pixels of the square that is looked at: at 160 the net finds a little more and takes half as long again."""
 
-NET, LAYOUT = 512, 896
+NET, LAYOUT, EFFICIENTNET = 512, 896, 1280
 """How many numbers there are of each kind."""
+
+_LARGE_SIDE = 224
+"""Pixels of the square that the larger net was trained on."""
+
+_ROOT_SCALE = 255 / 6**0.5
+"""The larger net's numbers go to 6; of their roots the largest is 255."""
 
 
 @step(of="images")
@@ -45,3 +51,19 @@ def layout(square: NDArray[np.uint8]) -> bytes:
     from groundlint_rules.features._layout import layout as measured
 
     return bytes(measured(square[None])[0].astype(np.float16).tobytes())
+
+
+@feature(of="images", dtype=bytes, only_labelled=True, requires="onnxruntime")
+def efficientnet(detail: Image) -> bytes:
+    """Activations of EfficientNet-Lite0 without its head, where the extra `embed` is installed: 1,280 single bytes.
+
+    They are the roots of the activations, in parts of 255 of the root of 6: it is the roots that are compared.
+    """
+    import numpy as np
+    from PIL import Image as Pillow
+
+    from groundlint_rules.features._efficientnet import embed
+
+    side = (_LARGE_SIDE, _LARGE_SIDE)
+    roots = np.sqrt(embed(np.asarray(detail.resize(side, Pillow.Resampling.BILINEAR))))
+    return bytes(np.clip(np.rint(roots * _ROOT_SCALE), 0, 255).astype(np.uint8).tobytes())

@@ -9,7 +9,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
-from groundlint_rules.features.appearance import LAYOUT, NET
+from groundlint_rules.features.appearance import EFFICIENTNET, LAYOUT, NET
 from groundlint_rules.features.figure import CHANNELS, QUARTERS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST = 20_000
 _LEAST = 1e-6
 """What a probability is taken to be at least: its logarithm must be finite."""
 
-_BLOCKS = ("embedding", "probability", "net", "layout", "figure")
+_BLOCKS = ("embedding", "probability", "efficientnet", "net", "layout", "figure")
 """Columns that tell what is to be seen; the first of them tells what is near."""
 
 _BOX = ("manifest", "line", "attribute", "box")
@@ -61,12 +61,12 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
     the label of an image. Of a label's boxes 20,000 are judged.
 
     Embeddings and probabilities of the user's own model stand beside what is measured here; what they leave out is
-    not judged.
+    not judged. With the extra `embed` a larger net looks at the pictures too.
     """
     return pl.concat([image_label_odds, box_label_odds])
 
 
-@table(features=("net", "layout"))
+@table(features=("net", "layout", "efficientnet"))
 def image_label_odds(
     labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
 ) -> DataFrame:
@@ -76,7 +76,7 @@ def image_label_odds(
         labels.filter(col("label").is_not_null())
         .filter(is_single)
         .with_columns(box=lit(None, pl.Int32))
-        .join(images.select("source_ref", "net", "layout"), on="source_ref", how="left")
+        .join(images.select("source_ref", "net", "layout", "efficientnet"), on="source_ref", how="left")
     )
     return _judged(rows, duplicates, embeddings, pred_probs)
 
@@ -146,6 +146,9 @@ def _block(name: str, values: pl.Series) -> Block:
 
     if name == "net":
         return _odds.net_block(_numbers(values, NET))
+    if name == "efficientnet":
+        roots = np.frombuffer(b"".join(values), np.uint8).reshape(-1, EFFICIENTNET)
+        return _odds.net_block(np.square(roots, dtype=np.float32))
     if name == "layout":
         return _odds.layout_block(_numbers(values, LAYOUT))
     if name == "figure":

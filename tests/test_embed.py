@@ -1,0 +1,94 @@
+"""The extra `embed`: where onnxruntime is installed a larger net looks at the pictures too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from lines import classification, manifest
+from PIL import Image
+
+PHOTOGRAPHS = Path(__file__).parents[1] / "fixtures/photographs"
+WRONG = 31
+"""The picture that bears the label of the others."""
+
+
+@pytest.fixture(scope="module")
+def extra(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which onnxruntime is installed, and nothing else."""
+    folder = tmp_path_factory.mktemp("extra")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    done = subprocess.run(
+        [*pip, "install", "--no-deps", "--target", folder, "onnxruntime"], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"onnxruntime cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two photographs of raccoons, one of them also as a copy of half its size, and their manifest."""
+    first, second = sorted((PHOTOGRAPHS / "raccoons").glob("*.jpg"))[:2]
+    for name, path in (("first", first), ("second", second)):
+        (tmp_path / f"{name}.jpg").write_bytes(path.read_bytes())
+    with Image.open(first) as picture:
+        picture.resize((picture.width // 2, picture.height // 2)).save(tmp_path / "copy.jpg")
+    lines = [classification(f"s3://bucket/{name}.jpg", "raccoon") for name in ("first", "second", "copy")]
+    (tmp_path / "train.manifest").write_text(manifest(*lines))
+    return tmp_path
+
+
+def exported(table: str, folder: Path, *path: Path) -> pl.DataFrame:
+    """A table of a manifest, with further folders in which Python looks for modules."""
+    command = [sys.executable, "-m", "groundlint", "export", table, "train.manifest", "--to", "table.parquet"]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    subprocess.run([*command, "--images", ".", "--isolated"], cwd=folder, env=variables, check=True)
+    return pl.read_parquet(folder / "table.parquet")
+
+
+def measured(folder: Path, *path: Path) -> dict[str, bytes | None]:
+    """What the larger net makes of each image, by its name."""
+    return dict(exported("images", folder, *path).select("path", "efficientnet").rows())
+
+
+def likeness(first: bytes | None, second: bytes | None) -> float:
+    """The cosine of the angle between two pictures' numbers."""
+    assert first
+    assert second
+    a, b = (np.frombuffer(numbers, np.uint8).astype(np.float64) for numbers in (first, second))
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def test_the_larger_net_sees_that_a_copy_is_alike(folder: Path, extra: Path) -> None:
+    of = measured(folder, extra)
+    assert {len(numbers or b"") for numbers in of.values()} == {1280}
+    assert likeness(of["first.jpg"], of["copy.jpg"]) > likeness(of["first.jpg"], of["second.jpg"])
+
+
+def test_what_was_remembered_without_the_extra_is_measured_once_it_is_there(folder: Path, extra: Path) -> None:
+    assert set(measured(folder).values()) == {None}
+    assert None not in measured(folder, extra).values()
+
+
+def test_wrong_labels_are_found_with_it(tmp_path: Path, extra: Path) -> None:
+    random = np.random.default_rng(0)
+    lines = []
+    for n in range(60):
+        kind = n % 2
+        striped(random, kind).save(tmp_path / f"{n}.png")
+        lines.append(classification(f"s3://bucket/{n}.png", ("rows", "columns")[kind if n != WRONG else 1 - kind]))
+    (tmp_path / "train.manifest").write_text(manifest(*lines))
+    odds = exported("image_label_odds", tmp_path, extra)
+    assert odds.sort("suspicion")["line"][-1] == WRONG + 1
+
+
+def striped(random: np.random.Generator, kind: int) -> Image.Image:
+    """A picture of rows or columns in colours of chance."""
+    rows = random.integers(0, 256, (64, 1, 3), np.uint8).repeat(64, axis=1)
+    return Image.fromarray(rows if kind == 0 else rows.transpose(1, 0, 2))
