@@ -44,7 +44,7 @@ class LabelImbalance(Rule):
     )
     ratio: float = Option(5.0, gt=1, description="Times that the most frequent label may have of the rarest.")
 
-    def check(self, label_counts: LazyFrame, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+    def check(self, label_counts: LazyFrame, image_labels: LazyFrame) -> LazyFrame:
         """The rarest label of each split, where it is too rare."""
         counts = label_counts.unpivot(
             ["images", "boxes"], index=[*_CASE, "label"], variable_name="measure", value_name="few"
@@ -57,7 +57,9 @@ class LabelImbalance(Rule):
             few=col("few").last(),
             rare=(col("few") * self.ratio <= col("few").max()).sum(),
         )
-        scenes = pl.concat([_share_of_scenes(labels, "classification"), _share_of_scenes(boxes, "detection")])
+        images = image_labels.group_by(*_CASE, "source_ref").agg(labels=pl.len())
+        # Images with several labels show a scene, whose proportions are not the collector's.
+        scenes = images.group_by(_CASE).agg(scenes=(col("labels") > 1).mean())
         is_scene = (col("measure") == "boxes") | (col("scenes") > 0.1)
         others = worded("; {} more are as rare", col("rare") - 1)
         return (
@@ -69,12 +71,6 @@ class LabelImbalance(Rule):
                 severity=pl.when(is_scene).then(lit(Severity.INFO)).otherwise(lit(Severity.WARNING)),
             )
         )
-
-
-def _share_of_scenes(rows: LazyFrame, use_case: str) -> LazyFrame:
-    """Of each split, the share of images that hold several labels."""
-    images = rows.group_by("split", "source_ref").agg(has_several=col("label").n_unique() > 1)
-    return images.group_by("split").agg(scenes=col("has_several").mean()).with_columns(use_case=lit(use_case))
 
 
 class LabelFewImages(Rule):
@@ -165,13 +161,11 @@ class LabelsAlwaysTogether(Rule):
     )
     min_images: int = Option(20, ge=2, description="Images that both labels need.")
 
-    def check(self, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+    def check(self, image_labels: LazyFrame) -> LazyFrame:
         """Pairs of labels with the same set of images."""
-        rows = pl.concat(
-            [rows.filter(col("split") == "train").select("source_ref", "label") for rows in (labels, boxes)]
-        )
+        rows = image_labels.filter(col("split") == "train").select("source_ref", "label").unique()
         # Equal sums of the images' hashes are equal sets, but for a chance of one in 2^64.
-        sets = rows.unique().group_by("label").agg(images=pl.len(), images_hash=col("source_ref").hash().sum())
+        sets = rows.group_by("label").agg(images=pl.len(), images_hash=col("source_ref").hash().sum())
         same = sets.filter(col("images") >= self.min_images)
         pairs = same.join(same, on=["images", "images_hash"], suffix="_other").filter(col("label") < col("label_other"))
         return pairs.rename({"label_other": "other"})

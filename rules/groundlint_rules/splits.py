@@ -246,15 +246,9 @@ class SplitShareDiffers(Rule):
     ratio: float = Option(2.0, gt=1, description="Times by which the shares must differ.")
     min_z: float = Option(4.0, ge=0, description="Standard errors by which the shares must differ.")
 
-    def check(self, label_counts: LazyFrame, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+    def check(self, label_counts: LazyFrame, image_labels: LazyFrame) -> LazyFrame:
         """Labels of both splits whose shares differ in size and not by chance."""
-        rows = {"classification": labels, "detection": boxes}
-        totals = pl.concat(
-            [
-                each.group_by("split").agg(total=col("source_ref").n_unique()).with_columns(use_case=lit(case))
-                for case, each in rows.items()
-            ]
-        )
+        totals = image_labels.group_by("split", "use_case").agg(total=col("source_ref").n_unique())
         shares = label_counts.join(totals, on=["split", "use_case"])
         train, test = (shares.filter(col("split") == split) for split in ("train", "test"))
         both = train.join(test, on=["use_case", "label"], suffix="_test")

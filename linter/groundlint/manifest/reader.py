@@ -80,7 +80,7 @@ def read(
                 continue
             for name, parts in manifest.frames().items():
                 frames[name] += parts
-    return Reading({name: pl.concat(parts) for name, parts in frames.items()}, tuple(unreadable))
+    return Reading({name: pl.concat(parts, rechunk=True) for name, parts in frames.items()}, tuple(unreadable))
 
 
 @contextlib.contextmanager

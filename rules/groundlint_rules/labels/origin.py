@@ -153,8 +153,11 @@ class LowConfidence(Rule):
         # Most sets have one confidence throughout: those cost no join of every box.
         varied = spread.filter(col("low") < self.share * col("high")).select("manifest", "attribute")
         job = ("attribute", "job", "human")
-        jobs = given.join(varied, on=["manifest", "attribute"], how="semi").join(
-            attributes.select(*keys, "job", "human"), on=keys
+        jobs = (
+            given.join(varied, on=["manifest", "attribute"], how="semi")
+            .join(attributes.select(*keys, "job", "human"), on=keys)
+            .collect()
+            .lazy()
         )
         middle = jobs.group_by(job).agg(count=pl.len(), usual=col("confidence").median())
         low = jobs.join(middle, on=job, nulls_equal=True).filter(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import polars as pl
 from polars import DataFrame, LazyFrame, col
 
@@ -16,57 +14,52 @@ MAX_BOXES = 200
 MIN_IOU = 0.5
 """Intersection over union from which boxes of two attributes are counterparts."""
 
-_PAIRS = 300_000
-"""Pairs that are held at once."""
-
 
 @table()
-def overlaps(boxes: LazyFrame) -> LazyFrame:
+def overlaps(boxes: LazyFrame) -> DataFrame:
     """Two boxes of a line and attribute that share area, each pair once.
 
-    `box` comes after `box_other`; `common`, `area` and `area_other` are in px², `iou` is 0 to 1; the edges of
-    both are in px. Lines of more than `MAX_BOXES` boxes are left out.
+    `box` comes after `box_other`; `row` and `row_other` are their places in `boxes`, from 0; `common`, `area` and
+    `area_other` are in px², `iou` is 0 to 1. Lines of more than `MAX_BOXES` boxes are left out.
     """
-    line = ("manifest", "line", "attribute", "source_ref")
-    lines = (
-        with_edges(boxes.filter(col("width") > 0, col("height") > 0))
-        .group_by(line)
-        .agg("box", "label", *EDGES, count=pl.len())
+    line = ("manifest", "line", "attribute")
+    is_first = pl.any_horizontal(col(name).ne_missing(col(name).shift()) for name in line)
+    frame = (
+        with_edges(boxes.with_row_index("row"))
+        .filter(col("width") > 0, col("height") > 0)
+        .select("row", *line, "box", *EDGES)
+        .sort(*line, "box")
+        .with_columns(first=pl.when(is_first).then(pl.int_range(pl.len())).forward_fill())
+        .with_columns(place=pl.int_range(pl.len()) - col("first"), count=pl.len().over("first"))
         .filter(col("count").is_between(2, MAX_BOXES))
-        .with_row_index("group")
+        .select("row", "place", *EDGES)
+        .with_row_index("at")
         .collect()
     )
-    pairs = pl.concat([_pairs(batch) for batch in _batches(lines)])
-    return pairs.lazy().join(lines.lazy().select("group", *line), on="group", how="left").drop("group")
+    # Each box is compared with the one before it, then with the one before that, until no line has as many.
+    pairs = [_sharing(frame.head(0), frame.head(0))]
+    later = frame
+    for distance in range(1, MAX_BOXES):
+        later = later.filter(col("place") >= distance)
+        if later.is_empty():
+            break
+        pairs.append(_sharing(later, frame[later["at"] - distance]))
+    found = pl.concat(pairs)
+    named = boxes.select(*line, "source_ref", "box", "label").collect()
+    others = named.select(box_other="box", label_other="label")
+    return pl.concat([named[found["row"]], others[found["row_other"]], found], how="horizontal")
 
 
-def _batches(lines: DataFrame) -> Iterator[DataFrame]:
-    """Lines in parts whose pairs fit into memory; one part at least, so that there is a schema."""
-    part = (col("count").cast(pl.Int64) ** 2).cum_sum() // _PAIRS
-    yield from lines.with_columns(part=part).partition_by("part", include_key=False) or [lines]
-
-
-def _pairs(lines: DataFrame) -> DataFrame:
-    columns = ("box", "label", *EDGES)
-    rows = lines.lazy().select("group", *columns).explode(columns, empty_as_null=False)
-    return (
-        rows.join(rows, on="group", suffix="_other")
-        .filter(col("box") > col("box_other"), common() > 0)
-        .select(
-            "group",
-            "box",
-            "box_other",
-            "label",
-            "label_other",
-            common=common(),
-            area=area(),
-            area_other=area("_other"),
-            iou=iou(),
-            **{edge: col(edge) for edge in EDGES},
-            **{f"{edge}_other": col(f"{edge}_other") for edge in EDGES},
-        )
-        .collect()
+def _sharing(later: DataFrame, earlier: DataFrame) -> DataFrame:
+    """The pairs that share area, of the boxes that stand in the same row of two frames."""
+    names = ("row", *EDGES)
+    both = pl.concat(
+        [later.select(names), earlier.select(col(name).alias(f"{name}_other") for name in names)], how="horizontal"
     )
+    shared = both.lazy().filter(common() > 0)
+    return shared.select(
+        "row", "row_other", common=common(), area=area(), area_other=area("_other"), iou=iou()
+    ).collect()
 
 
 @table()
@@ -77,20 +70,35 @@ def counterparts(boxes: LazyFrame) -> LazyFrame:
     not contradict each other.
     """
     line = ("manifest", "line")
-    several = boxes.filter(col("attribute").n_unique().over("manifest") > 1)
-    shared = several.filter(col("attribute").n_unique().over("manifest", "label") > 1)
-    rows = with_edges(shared).select(*line, "source_ref", "attribute", "box", "label", *EDGES)
+    several = boxes.select(*line, "attribute").unique().group_by(line).len()
+    shared = boxes.group_by("manifest", "label").agg(attributes=col("attribute").n_unique())
+    rows = (
+        with_edges(boxes)
+        .join(several.filter(col("len") > 1), on=line, how="semi")
+        .join(shared.filter(col("attributes") > 1), on=["manifest", "label"], how="semi")
+        .select(*line, "source_ref", "attribute", "box", "label", *EDGES)
+        # Used four times below: polars would compute it as often.
+        .collect()
+        .lazy()
+    )
     counts = rows.group_by(*line, "source_ref", "attribute").agg(count=pl.len())
     is_second = col("attribute") > col("attribute_other")
     attributes = counts.join(counts, on=line, suffix="_other").filter(is_second)
     compared = rows.join(attributes, on=line, how="semi")
-    matched = (
+    both = (*line, "attribute", "attribute_other")
+    pairs = (
         compared.join(compared, on=[*line, "label"], suffix="_other")
         .filter(is_second, iou() >= MIN_IOU)
-        .group_by(*line, "attribute", "attribute_other")
-        .agg(matched=col("box").n_unique() + col("box_other").n_unique())
+        .select(*both, "box", "box_other")
+        .collect()
+        .lazy()
+    )
+    # Each box once, however many it fits.
+    matched = pl.concat(
+        [pairs.select(*both, "box").unique(), pairs.select(*both, col("box_other").alias("box")).unique()]
     )
     total = col("count") + col("count_other")
-    return attributes.join(matched, on=[*line, "attribute", "attribute_other"], how="left").select(
+    counted = matched.group_by(both).agg(matched=pl.len())
+    return attributes.join(counted, on=both, how="left").select(
         *line, "source_ref", "attribute", "attribute_other", count=total, alone=total - col("matched").fill_null(0)
     )

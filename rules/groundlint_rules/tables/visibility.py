@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import polars as pl
-from polars import LazyFrame, col, lit
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
-from groundlint_rules.geometry import EDGES, common
+from groundlint_rules.geometry import EDGES, with_edges
 from groundlint_rules.tables.overlaps import MAX_BOXES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _BOX = ("manifest", "line", "attribute", "box")
 
@@ -26,11 +29,14 @@ _WHOLE = 0.9
 _CUT = (0.33, 0.71, 0.85, 0.90, 0.94)
 """Share of VOC objects that people called truncated, by the number of sides that touch the frame."""
 
+_CELLS = 4_000_000
+"""Cells that are held at once where pieces are united."""
+
 _COVERS = {
     "covered": col("in_front"),
     "covered_same": col("in_front") & (col("label") == col("label_other")),
     "covered_other": col("in_front") & (col("label") != col("label_other")),
-    "covered_any": col("box").is_not_null(),
+    "covered_any": lit(True),
 }
 
 
@@ -58,26 +64,33 @@ def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
         & (col("top") + col("height") <= col("image_height"))
     )
     is_whole = col("width") * col("height") >= _WHOLE * col("image_width") * col("image_height")
-    keys = (*_BOX, "split", "source_ref", "label")
-    sides = boxes.select(*keys, sides=pl.when(is_inside).then(pl.when(is_whole).then(0).otherwise(touched)))
+    keys = ("row", *_BOX, "split", "source_ref", "label")
+    sides = boxes.with_row_index("row").select(
+        *keys, sides=pl.when(is_inside).then(pl.when(is_whole).then(0).otherwise(touched))
+    )
     is_compared = pl.len().over("manifest", "line", "attribute") <= MAX_BOXES
-    covers = sides.join(_covered(overlaps), on=_BOX, how="left").with_columns(
+    covered = _covered(with_edges(boxes.select("label", "left", "top", "width", "height")), overlaps)
+    covers = sides.join(covered, on="row", how="left").with_columns(
         pl.when(is_compared).then(col(name).fill_null(0.0)).alias(name) for name in _COVERS
     )
     cut = col("sides").fill_null(0).replace_strict(dict(enumerate((0.0, *_CUT[1:]))), return_dtype=pl.Float64)
-    return covers.with_columns(score=pl.max_horizontal(cut, "covered"))
+    return covers.drop("row").with_columns(score=pl.max_horizontal(cut, "covered"))
 
 
-def _covered(overlaps: LazyFrame) -> LazyFrame:
-    """The covered shares of each box that shares area with another."""
-    other = {f"{name}_other": name for name in ("box", "label", "area", *EDGES)}
-    swapped = overlaps.rename({**other, **{name: f"{name}_other" for name in other.values()}})
-    both = pl.concat([overlaps, swapped.select(overlaps.collect_schema().names())])
+def _covered(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
+    """The covered shares of each box that shares area with another, by its `row`."""
+    columns = ("row", "row_other", "common", "area", "area_other")
+    swapped = overlaps.rename({"row": "row_other", "row_other": "row", "area": "area_other", "area_other": "area"})
+    # In order, polars need not look for what belongs together.
+    pairs = pl.concat([overlaps.select(columns), swapped.select(columns)]).sort("row").collect()
+    own = boxes.select("label", *EDGES).collect()
+    other = own.rename(lambda name: f"{name}_other")
+    both = pl.concat([pairs, own[pairs["row"]], other[pairs["row_other"]]], how="horizontal")
     lower = col("bottom_other") - col("bottom")
     tie = _TIE * (col("bottom") - col("top"))
     in_front = (lower > tie) | ((lower.abs() <= tie) & (col("area_other") > col("area")))
-    shared = both.select(
-        *_BOX,
+    pieces = both.select(
+        "row",
         "label",
         "label_other",
         "area",
@@ -88,37 +101,50 @@ def _covered(overlaps: LazyFrame) -> LazyFrame:
         right=pl.min_horizontal("right", "right_other"),
         bottom=pl.min_horizontal("bottom", "bottom_other"),
     )
-    found = shared.select(_BOX).unique()
+    found = pieces.lazy().select("row").unique()
     for name, cover in _COVERS.items():
-        found = found.join(_share(shared.filter(cover), name), on=_BOX, how="left")
+        found = found.join(_share(pieces.filter(cover), name), on="row", how="left")
     return found
 
 
-def _share(pieces: LazyFrame, name: str) -> LazyFrame:
+def _share(pieces: DataFrame, name: str) -> LazyFrame:
     """Share of each box's area that lies under pieces: of several the union is taken."""
-    ends = [col(edge).first() for edge in EDGES] + [col(edge).last().alias(f"{edge}_other") for edge in EDGES]
-    grouped = pieces.group_by(_BOX).agg(*ends, count=pl.len(), total=col("common").sum(), area=col("area").first())
-    many = grouped.filter(col("count") > 2).select(_BOX)
-    rectangles = pieces.join(many, on=_BOX, how="semi").group_by(_BOX).agg(rectangle=pl.concat_list(EDGES))
-    unions = rectangles.select(
-        *_BOX, union=col("rectangle").map_elements(lambda rows: union_area(rows.to_list()), return_dtype=pl.Float64)
-    )
-    # One piece is what it is, two are their sum without what they share.
-    twice = pl.when(col("count") == 2).then(common()).otherwise(0.0)
-    share = pl.coalesce("union", col("total") - twice) / col("area")
-    return grouped.join(unions, on=_BOX, how="left").select(*_BOX, share.alias(name))
+    grouped = pieces.group_by("row").agg(count=pl.len(), total=col("common").sum(), area=col("area").first())
+    several = grouped.filter(col("count") > 1).select("row", "count")
+    unions = _unions(pieces.select("row", *EDGES).join(several, on="row", maintain_order="left"))
+    share = pl.coalesce("union", "total") / col("area")
+    return grouped.lazy().join(unions.lazy(), on="row", how="left").select("row", share.alias(name))
 
 
-def union_area(rectangles: Iterable[Iterable[float]]) -> float:
-    """Area under rectangles (left, top, right, bottom), what several cover counted once."""
-    rows = [tuple(rectangle) for rectangle in rectangles]
-    xs = sorted({x for row in rows for x in (row[0], row[2])})
-    area = 0.0
-    for left, right in itertools.pairwise(xs):
-        spans = sorted((row[1], row[3]) for row in rows if row[0] <= left and row[2] >= right)
-        end = float("-inf")
-        for top, bottom in spans:
-            if bottom > end:
-                area += (right - left) * (bottom - max(top, end))
-                end = bottom
-    return area
+def _unions(pieces: DataFrame) -> DataFrame:
+    """Area under the pieces of each `row`, of which it has `count`; they are in order."""
+    found = [DataFrame(schema={"row": pieces.schema["row"], "union": pl.Float64})]
+    for (count,), part in pieces.group_by("count"):
+        rectangles = part.select(EDGES).to_numpy().reshape(-1, count, len(EDGES))
+        found.append(DataFrame({"row": part["row"].gather_every(count), "union": union_areas(rectangles)}))
+    return pl.concat(found)
+
+
+def union_areas(rectangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Areas under sets of rectangles, what several of a set cover counted once.
+
+    Their edges cut the plane into cells, each of which lies in a rectangle or outside.
+
+    Args:
+        rectangles: (sets, rectangles of a set, 4): left, top, right, bottom.
+    """
+    import numpy as np
+
+    count = rectangles.shape[1]
+    areas = np.empty(len(rectangles))
+    step = max(1, _CELLS // (4 * count * count))
+    for start in range(0, len(rectangles), step):
+        part = rectangles[start : start + step]
+        left, top, right, bottom = (part[:, :, edge, None] for edge in range(4))
+        xs = np.sort(part[:, :, 0::2].reshape(len(part), 1, -1))
+        ys = np.sort(part[:, :, 1::2].reshape(len(part), 1, -1))
+        in_x = (left <= xs[:, :, :-1]) & (xs[:, :, 1:] <= right)
+        in_y = (top <= ys[:, :, :-1]) & (ys[:, :, 1:] <= bottom)
+        is_covered = in_x.transpose(0, 2, 1).astype(np.float32) @ in_y.astype(np.float32) > 0
+        areas[start : start + step] = (np.diff(xs) @ is_covered @ np.diff(ys).transpose(0, 2, 1)).ravel()
+    return areas
