@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from groundlint import starter
 from groundlint.cli import app
 from groundlint.config import Settings, load
-from groundlint.run import Request, data_sets
+from groundlint.datasets import Request, data_sets
 
 SOUND = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,6 +47,44 @@ def test_the_fast_path_gives_the_rows_of_the_slow_path(texts: list[str]) -> None
 def test_any_split_of_the_bytes_gives_the_same_tables(texts: list[str], block: int) -> None:
     data = "\n".join(texts)
     assert_same(tables(data, block=block), tables(data))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of sound and faulty lines, with a byte order mark, CR LF and blank lines, and no feed at its end."""
+    path = tmp_path_factory.mktemp("large") / "large.manifest"
+    sound = [detection(f"s3://bucket/{n}.jpg", ({}, {"class_id": n % 2})) for n in range(40)]
+    others = [classification(f"s3://bucket/{n}.jpg", "cat") for n in range(40, 60)]
+    faulty = ["", "{", '{"source-ref": 1}\r', json.dumps(detection("s3://bucket/60.jpg", ({"width": "wide"},)))]
+    path.write_text("\ufeff" + manifest(*sound) + "\n".join([*faulty, manifest(*others).removesuffix("\n")]))
+    return path
+
+
+@pytest.mark.parametrize("jobs", [2, 3, 7])
+def test_several_processes_read_the_same_tables(large: Path, jobs: int) -> None:
+    source = Source("large.manifest", "train", large)
+    whole = read([source]).tables
+    assert whole["manifests"]["lines"].to_list() == [64]
+    assert_same(read([source], jobs=jobs, part=1).tables, whole)
+
+
+def test_lines_are_read_though_no_process_starts(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source("large.manifest", "train", large)
+    whole = read([source]).tables
+    for program in ("/nowhere/python", "/bin/false"):
+        monkeypatch.setattr(sys, "executable", program)
+        assert_same(read([source], jobs=2, part=1).tables, whole)
+
+
+@pytest.mark.parametrize(("before", "after"), [(30, 30), (0, 30)])
+def test_a_merge_conflict_is_named_by_its_line_whichever_process_read_it(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    line = json.dumps(detection())
+    path = tmp_path / "conflict.manifest"
+    path.write_text("\n".join([*[line] * before, "<<<<<<< HEAD", *[line] * after]))
+    problems = read([Source("conflict.manifest", "train", path)], jobs=3, part=1).tables["problems"]
+    assert problems.select("kind", "line").rows() == [(Kind.NOT_A_MANIFEST, before + 1)]
 
 
 def test_sound_lines_take_the_fast_path() -> None:

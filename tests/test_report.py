@@ -14,11 +14,12 @@ from lines import classification, detection, manifest
 
 from groundlint import registry
 from groundlint.config import Config
+from groundlint.datasets import Request
 from groundlint.policy import count
 from groundlint.report import FORMATS
 from groundlint.report.report import Report
 from groundlint.report.schema import schema
-from groundlint.run import Request, run
+from groundlint.run import run
 from groundlint.selection import of_config
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "docs/report.schema.json").read_text(encoding="utf-8"))

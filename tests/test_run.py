@@ -15,8 +15,9 @@ from lines import detection, manifest
 import groundlint
 from groundlint import registry
 from groundlint.config import Config, ConfigError, Settings
+from groundlint.datasets import Request, UsageError, data_sets
 from groundlint.registry import SelectionError
-from groundlint.run import Request, UsageError, data_sets, export, flat, run
+from groundlint.run import export, flat, run
 from groundlint.selection import of_config
 
 REGISTRY = registry.load(isolated=True)

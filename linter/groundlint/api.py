@@ -10,7 +10,8 @@ from polars import DataFrame
 
 from groundlint import config as configuration
 from groundlint import registry, selection
-from groundlint.run import Request, UsageError, run
+from groundlint.datasets import Request, UsageError
+from groundlint.run import run
 
 Paths = Sequence[str | PathLike[str]]
 
@@ -46,7 +47,7 @@ def check(
         config: a configuration file; the nearest one upwards of the working directory if not given.
         isolated: ignore configuration files and other packages' rules.
         images: folders of the images, or "PREFIX=FOLDER"; beside the manifests unless given.
-        jobs: how many processes measure images; one a processor if not given.
+        jobs: how many processes read large manifests and measure images; one a processor if not given.
         cache_dir: a folder to remember what was measured in; nothing is remembered if not given.
         embeddings: a parquet file of what the user's own model makes of each label or box.
         pred_probs: a parquet or csv file of the probabilities that it gives them.

@@ -39,6 +39,7 @@ from groundlint.cli.output import BROKEN, FAILED, fail, print_text, progress, re
 
 if TYPE_CHECKING:
     from groundlint.report.report import Report
+    from groundlint.run import Outcome
 
 
 def check(
@@ -102,10 +103,11 @@ def check(
     _one_of("--color", color, ("auto", "always", "never"))
     from groundlint import baseline as baselines
     from groundlint import policy
+    from groundlint.datasets import data_sets
     from groundlint.report.report import Report
     from groundlint.report.sanitize import at_line_start, visible
     from groundlint.rule import Severity
-    from groundlint.run import data_sets, run
+    from groundlint.run import run
 
     with reported():
         settings = configure(
@@ -158,15 +160,21 @@ def check(
         say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes what is mended")
     is_whole = _deliver(report, outputs, color) and is_whole
     if summary_file:
-        found = dict(outcome.findings.group_by("code").len().iter_rows())
-        of_rules = {code: found.get(code, 0) for code in outcome.rules}
-        numbers = outcome.summary["images"]
-        is_open = passed and is_whole
-        write(summary_file, gate.render(passed=is_open, counts=counts, rules=of_rules, images=numbers))
+        write(summary_file, _summary(outcome, passed=passed and is_whole))
     if not is_whole:
         raise typer.Exit(BROKEN)
     if not passed and not exit_zero:
         raise typer.Exit(FAILED)
+
+
+def _summary(outcome: Outcome, *, passed: bool) -> str:
+    """The numbers of a run, for gates."""
+    from groundlint.report import gate
+
+    found = dict(outcome.findings.group_by("code").len().iter_rows())
+    of_rules = {code: found.get(code, 0) for code in outcome.rules}
+    numbers = outcome.summary
+    return gate.render(passed=passed, counts=numbers["counts"], rules=of_rules, images=numbers["images"])
 
 
 def _deliver(report: Report, outputs: list[tuple[str, Path | None]], color: str) -> bool:

@@ -11,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from groundlint.config import Config
+    from groundlint.datasets import Request
     from groundlint.registry import Registry
-    from groundlint.run import Request
     from groundlint.selection import Selection
 
 Paths = Annotated[
@@ -33,7 +33,7 @@ Images = Annotated[
     list[str] | None,
     typer.Option(metavar="FOLDER|PREFIX=FOLDER", help="Where the images lie; beside the manifest unless given."),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that measure images; one a processor by default.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that read and measure; one a processor by default.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Measure all images anew and remember nothing.")]
 CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to remember what was measured.")]
 Embeddings = Annotated[
@@ -84,7 +84,7 @@ def requested(
     **measuring: Any,
 ) -> Request:
     """What shall be judged, with the bytes of standard input where it is asked for."""
-    from groundlint.run import STDIN, Request
+    from groundlint.datasets import STDIN, Request
 
     is_wanted = any(STDIN in (names or ()) for names in (paths, train, test, reference))
     return Request(

@@ -27,10 +27,10 @@ def reported() -> Iterator[None]:
     """What keeps a run from starting, as one line on standard error and exit status 2."""
     from groundlint.baseline import BaselineError
     from groundlint.config import ConfigError
+    from groundlint.datasets import UsageError
     from groundlint.images.pool import PoolError
     from groundlint.model_outputs import ModelOutputError
     from groundlint.registry import PluginError, SelectionError
-    from groundlint.run import UsageError
 
     try:
         yield

@@ -46,11 +46,11 @@ class Gallery:
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
         """The tables `images` and `crops` of a data set; empty if not one of its images is found."""
         named = lines.filter(col("source_ref").is_not_null()).unique("source_ref", keep="first", maintain_order=True)
-        places = {
-            ref: self.store.find(ref, manifest) for manifest, ref in named.select("manifest", "source_ref").rows()
-        }
-        if not any(place.path for place in places.values()):
+        refs = named.select("source_ref", "manifest")
+        # Most often the first is found; where none is, nothing is kept of a million.
+        if not any(self.store.find(*row).path for row in refs.iter_rows()):
             return {"images": BASE["images"].empty(), "crops": BASE["crops"].empty()}
+        places = {ref: self.store.find(ref, manifest) for ref, manifest in refs.iter_rows()}
         self.cache.open()
         wanted = self._boxes(boxes, places) if any(feature.of == "crops" for feature in self.features) else {}
         stamps = {place.path: place.stamp for place in places.values() if place.path and place.stamp}

@@ -16,7 +16,8 @@ import msgspec
 
 from groundlint.features import Feature
 from groundlint.images.record import MAX_PIXELS, Fault, Measured, Task
-from groundlint.images.worker import LENGTH, Ready, Start, send
+from groundlint.images.worker import Ready, Start
+from groundlint.messages import LENGTH, send
 
 BATCH = 16
 """Tasks that a worker is sent at once."""

@@ -8,16 +8,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import struct
 import sys
-from typing import BinaryIO
 
 import msgspec
 
 from groundlint.features import Feature
 from groundlint.images.record import Task
-
-LENGTH = struct.Struct("<I")
+from groundlint.messages import receive, send
 
 
 class Start(msgspec.Struct):
@@ -43,7 +40,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests = sys.stdin.buffer
-    start = msgspec.msgpack.decode(_receive(requests) or b"", type=Start)
+    start = msgspec.msgpack.decode(receive(requests) or b"", type=Start)
     try:
         measurer = Measurer([_feature(*place) for place in start.features], max_pixels=start.max_pixels)
     except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything; the parent tells of it
@@ -52,20 +49,9 @@ def main() -> None:
     _limit_memory(start.max_memory)
     send(answers, msgspec.msgpack.encode(Ready()))
     decoder = msgspec.msgpack.Decoder(list[Task])
-    while message := _receive(requests):
+    while message := receive(requests):
         for task in decoder.decode(message):
             send(answers, msgspec.msgpack.encode(measurer.measure(task)))
-
-
-def send(stream: BinaryIO, message: bytes) -> None:
-    """A message with its length before it."""
-    stream.write(LENGTH.pack(len(message)) + message)
-    stream.flush()
-
-
-def _receive(stream: BinaryIO) -> bytes | None:
-    head = stream.read(LENGTH.size)
-    return stream.read(LENGTH.unpack(head)[0]) if len(head) == LENGTH.size else None
 
 
 def _feature(module: str, name: str) -> Feature:

@@ -1,44 +1,48 @@
-"""Manifests from bytes to the base tables: in blocks of whole lines, fast where a line's shape is known."""
+"""Manifests from bytes to the base tables: whole, or large ones in parts by several processes."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import gc
 import io
+import itertools
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import polars as pl
-from msgspec import MsgspecError
-from polars import DataFrame
+from polars import DataFrame, col, lit
 
 from groundlint.manifest import sniff
-from groundlint.manifest.fast import FastReader
-from groundlint.manifest.lines import LineReader, Rows
+from groundlint.manifest.lines import Rows
+from groundlint.manifest.part import (
+    ROW_TABLES,
+    Manner,
+    Part,
+    as_frames,
+    blocks,
+    read_blocks,
+    without_collection,
+)
 from groundlint.manifest.problems import Kind
-from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
+from groundlint.manifest.workers import read_parts
 from groundlint.tables import BASE
 
 BLOCK = 8 * 1024 * 1024
 """Bytes read at a time: enough that work on columns pays, few enough to stay in the processor's cache."""
 
+PART = 32 * 1024 * 1024
+"""Bytes of a manifest from which a further process pays."""
+
 LARGE = 10**9
 TOO_LARGE = 2**30
 """Bytes of a manifest; the service's limit of 1 GB may mean either."""
 
-MAX_ROWS = 20_000
-"""Rows of the slow path that are held as tuples; more are turned into frames."""
-
-READ_TABLES = ("manifests", "lines", "problems", "attributes", "classes", "labels", "boxes", "predictions")
+READ_TABLES = ("manifests", *ROW_TABLES)
 """The base tables that reading fills."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WHOLE_FILE = 64 * 1024 * 1024
-_CONFLICT_MARKER = b"<<<<<<< "
 
 
 class Source(NamedTuple):
@@ -58,61 +62,55 @@ class Reading(NamedTuple):
 
 
 def read(
-    sources: Sequence[Source], *, tables: Collection[str] = READ_TABLES, block: int = BLOCK, fast: bool = True
+    sources: Sequence[Source],
+    *,
+    tables: Collection[str] = READ_TABLES,
+    jobs: int = 1,
+    block: int = BLOCK,
+    part: int = PART,
+    fast: bool = True,
 ) -> Reading:
     """Read manifests into the base tables. Bad content becomes rows of `problems`, never an exception.
 
     Args:
         sources: the manifests.
         tables: the base tables wanted. Only `classes` costs extra and is left empty unless named.
+        jobs: processes that may read parts of a large file.
         block: bytes read at a time; the tables do not depend on it.
+        part: bytes of a file for each process, at least; the tables do not depend on it.
         fast: False reads every line on the slow path; the tables do not depend on it.
     """
     frames: dict[str, list[DataFrame]] = {name: [BASE[name].empty()] for name in READ_TABLES}
     unreadable = []
-    with _without_collection():
+    manner = Manner(block, fast, "classes" in tables)
+    with without_collection():
         for source in sources:
-            manifest = _ManifestReader(source, fast=fast, classes="classes" in tables)
+            manifest = _ManifestReader(source, manner, min_part=part, jobs=jobs)
             try:
-                manifest.read(block)
+                manifest.read()
             except OSError as error:
                 unreadable.append((source, error))
                 continue
-            for name, parts in manifest.frames().items():
-                frames[name] += parts
-    return Reading({name: pl.concat(parts, rechunk=True) for name, parts in frames.items()}, tuple(unreadable))
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """Reading makes millions of objects and no cycles: looking for those costs a fifth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+            for name, rows in manifest.frames().items():
+                frames[name] += rows
+    # In one piece: what judges them takes half as long again on many.
+    return Reading({name: pl.concat(rows, rechunk=True) for name, rows in frames.items()}, tuple(unreadable))
 
 
 class _ManifestReader:
-    """Reads one manifest, block by block: lines of known shape together, the others one by one."""
+    """Reads one manifest, and judges the file as a whole."""
 
-    def __init__(self, source: Source, *, fast: bool, classes: bool) -> None:
+    def __init__(self, source: Source, manner: Manner, *, min_part: int, jobs: int) -> None:
         self._source = source
-        self._is_fast = fast
+        self._manner = manner
+        self._min_part = min_part
+        self._jobs = jobs
+        self._parts: list[Part] = []
         self._rows = Rows()
-        self._slow = LineReader(self._rows)
-        self._fast = FastReader(classes=classes)
-        self._shape = Shape()
-        self._decode = self._shape.decoder().decode
-        self._frames: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
-        self._with_classes = classes
-        self._bytes = self._lines = self._blank_lines = self._crlf_lines = 0
-        self._conflict: int | None = None
+        self._bytes = 0
         self._begins_as_list = False
 
-    def read(self, block: int) -> None:
+    def read(self) -> None:
         """Read the whole manifest.
 
         Raises:
@@ -122,7 +120,7 @@ class _ManifestReader:
         if path is None:
             data = self._source.data or b""
             self._bytes = len(data)
-            self._read_stream(io.BytesIO(data), block)
+            self._read_stream(io.BytesIO(data))
             return
         status = path.stat()
         # A pipe ends; a device may not.
@@ -148,149 +146,91 @@ class _ManifestReader:
                 f"the file has {self._bytes:,} bytes, close to the limit of 1 GB; split the data set",
             )
         with path.open("rb") as stream:
-            self._read_stream(stream, block)
+            self._read_stream(stream)
 
     def frames(self) -> dict[str, list[DataFrame]]:
         """The rows read, by table, with the columns of the base tables."""
-        self._flush()
-        counts = DataFrame({"bytes": [self._bytes], "lines": [self._lines]})
-        return {name: self._complete(name, frames) for name, frames in self._frames.items()} | {
-            "manifests": self._complete("manifests", [counts])
-        }
+        counts = DataFrame({"bytes": [self._bytes], "lines": [sum(part.lines for part in self._parts)]})
+        found: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
+        found["manifests"] = [counts]
+        before = 0
+        for part in [Part(as_frames(self._rows)), *self._parts]:
+            for name, rows in part.frames.items():
+                found[name] += [frame.with_columns(col("line") + before) for frame in rows] if before else rows
+            before += part.lines
+        return {name: self._complete(name, rows) for name, rows in found.items()}
 
-    def _read_stream(self, stream: BinaryIO, block: int) -> None:
-        for lines in _blocks(stream, block):
-            data = lines
-            if self._lines == 0:
-                if detail := sniff.foreign_head(self._source.name, data[:64]):
-                    self._add(Kind.NOT_A_MANIFEST, detail)
-                    return
-                if data.startswith(_BYTE_ORDER_MARK):
-                    detail = "the file begins with a byte order mark, which breaks its first line; save it without"
-                    self._add(Kind.BYTE_ORDER_MARK, detail, 1)
-                    data = data.removeprefix(_BYTE_ORDER_MARK)
-                self._begins_as_list = data.lstrip().startswith(b"[")
-            self._read_block(data)
+    def _read_stream(self, stream: BinaryIO) -> None:
+        first = next(blocks(stream, self._manner.block), b"")
+        if first and (detail := sniff.foreign_head(self._source.name, first[:64])):
+            self._add(Kind.NOT_A_MANIFEST, detail)
+            return
+        start = 0
+        if first.startswith(_BYTE_ORDER_MARK):
+            detail = "the file begins with a byte order mark, which breaks its first line; save it without"
+            self._add(Kind.BYTE_ORDER_MARK, detail, 1)
+            start = len(_BYTE_ORDER_MARK)
+        self._begins_as_list = first[start:].lstrip().startswith(b"[")
+        jobs = min(self._jobs, self._bytes // self._min_part)
+        if self._source.path and jobs > 1 and stream.seekable():
+            ends = [self._bytes * n // jobs for n in range(1, jobs)]
+            self._parts = read_parts(self._source.path, list(_ranges(stream, start, ends)), self._manner)
+        else:
+            rest = blocks(stream, self._manner.block)
+            self._parts = [read_blocks(itertools.chain([first[start:]], rest), self._manner)]
         self._judge_file(stream)
-
-    def _read_block(self, data: bytes) -> None:
-        """Read the lines of known shape together and the others one by one, and learn from those."""
-        lines = data.split(b"\n")
-        if data.endswith(b"\n"):
-            lines.pop()
-        first = self._lines + 1
-        self._lines += len(lines)
-        # The search for a single byte is many times faster than that for two, and mostly enough.
-        self._crlf_lines += data.count(b"\r\n") + data.endswith(b"\r") if b"\r" in data else 0
-        if not self._is_fast:
-            for number, raw in enumerate(lines, first):
-                self._read_slowly(number, raw)
-            return
-        suspects = _suspects(lines, data)
-        rows: list[Any] = []
-        rest = iter(lines)
-        while len(rows) < len(lines):
-            shape, begin = self._shape, len(rows)
-            while len(rows) < len(lines) and self._shape is shape:
-                try:
-                    # Runs on in C until a line is refused, which then is the one after the last row.
-                    rows.extend(map(self._decode, rest))
-                except (MsgspecError, UnicodeDecodeError, RecursionError):
-                    self._read_slowly(first + len(rows), lines[len(rows)])
-                    rows.append(None)
-            taken = [k for k in range(begin, len(rows)) if rows[k] is not None and k not in suspects]
-            quotes = [lines[k].count(b'"') for k in taken]
-            numbers = [first + k for k in taken]
-            self._take(first, lines, Decoded(shape, numbers, [rows[k] for k in taken], quotes))
-        for k in sorted(suspects):
-            if rows[k] is not None:
-                self._read_slowly(first + k, lines[k])
-
-    def _take(self, first: int, lines: list[bytes], decoded: Decoded) -> None:
-        """Keep the rows of decoded lines that pass all checks, and read the doubtful ones slowly."""
-        if not decoded.rows:
-            return
-        taken = self._fast.take(decoded)
-        for name, frames in taken.tables.items():
-            self._frames[name] += frames
-        for number in taken.doubtful:
-            self._read_slowly(number, lines[number - first])
-        if len(self._rows.problems) + len(self._rows.boxes) > MAX_ROWS:
-            self._flush()
-
-    def _read_slowly(self, number: int, raw: bytes) -> None:
-        if not raw.strip(b" \t\r"):
-            self._blank_lines += 1
-        elif raw.startswith(_CONFLICT_MARKER) and self._conflict is None:
-            self._conflict = number
-        sound = self._slow.read(number, raw)
-        if sound and self._is_fast:
-            shape = self._shape.learn(sound)
-            if shape != self._shape:
-                self._shape = shape
-                self._decode = shape.decoder().decode
 
     def _judge_file(self, stream: BinaryIO) -> None:
         """What can be said of the file once all its lines are read."""
-        self._flush()
-        source_refs = [frame["source_ref"] for frame in self._frames["lines"]]
+        source_refs = [frame["source_ref"] for part in self._parts for frame in part.frames["lines"]]
         has_images = any(refs.is_not_null().any() for refs in source_refs)
-        if self._lines == self._blank_lines:
+        befores = itertools.accumulate((part.lines for part in self._parts), initial=0)
+        conflicts = [
+            part.conflict + before for part, before in zip(self._parts, befores, strict=False) if part.conflict
+        ]
+        crlf_lines = sum(part.crlf_lines for part in self._parts)
+        if all(part.lines == part.blank_lines for part in self._parts):
             self._lose(Kind.EMPTY_MANIFEST, "the file is empty; it must hold one line for each image")
-        elif self._conflict is not None:
+        elif conflicts:
             detail = "the file holds merge-conflict markers of git; resolve the conflict"
-            self._lose(Kind.NOT_A_MANIFEST, detail, self._conflict)
+            self._lose(Kind.NOT_A_MANIFEST, detail, conflicts[0])
         elif (not has_images or self._begins_as_list) and (foreign := _foreign_content(stream)):
             self._lose(Kind.NOT_A_MANIFEST, foreign)
         elif not any(len(refs) for refs in source_refs):
             detail = "no line of the file is a JSON object; write one for each image, each on a line of its own"
             self._lose(Kind.NOT_A_MANIFEST, detail)
-        elif self._crlf_lines:
-            self._add(Kind.CRLF_LINE_ENDS, f"{self._crlf_lines:,} lines end in CR LF; write LF alone")
+        elif crlf_lines:
+            self._add(Kind.CRLF_LINE_ENDS, f"{crlf_lines:,} lines end in CR LF; write LF alone")
 
     def _add(self, kind: Kind, detail: str, line: int | None = None) -> None:
         self._rows.problems.append((line, None, None, None, kind, detail, None, kind.loses, None, None))
 
     def _lose(self, kind: Kind, detail: str, line: int | None = None) -> None:
         """Say one thing of the file as a whole, and nothing of its lines."""
-        self._frames = {name: [] for name in READ_TABLES}
+        for part in self._parts:
+            part.frames = {}
+        self._rows = Rows()
         self._add(kind, detail, line)
-
-    def _flush(self) -> None:
-        """Turn the rows of the slow path into frames."""
-        for name in (field.name for field in fields(Rows)):
-            rows = getattr(self._rows, name)
-            if rows and (name != "classes" or self._with_classes):
-                schema = {key: dtype for key, dtype in BASE[name].schema.items() if key not in ("manifest", "split")}
-                self._frames[name].append(DataFrame(rows, schema=schema, orient="row"))
-            rows.clear()
 
     def _complete(self, name: str, frames: list[DataFrame]) -> list[DataFrame]:
         """With the columns of the base table, in its order and types."""
         schema = BASE[name].schema
         source = {"manifest": self._source.name, "split": self._source.split}
         columns = [
-            pl.lit(source[key], type_).alias(key) if key in source else pl.col(key).cast(type_)
+            lit(source[key], type_).alias(key) if key in source else col(key).cast(type_)
             for key, type_ in schema.items()
         ]
         return [frame.select(columns) for frame in frames]
 
 
-def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    """The bytes of a stream in blocks of whole lines of about `size` bytes."""
-    while data := stream.read(size):
-        yield data + stream.readline()
-
-
-def _suspects(lines: list[bytes], data: bytes) -> set[int]:
-    """Positions of lines that the fast path must not take, though the decoder may."""
-    suspects = set()
-    if max(map(len, lines)) > MAX_BYTES:
-        suspects = {k for k, raw in enumerate(lines) if len(raw) > MAX_BYTES}
-    # The search for a single byte is many times faster than that for two, and mostly enough.
-    if b"\\" in data:
-        suspects |= {k for k, raw in enumerate(lines) if b"\\" in raw and ESCAPED_QUOTE in raw}
-    return suspects
+def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple[int, int | None]]:
+    """Where parts of a file begin and stop: after the line at each end asked for, and None for the end of the file."""
+    for end in ends:
+        stream.seek(end)
+        stream.readline()
+        yield start, stream.tell()
+        start = stream.tell()
+    yield start, None
 
 
 def _foreign_content(stream: BinaryIO) -> str | None:

@@ -112,7 +112,8 @@ def _share(pieces: DataFrame, name: str) -> LazyFrame:
     grouped = pieces.group_by("row").agg(count=pl.len(), total=col("common").sum(), area=col("area").first())
     several = grouped.filter(col("count") > 1).select("row", "count")
     unions = _unions(pieces.select("row", *EDGES).join(several, on="row", maintain_order="left"))
-    share = pl.coalesce("union", "total") / col("area")
+    # Rounded, since the last digits depend on how many are added up at once.
+    share = (pl.coalesce("union", "total") / col("area")).round(9)
     return grouped.lazy().join(unions.lazy(), on="row", how="left").select("row", share.alias(name))
 
 
