@@ -1,7 +1,6 @@
 """A rule: one fault of a data set, as a query over tables, with its options, examples and explanation."""
 
-from __future__ import annotations
-
+# Not with `from __future__ import annotations`: pydantic would evaluate the base's annotations for each rule anew.
 import inspect
 import re
 from collections.abc import Callable
@@ -59,7 +58,7 @@ class Rule(BaseModel):
     severity: ClassVar[Severity]
     message: ClassVar[str]
     """A format string over the columns of a finding's row and the rule's options."""
-    examples: ClassVar[tuple[Example, ...]] = ()
+    examples: ClassVar["tuple[Example, ...]"] = ()
     aws: ClassVar[str | None] = None
     """The service's code for this fault."""
     targets: ClassVar[tuple[str, ...]] = TARGETS
@@ -69,7 +68,7 @@ class Rule(BaseModel):
     features: ClassVar[tuple[str, ...]] = ()
     """Measured columns that it wants in `images` or `crops`."""
 
-    def check(self, *args: Any, **tables: Any) -> LazyFrame | DataFrame:
+    def check(self, *args: Any, **tables: Any) -> "LazyFrame | DataFrame":
         """Rows that are findings."""
         raise NotImplementedError(f"{type(self).__name__} has no check")
 

@@ -25,7 +25,6 @@ from groundlint.manifest.part import (
     without_collection,
 )
 from groundlint.manifest.problems import Kind
-from groundlint.manifest.workers import read_parts
 from groundlint.tables import BASE
 
 BLOCK = 8 * 1024 * 1024
@@ -173,6 +172,8 @@ class _ManifestReader:
         self._begins_as_list = first[start:].lstrip().startswith(b"[")
         jobs = min(self._jobs, self._bytes // self._min_part)
         if self._source.path and jobs > 1 and stream.seekable():
+            from groundlint.manifest.workers import read_parts
+
             ends = [self._bytes * n // jobs for n in range(1, jobs)]
             self._parts = read_parts(self._source.path, list(_ranges(stream, start, ends)), self._manner)
         else:
