@@ -26,11 +26,13 @@ from typer.testing import CliRunner
 import groundlint
 from groundlint import registry
 from groundlint.cli import app
+from groundlint.features import feature
 from groundlint.images import pool
 from groundlint.images.cache import FILE, Cache
 from groundlint.images.gallery import Gallery
 from groundlint.images.record import Task
 from groundlint.images.store import Roots, Store
+from groundlint.manifest.reader import Source, read
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 COUNT = 40
@@ -116,8 +118,6 @@ def test_the_longest_suffix_wins(folder: Path) -> None:
 
 
 def images_of(made: Gallery) -> Iterator[tuple[str, int]]:
-    from groundlint.manifest.reader import Source, read
-
     tables = read([Source("a.manifest", "train", Path("a.manifest"))]).tables
     yield from made.tables(tables["lines"], tables["boxes"], tables["labels"])["images"].select("path", "width").rows()
 
@@ -454,6 +454,64 @@ def test_what_only_labels_need_is_measured_once_an_image_has_one(folder: Path) -
         assert done.exit_code == 0, done.output
         counts.append(pl.read_parquet("images.parquet").select("net", "phash").count().row(0))
     assert counts == [(0, COUNT), (COUNT, COUNT), (0, COUNT)]
+
+
+@feature(of="crops", dtype=int)
+def crop_width(crop: Image.Image) -> int:
+    """Pixels of the box's width."""
+    return crop.width
+
+
+@feature(of="crops", dtype=int, only_sampled=True)
+def crop_height(crop: Image.Image) -> int:
+    """Pixels of the box's height, of few boxes."""
+    return crop.height
+
+
+def boxed(count: int, width: int = 30) -> str:
+    """Images with two boxes each, of which the second moves with the width."""
+    boxes = ({"left": 4, "top": 4, "width": 20, "height": 20}, {"left": 8, "top": 8, "width": width, "height": 25})
+    return manifest(*(detection(f"s3://bucket/images/{n}.jpg", boxes) for n in range(count)))
+
+
+@pytest.fixture
+def workers_find_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def crops_of(made: Gallery) -> pl.DataFrame:
+    tables = read([Source("a.manifest", "train", Path("a.manifest"))]).tables
+    return made.tables(tables["lines"], tables["boxes"], tables["labels"])["crops"].sort("line", "box")
+
+
+@pytest.mark.usefixtures("workers_find_features")
+def test_a_box_drawn_anew_is_measured_and_what_is_known_of_the_others_stays(folder: Path) -> None:
+    age()
+    opened = []
+    for width in (30, 40, 30):
+        Path("a.manifest").write_text(boxed(COUNT, width))
+        made = gallery(folder / "cache", features=[crop_width, crop_height])
+        assert crops_of(made)["crop_width"].to_list() == [20, width] * COUNT
+        opened.append(made.opened)
+        made.cache.close()
+    assert opened == [COUNT, COUNT, 0]
+
+
+@pytest.mark.usefixtures("workers_find_features")
+def test_of_very_many_boxes_some_are_looked_at_closely_whatever_is_remembered(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age()
+    Path("a.manifest").write_text(boxed(COUNT))
+    features = [crop_width, crop_height]
+    whole = crops_of(gallery(folder / "cache", features=features))
+    assert whole.null_count().row(0) == (0,) * whole.width
+    monkeypatch.setattr("groundlint.images.gallery.MAX_SAMPLE", 10)
+    fresh, remembered = (crops_of(gallery(cache, features=features)) for cache in (None, folder / "cache"))
+    assert fresh.equals(remembered)
+    assert fresh["crop_width"].to_list() == whole["crop_width"].to_list()
+    assert fresh["crop_height"].count() == 10
+    assert fresh.filter(pl.col("crop_height").is_not_null())["line"].n_unique() > 5
 
 
 def spoilt(kind: str, cache: Path) -> None:

@@ -41,6 +41,7 @@ class Feature:
     version: int
     dtype: type | None
     only_labelled: bool = False
+    only_sampled: bool = False
     requires: str | None = None
 
     @property
@@ -73,7 +74,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def feature(
-    *, of: str, dtype: type, version: int = 1, only_labelled: bool = False, requires: str | None = None
+    *,
+    of: str,
+    dtype: type,
+    version: int = 1,
+    only_labelled: bool = False,
+    only_sampled: bool = False,
+    requires: str | None = None,
 ) -> Callable[[Callable[..., Any]], Feature]:
     """Declare a function as a feature.
 
@@ -82,12 +89,13 @@ def feature(
         dtype: float, int, bool, str or bytes; the function may return None where there is nothing to measure.
         version: to be raised when the values change, so that cached ones are not used.
         only_labelled: measured only on images that have a label of their own, null elsewhere; for what is dear.
+        only_sampled: measured only on some of the crops of a label that has very many, null elsewhere; likewise.
         requires: a module of an optional dependency; where it is not installed the feature is null everywhere.
     """
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"a feature is {', '.join(value.__name__ for value in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labelled, requires)
+    return lambda function: Feature(function, of, version, dtype, only_labelled, only_sampled, requires)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:

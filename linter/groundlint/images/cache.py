@@ -7,14 +7,14 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 FOLDER = ".groundlint_cache"
-FILE = "measured-1.sqlite"
+FILE = "measured-2.sqlite"
 """Its number changes with the form of what is in it."""
 
 TAG = "CACHEDIR.TAG"
@@ -23,7 +23,7 @@ _TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# What groundlint meas
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS crops (digest TEXT, box TEXT, data BLOB NOT NULL, PRIMARY KEY (digest, box)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS crops (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
 """
 
 _AT_ONCE = 500
@@ -48,6 +48,18 @@ class Facts(msgspec.Struct, array_like=True):
     animated: bool | None
     fault: str | None
     detail: str | None
+    values: Values
+
+    @property
+    def of_file(self) -> tuple[Any, ...]:
+        """All but the values, in their order."""
+        return msgspec.structs.astuple(self)[:-1]
+
+
+class Crop(msgspec.Struct, array_like=True):
+    """A box of a picture - left, top, width, height - and what was measured of what lies in it."""
+
+    box: tuple[float, float, float, float]
     values: Values
 
 
@@ -93,24 +105,34 @@ class Cache:
                 found[digest] = decoder.decode(data)
         return found
 
-    def crops(self, digests: Iterable[str]) -> dict[str, dict[str, Values]]:
-        """What is known of boxes: values by content and box."""
-        decoder = msgspec.msgpack.Decoder(Values)
-        found: dict[str, dict[str, Values]] = {}
-        for digest, box, data in self._select("SELECT digest, box, data FROM crops WHERE digest IN", set(digests)):
+    def crops(self, digests: Iterable[str]) -> dict[str, list[Crop]]:
+        """What is known of boxes, by content."""
+        decoder = msgspec.msgpack.Decoder(list[Crop])
+        found = {}
+        for digest, data in self._select("SELECT digest, data FROM crops WHERE digest IN", set(digests)):
             with contextlib.suppress(msgspec.MsgspecError, TypeError):
-                found.setdefault(digest, {})[box] = decoder.decode(data)
+                found[digest] = decoder.decode(data)
         return found
 
     def remember(
         self,
         files: Iterable[tuple[str, Stamp, str]],
         facts: Mapping[str, Facts],
-        crops: Mapping[tuple[str, str], Values],
+        crops: Mapping[str, Sequence[Crop]],
     ) -> None:
-        """Write down what was measured: paths with stamp and digest, facts by digest, values by digest and box."""
+        """Write down what was measured: paths with stamp and digest, facts and crops by digest.
+
+        Values that are there already, of other features or boxes, stay.
+        """
         if self._connection is None:
             return
+        for digest, known in self.facts(facts).items():
+            facts[digest].values |= known.values | facts[digest].values
+        merged = {digest: {crop.box: crop.values for crop in known} for digest, known in self.crops(crops).items()}
+        for digest, new in crops.items():
+            boxes = merged.setdefault(digest, {})
+            for crop in new:
+                boxes[crop.box] = boxes.get(crop.box, {}) | crop.values
         encode = msgspec.msgpack.encode
         now = time.time_ns()
         sure = [(p, s.text, d) for p, s, d in files if now - s.modified > _FRESH * 1e9]
@@ -118,8 +140,8 @@ class Cache:
             self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", sure)
             rows = [(digest, encode(value)) for digest, value in facts.items()]
             self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
-            boxes = [(digest, box, encode(value)) for (digest, box), value in crops.items()]
-            self._connection.executemany("INSERT OR REPLACE INTO crops VALUES (?, ?, ?)", boxes)
+            of_boxes = [(digest, encode([Crop(*entry) for entry in boxes.items()])) for digest, boxes in merged.items()]
+            self._connection.executemany("INSERT OR REPLACE INTO crops VALUES (?, ?)", of_boxes)
 
     def close(self) -> None:
         """Let go of the file."""

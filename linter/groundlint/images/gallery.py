@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
-from polars import DataFrame, col
+from polars import DataFrame, col, lit
 
 from groundlint.features import Feature
 from groundlint.images import pool
-from groundlint.images.cache import Cache, Facts, Stamp, Values
-from groundlint.images.record import Fault, Measured, Rectangle, Task
-from groundlint.images.store import Place, Store
-from groundlint.tables import BASE, IMAGE_VALUES
+from groundlint.images.cache import Cache, Crop, Facts, Stamp
+from groundlint.images.contents import SIDES, Contents
+from groundlint.images.record import Fault, Measured, Task
+from groundlint.images.store import Store
+from groundlint.tables import BASE
 
 _AT_ONCE = 256
 """Measured images that are remembered together; what an interrupt may lose."""
+
+_RECALLED = 2_000
+"""Contents of which what is remembered is read together."""
+
+MAX_SAMPLE, MAX_SAMPLES = 20_000, 200_000
+"""Boxes of a label, and of all labels, on which is measured what is measured on some only."""
 
 _LASTING = (Fault.NO_IMAGE, Fault.TRUNCATED, Fault.UNREADABLE, Fault.NOT_FETCHED)
 """Faults that are in the content: they come again. A process that died may have died of something else."""
@@ -39,9 +46,11 @@ class Gallery:
     tell: Callable[[str], None] = lambda _: None
     raised: list[str] = field(default_factory=list)
     opened: int = 0
-    _facts: dict[str, Facts] = field(default_factory=dict)
-    _crops: dict[str, dict[str, Values]] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
+    _contents: Contents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._contents = Contents(self.features)
 
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
         """The tables `images` and `crops` of a data set; empty if not one of its images is found."""
@@ -52,159 +61,162 @@ class Gallery:
             return {"images": BASE["images"].empty(), "crops": BASE["crops"].empty()}
         places = {ref: self.store.find(ref, manifest) for ref, manifest in refs.iter_rows()}
         self.cache.open()
-        wanted = self._boxes(boxes, places) if any(feature.of == "crops" for feature in self.features) else {}
         stamps = {place.path: place.stamp for place in places.values() if place.path and place.stamp}
         self._recall(stamps)
-        of_labels = (places.get(ref) for ref in labels["source_ref"].unique())
-        labelled = {place.path for place in of_labels if place and place.path}
-        self._measure(stamps, wanted, labelled)
-        return {"images": self._images(places, labelled), "crops": self._crop_rows(boxes, places)}
+        found = DataFrame(
+            [(ref, place.path, place.refused) for ref, place in places.items()],
+            schema={"source_ref": pl.String, "path": pl.String, "refused": pl.String},
+            orient="row",
+        )
+        labelled = found.join(labels, on="source_ref", how="semi")["path"].drop_nulls()
+        found = found.with_columns(labelled=col("path").is_in(labelled.implode()).fill_null(value=False))
+        files = found.drop_nulls("path")
+        places_of_boxes = self._places(boxes, files)
+        self._measure(files.select("path", "labelled").unique(maintain_order=True), places_of_boxes, stamps)
+        return {"images": self._images(found), "crops": self._crop_rows(boxes, files, places_of_boxes)}
 
     def forget(self) -> None:
         """Let go of what was measured: no further data set will ask for it."""
-        self._facts.clear()
-        self._crops.clear()
         self._digests.clear()
+        self._contents = Contents(self.features)
 
-    def _boxes(self, boxes: DataFrame, places: Mapping[str, Place]) -> dict[str, list[Rectangle]]:
-        """The boxes of each found file, each once."""
-        sound = boxes.filter(pl.min_horizontal("width", "height") > 0)
-        found: dict[str, dict[Rectangle, None]] = {}
-        for ref, *box in sound.select("source_ref", "left", "top", "width", "height").iter_rows():
-            if ref in places and (path := places[ref].path):
-                found.setdefault(path, {})[(box[0], box[1], box[2], box[3])] = None
-        return {path: list(rectangles) for path, rectangles in found.items()}
+    @property
+    def _sees_crops(self) -> bool:
+        return any(feature.of == "crops" for feature in self.features)
 
     def _recall(self, stamps: Mapping[str, Stamp]) -> None:
         """Take from the cache what it knows of files that have not changed."""
         new = {path: stamp for path, stamp in stamps.items() if path not in self._digests}
         digests = self.cache.digests(new)
         self._digests |= digests
-        unknown = set(digests.values()) - set(self._facts)
-        self._facts |= self.cache.facts(unknown)
-        if any(feature.of == "crops" for feature in self.features):
-            self._crops |= self.cache.crops(unknown)
+        unknown = iter(set(digests.values()) - self._contents.numbers.keys())
+        while part := list(itertools.islice(unknown, _RECALLED)):
+            crops = self.cache.crops(part) if self._sees_crops else {}
+            for digest, facts in self.cache.facts(part).items():
+                self._contents.recall(digest, facts, crops.get(digest, ()))
 
-    def _measure(self, stamps: Mapping[str, Stamp], wanted: Mapping[str, list[Rectangle]], labelled: Set[str]) -> None:
-        all_tasks = (Task(0, path, wanted.get(path, []), path in labelled) for path in stamps)
-        tasks = [task for task in all_tasks if not self._is_known(task)]
-        if not tasks:
+    def _places(self, boxes: DataFrame, files: DataFrame) -> DataFrame:
+        """Where boxes of found files lie, each place once: `path`, sides, and whether a box there is `sampled`."""
+        if not self._sees_crops:
+            return DataFrame(schema={"path": pl.String, **dict.fromkeys(SIDES, pl.Float64), "sampled": pl.Boolean})
+        rows = (
+            boxes.drop_nulls(SIDES)
+            .filter(pl.min_horizontal("width", "height") > 0)
+            .select("source_ref", "attribute", "label", *SIDES)
+            .join(files.select("source_ref", "path"), on="source_ref")
+            # Evenly over a label's boxes, in an order that is not that of the lines.
+            .sort("source_ref", *SIDES)
+        )
+        label = ("attribute", "label")
+        most = min(MAX_SAMPLE, MAX_SAMPLES // max(1, rows.select(label).n_unique()))
+        place, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
+        is_sampled = (place + 1) * most // count > place * most // count
+        return rows.with_columns(sampled=is_sampled).group_by("path", *SIDES).agg(col("sampled").any())
+
+    def _content(self) -> pl.Expr:
+        """The number of the content of each `path`; null where it is not known."""
+        numbers = {path: self._contents.numbers.get(digest) for path, digest in self._digests.items()}
+        return col("path").replace_strict(numbers, default=None, return_dtype=pl.Int32).alias("content")
+
+    def _measure(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
+        contents, digests = self._contents, [self._digests.get(path) for path in files["path"]]
+        is_known = map(lambda digest, labelled: contents.knows(digest, labelled=labelled), digests, files["labelled"])
+        state = DataFrame(
+            {"is_known": is_known, "is_faulty": map(contents.is_faulty, digests)},
+            schema={"is_known": pl.Boolean, "is_faulty": pl.Boolean},
+        )
+        known = contents.crops().select("content", *SIDES, known="sampled")
+        new = (
+            places.with_columns(self._content())
+            .join(known, on=["content", *SIDES], how="left")
+            .filter(col("known").is_null() | (col("sampled") & ~col("known")))
+        )
+        of_file = new.group_by("path").agg(*SIDES, "sampled")
+        tasks = (
+            pl.concat([files, state], how="horizontal")
+            .join(of_file, on="path", how="left", maintain_order="left")
+            .filter(~col("is_known") | (col("sampled").is_not_null() & ~col("is_faulty")))
+        )
+        if tasks.is_empty():
             return
-        for number, task in enumerate(tasks):
-            task.number = number
         start = time.monotonic()
-        pending: list[tuple[str, Measured]] = []
-        for done, measured in enumerate(pool.measure(tasks, self.features, jobs=self.jobs), 1):
+        given: dict[int, Task] = {}
+        pending: list[tuple[Task, Measured]] = []
+        for done, measured in enumerate(pool.measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
             self.opened += 1
             self.raised += [text for text in measured.raised if text not in self.raised]
-            pending.append((tasks[measured.number].path, measured))
+            pending.append((given.pop(measured.number), measured))
             if len(pending) >= _AT_ONCE:
-                self._take(pending, stamps, wanted)
+                self._take(pending, stamps)
                 pending = []
-            self._tell(done, len(tasks), time.monotonic() - start)
-        self._take(pending, stamps, wanted)
+            self._tell(done, tasks.height, time.monotonic() - start)
+        self._take(pending, stamps)
 
     def _tell(self, done: int, count: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-6)
         left = (count - done) / rate
         self.tell(f"measuring images: {done:,} of {count:,}, {rate:,.0f} a second, {left:,.0f} s left")
 
-    def _is_known(self, task: Task) -> bool:
-        facts = self._facts.get(self._digests.get(task.path, ""))
-        if facts is None:
-            return False
-        if facts.fault:
-            return True
-        crops = self._crops.get(self._digests[task.path], {})
-        of_crops = [feature.key for feature in self.features if feature.of == "crops" and feature.dtype]
-        return all(
-            feature.key in facts.values
-            for feature in self.features
-            if feature.of == "images" and feature.dtype and (task.labelled or not feature.only_labelled)
-        ) and all(key in crops.get(_name(box), {}) for box in task.boxes for key in of_crops)
-
-    def _take(
-        self,
-        pending: Sequence[tuple[str, Measured]],
-        stamps: Mapping[str, Stamp],
-        wanted: Mapping[str, list[Rectangle]],
-    ) -> None:
+    def _take(self, pending: Sequence[tuple[Task, Measured]], stamps: Mapping[str, Stamp]) -> None:
         """Keep what was measured, and remember what will be the same next time."""
-        files, facts, crops = [], {}, {}
-        for path, m in pending:
+        files, of_files, of_boxes = [], {}, {}
+        for task, m in pending:
             # What could not even be read has no digest: it is told by its path, for this run.
-            digest = m.digest or path
-            known = self._facts.get(digest)
-            values = (known.values if known else {}) | m.values
-            self._digests[path] = digest
-            self._facts[digest] = Facts(
-                m.bytes, m.format, m.mode, m.width, m.height, m.animated, m.fault, m.detail, values
-            )
-            of_boxes = self._crops.setdefault(digest, {})
-            for box, own in zip(wanted.get(path, []), m.crops, strict=False):
-                of_boxes[_name(box)] = of_boxes.get(_name(box), {}) | own
-                crops[digest, _name(box)] = of_boxes[_name(box)]
+            digest = m.digest or task.path
+            facts = Facts(m.bytes, m.format, m.mode, m.width, m.height, m.animated, m.fault, m.detail, m.values)
+            crops = [Crop(box, values) for box, values in zip(task.boxes, m.crops, strict=False)]
+            self._digests[task.path] = digest
+            self._contents.add(digest, facts, crops, labelled=task.labelled)
             if m.digest and (m.fault is None or m.fault in _LASTING) and not m.raised:
-                files.append((path, stamps[path], digest))
-                facts[digest] = self._facts[digest]
-        self.cache.remember(files, facts, {key: value for key, value in crops.items() if key[0] in facts})
+                files.append((task.path, stamps[task.path], digest))
+                of_files[digest], of_boxes[digest] = facts, crops
+        self.cache.remember(files, of_files, of_boxes)
 
-    def _images(self, places: Mapping[str, Place], labelled: Set[str]) -> DataFrame:
-        columns: dict[str, list[Any]] = {name: [] for name in BASE["images"].schema}
+    def _images(self, found: DataFrame) -> DataFrame:
         features = [feature for feature in self.features if feature.of == "images" and feature.dtype]
-        values: dict[str, list[Any]] = {feature.name: [] for feature in features}
-        for ref, place in places.items():
-            facts = self._facts.get(self._digests.get(place.path or "", ""))
-            fault = Fault.REFUSED if place.refused and not place.path else facts.fault if facts else None
-            digest = self._digests.get(place.path or "")
-            row: dict[str, Any] = {
-                "source_ref": ref,
-                "path": os.path.relpath(place.path) if place.path else None,
-                "found": place.path is not None,
-                "fault": fault,
-                "detail": place.refused
-                if fault == Fault.REFUSED and not place.path
-                else facts.detail
-                if facts
-                else None,
-                "digest": digest if digest != place.path else None,
-            }
-            row["bytes"] = facts.size if facts else None
-            for name in ("format", "mode", "width", "height", "animated"):
-                row[name] = getattr(facts, name) if facts else None
-            for name, cells in columns.items():
-                cells.append(row[name])
-            for feature in features:
-                # Also where another data set had it measured: a table does not depend on what was run before.
-                is_wanted = place.path in labelled or not feature.only_labelled
-                values[feature.name].append(facts.values.get(feature.key) if facts and is_wanted else None)
-        frame = DataFrame(columns, schema=BASE["images"].schema)
-        return frame.with_columns(_series(feature, values[feature.name]) for feature in features)
+        is_refused = col("refused").is_not_null() & col("path").is_null()
+        digests = pl.Series([self._digests.get(path or "") for path in found["path"]], dtype=pl.String)
+        rows = (
+            found.with_columns(self._content(), digest=digests)
+            .join(self._contents.facts(), on="content", how="left", maintain_order="left")
+            .with_columns(
+                fault=pl.when(is_refused).then(lit(Fault.REFUSED)).otherwise("fault"),
+                detail=pl.when(is_refused).then("refused").otherwise("detail"),
+                digest=pl.when(col("digest") != col("path")).then("digest"),
+                found=col("path").is_not_null(),
+                path=pl.Series([path and os.path.relpath(path) for path in found["path"]], dtype=pl.String),
+            )
+        )
+        # Also where another data set had it measured: a table does not depend on what was run before.
+        values = [
+            pl.when("labelled").then(feature.name).alias(feature.name) if feature.only_labelled else feature.name
+            for feature in features
+        ]
+        return rows.select(*(col(name).cast(dtype) for name, dtype in BASE["images"].schema.items()), *values)
 
-    def _crop_rows(self, boxes: DataFrame, places: Mapping[str, Place]) -> DataFrame:
-        features = [feature for feature in self.features if feature.of == "crops" and feature.dtype]
-        keys = list(BASE["crops"].schema)
-        if not features:
+    def _crop_rows(self, boxes: DataFrame, files: DataFrame, places: DataFrame) -> DataFrame:
+        if not self._sees_crops:
             return BASE["crops"].empty()
-        rows = boxes.select(*keys, "left", "top", "width", "height")
-        cells: dict[str, list[Any]] = {feature.name: [] for feature in features}
-        for ref, *box in rows.select("source_ref", "left", "top", "width", "height").iter_rows():
-            path = places[ref].path if ref in places else None
-            known = self._crops.get(self._digests.get(path or "", ""), {})
-            own = known.get(_name((box[0], box[1], box[2], box[3])), {})
-            for feature in features:
-                cells[feature.name].append(own.get(feature.key))
-        return rows.select(keys).with_columns(_series(feature, cells[feature.name]) for feature in features)
+        features = [feature for feature in self.features if feature.of == "crops" and feature.dtype]
+        values = [
+            pl.when("sampled").then(feature.name).alias(feature.name) if feature.only_sampled else feature.name
+            for feature in features
+        ]
+        keys = list(BASE["crops"].schema)
+        crops = self._contents.crops().drop("sampled")
+        measured = places.with_columns(self._content()).join(crops, on=["content", *SIDES], how="left")
+        return (
+            boxes.select(*keys, *SIDES)
+            .join(files.select("source_ref", "path"), on="source_ref", how="left", maintain_order="left")
+            .join(measured, on=["path", *SIDES], how="left", maintain_order="left")
+            .select(*keys, *values)
+        )
 
 
-def _name(box: Rectangle) -> str:
-    """A box as it is remembered."""
-    return ",".join(f"{number:g}" for number in box)
-
-
-def _series(feature: Feature, values: list[Any]) -> pl.Series:
-    # A value of another type, from a hostile cache, is none.
-    assert feature.dtype is not None
-    kind = (int, float) if feature.dtype is float else feature.dtype
-    sound = [value if isinstance(value, kind) else None for value in values]
-    return pl.Series(feature.name, sound, dtype=IMAGE_VALUES[feature.dtype], strict=False)
+def _tasks(rows: DataFrame, given: dict[int, Task]) -> Iterator[Task]:
+    """The images to be measured, made one by one; `given` has those that were asked for."""
+    columns = ("path", "labelled", *SIDES, "sampled")
+    for number, (path, labelled, *sides, sampled) in enumerate(rows.select(columns).iter_rows()):
+        boxes = list(zip(*sides, strict=True)) if sampled else []
+        given[number] = Task(number, path, boxes, sampled or [], labelled)
+        yield given[number]

@@ -98,9 +98,10 @@ class Measurer:
             picture.reduced(LONG_SIDE["detail"])
         features = [feature for feature in self._of["images"] if task.labelled or not feature.only_labelled]
         measured.values = self._values(features, inputs, measured)
-        for box in task.boxes if self._of["crops"] else ():
+        for box, is_sampled in zip(task.boxes, task.sampled, strict=True) if self._of["crops"] else ():
             crop = {"crop": lambda box=box: picture.crop(box), "context": lambda box=box: picture.context(box)}
-            measured.crops.append(self._values(self._of["crops"], crop, measured))
+            features = [feature for feature in self._of["crops"] if is_sampled or not feature.only_sampled]
+            measured.crops.append(self._values(features, crop, measured))
 
     def _values(self, features: Sequence[Feature], inputs: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
         known: dict[str, Any] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import selectors
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, cast
 
 import msgspec
@@ -93,7 +94,7 @@ class _Worker:
 
 
 def measure(
-    tasks: Sequence[Task],
+    tasks: Iterable[Task],
     features: Sequence[Feature],
     *,
     jobs: int,
@@ -103,7 +104,7 @@ def measure(
     """Measure images in worker processes, in any order.
 
     Args:
-        tasks: the images.
+        tasks: the images; taken one by one, as workers become free.
         features: what is measured, with the steps that they need.
         jobs: how many processes.
         max_pixels: pixels of an image beyond which it is not decoded.
@@ -113,9 +114,11 @@ def measure(
         PoolError: no worker can be started.
     """
     start = msgspec.msgpack.encode(Start([feature.place for feature in features], max_pixels, MAX_MEMORY))
-    pool = _Pool(deque(tasks), start, timeout)
+    remaining = iter(tasks)
+    first = deque(itertools.islice(remaining, jobs * BATCH))
+    pool = _Pool(first, remaining, start, timeout)
     try:
-        for _ in range(max(1, min(jobs, -(-len(tasks) // BATCH)))):
+        for _ in range(max(1, -(-len(first) // BATCH))):
             pool.begin()
         while pool.is_busy:
             yield from pool.answers()
@@ -125,10 +128,11 @@ def measure(
 
 
 class _Pool:
-    """The workers of a run, and the tasks that no one has been given."""
+    """The workers of a run, and the tasks that no one has been given: those `waiting`, and those to come after."""
 
-    def __init__(self, waiting: deque[Task], start: bytes, timeout: float) -> None:
+    def __init__(self, waiting: deque[Task], remaining: Iterator[Task], start: bytes, timeout: float) -> None:
         self._waiting = waiting
+        self._remaining = remaining
         self._start = start
         self._timeout = timeout
         self._selector = selectors.DefaultSelector()
@@ -187,6 +191,8 @@ class _Pool:
 
     def _give(self, worker: _Worker) -> None:
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        if not self._waiting:
+            self._waiting.extend(itertools.islice(self._remaining, BATCH))
         if batch:
             worker.open.extend(batch)
             worker.send(msgspec.msgpack.encode(batch))

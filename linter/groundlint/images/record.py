@@ -29,11 +29,15 @@ class Fault:
 
 
 class Task(msgspec.Struct, array_like=True):
-    """An image to be measured, with the boxes whose crops are wanted, and whether it has a label of its own."""
+    """An image to be measured, with the boxes whose crops are wanted, and whether it has a label of its own.
+
+    `sampled` says of each box whether what is measured only on some of a label's boxes is wanted too.
+    """
 
     number: int
     path: str
     boxes: list[Rectangle] = []
+    sampled: list[bool] = []
     labelled: bool = False
 
 
