@@ -88,11 +88,13 @@ def _density(measured: DataFrame, placed: DataFrame) -> Series:
     """Share of contours outside the boxes of each image."""
     import numpy as np
 
+    from groundlint_rules.tables._stacked import stacked
+
     density = np.empty(measured.height)
     for start in range(0, measured.height, _AT_ONCE):
         contours = measured["contours"].slice(start, _AT_ONCE)
         here = placed.filter(col("row").is_between(start, start + len(contours) - 1))
-        shares = np.frombuffer(b"".join(contours), np.uint8).reshape(-1, GRID, GRID) / 255
+        shares = stacked(contours, GRID * GRID, np.uint8).reshape(-1, GRID, GRID) / 255
         outside = ~_covered(len(contours), here.with_columns(col("row") - start))
         area = outside.mean((1, 2))
         found = (shares * outside).mean((1, 2)) / np.maximum(area, _LEAST_OUTSIDE)

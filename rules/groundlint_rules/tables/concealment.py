@@ -61,9 +61,10 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
     import numpy as np
 
     from groundlint_rules.tables._figure import elsewhere, standing_out, unusual
+    from groundlint_rules.tables._stacked import stacked
 
     parts = rows.partition_by("label")
-    pictures = [np.frombuffer(b"".join(part["picture"]), np.int8).reshape(len(part), -1) for part in parts]
+    pictures = [stacked(part["picture"], QUARTERS * CHANNELS, np.int8) for part in parts]
     ways = [of_label.mean(0) for of_label in pictures]
     for number, (part, of_label) in enumerate(zip(parts, pictures, strict=True)):
         images = part["source_ref"].to_list()

@@ -133,28 +133,23 @@ def _block(name: str, values: pl.Series) -> Block:
     import numpy as np
 
     from groundlint_rules.tables import _odds
+    from groundlint_rules.tables._stacked import stacked
 
     if name == "net":
-        return _odds.net_block(_numbers(values, NET))
+        return _odds.net_block(stacked(values, NET, np.float16))
     if name == "efficientnet":
-        roots = np.frombuffer(b"".join(values), np.uint8).reshape(-1, EFFICIENTNET)
+        roots = stacked(values, EFFICIENTNET, np.uint8)
         return _odds.net_block(np.square(roots, dtype=np.float32))
     if name == "layout":
-        return _odds.layout_block(_numbers(values, LAYOUT))
+        return _odds.layout_block(stacked(values, LAYOUT, np.float16))
     if name == "figure":
         # One mean of the quarters tells as much of the label as the four do, at a quarter of the memory.
-        whole = np.frombuffer(b"".join(values), np.int8).reshape(-1, QUARTERS, CHANNELS)
+        whole = stacked(values, QUARTERS * CHANNELS, np.int8).reshape(-1, QUARTERS, CHANNELS)
         return _odds.Block(whole.sum(1, dtype=np.int16).astype(np.float32), root=False, components=128, weight=1.0)
     numbers = np.stack(values.to_list())
     if name == "probability":
         numbers = np.log(np.maximum(numbers, _LEAST))
     return _odds.Block(numbers, root=False, components=256, weight=1.0)
-
-
-def _numbers(values: pl.Series, width: int) -> NDArray[np.float16]:
-    import numpy as np
-
-    return np.frombuffer(b"".join(values), np.float16).reshape(-1, width)
 
 
 def _nearest(block: Block, n: int, among: NDArray[np.intp]) -> list[int]:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pictures = NDArray[np.uint8]
+    Positions = NDArray[np.intp]
 
 RADIUS = 10
 """Bits by which hashes of one photograph differ at most. All hashes have 32 bits set, so distances are even."""
 
 _SIDE = 32
+
+_AT_ONCE = 16_384
+"""Pairs that get a second look together, so that their pictures need no copy of all."""
 
 _COLUMNS = ("a_source_ref", "b_source_ref", "distance", "relation", "manifest", "line", "b_manifest", "b_line")
 
@@ -99,48 +103,60 @@ def _alike(rows: DataFrame) -> Iterator[_Pair]:
     import numpy as np
 
     from groundlint_rules.tables import _hamming, _second_look
+    from groundlint_rules.tables._stacked import stacked
 
-    pictures = np.frombuffer(b"".join(rows["small_picture"]), np.uint8).reshape(-1, _SIDE, _SIDE)
-    hashes = np.frombuffer(b"".join(rows["phash"]), ">u8").astype(np.uint64)
+    pictures = stacked(rows["small_picture"], _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
+    hashes = stacked(rows["phash"], 1, ">u8").ravel().astype(np.uint64)
     places = rows["row"].to_numpy()
     # A plain picture is not even like itself: it would be like all others that are.
     telling = np.flatnonzero(_second_look.tells(pictures))
-    pictures, hashes, places = pictures[telling], hashes[telling], places[telling]
     keeps = np.ones(len(hashes), np.bool_)
-    for first, copy in _stars(hashes, pictures):
+    for first, copy in _stars(telling, hashes, pictures):
         keeps[copy] = False
         yield _Pair(int(places[first]), int(places[copy]), 0, "near")
-    pictures, hashes, places = pictures[keeps], hashes[keeps], places[keeps]
+    # Positions of those that are left: the pictures are most of the memory, and stay where they are.
+    left = telling[keeps[telling]]
     found: set[tuple[int, int]] = set()
     for relation, turned in _turned(pictures):
         if relation == "near":
-            one, other, distance = _hamming.pairs(hashes, RADIUS)
+            one, other, distance = _hamming.pairs(hashes[left], RADIUS)
         else:
-            one, other, distance = _hamming.between(hashes, phashes(turned), RADIUS)
+            one, other, distance = _hamming.between(hashes[left], phashes(turned)[left], RADIUS)
             once = one < other
             one, other, distance = one[once], other[once], distance[once]
-        same = _second_look.similarity(pictures[one], turned[other]) >= _second_look.SAME
+        one, other = left[one], left[other]
+        same = _same(pictures, one, turned, other)
         for a, b, bits in zip(one[same].tolist(), other[same].tolist(), distance[same].tolist(), strict=True):
             if (a, b) not in found:
                 found.add((a, b))
                 yield _Pair(int(places[a]), int(places[b]), bits, relation)
 
 
-def _stars(hashes: NDArray[np.uint64], pictures: Pictures) -> Iterator[tuple[int, int]]:
-    """Pictures of equal hash that are one photograph: each with the first of its kind."""
+def _same(pictures: Pictures, one: Positions, turned: Pictures, other: Positions) -> NDArray[np.bool_]:
+    """Of pairs of positions, which are one photograph at a second look."""
     import numpy as np
 
     from groundlint_rules.tables import _second_look
 
-    order = np.argsort(hashes, kind="stable")
+    same = np.empty(len(one), np.bool_)
+    for start in range(0, len(one), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        same[part] = _second_look.similarity(pictures[one[part]], turned[other[part]]) >= _second_look.SAME
+    return same
+
+
+def _stars(telling: Positions, hashes: NDArray[np.uint64], pictures: Pictures) -> Iterator[tuple[int, int]]:
+    """Pictures of equal hash that are one photograph: each with the first of its kind, by their positions."""
+    import numpy as np
+
+    order = telling[np.argsort(hashes[telling], kind="stable")]
     starts = np.flatnonzero(np.append(True, hashes[order][1:] != hashes[order][:-1]))
     for group in np.split(order, starts[1:]):
         left = group
         # Different photographs of one hash are few; each round takes out one with all its like.
         while len(left) > 1:
             first, others = left[0], left[1:]
-            copies = np.repeat(pictures[first][None], len(others), 0)
-            same = _second_look.similarity(copies, pictures[others]) >= _second_look.SAME
+            same = _same(pictures, np.repeat(first, len(others)), pictures, others)
             for other in others[same].tolist():
                 yield int(first), other
             left = others[~same]

@@ -66,8 +66,9 @@ def _distances(seen: DataFrame) -> NDArray[np.float64]:
     """One less the mean cosine to the nearest: (pictures,), rounded since the last digits depend on the machine."""
     import numpy as np
 
-    net = np.frombuffer(b"".join(seen["net"]), np.float16).reshape(-1, NET)
-    roots = np.sqrt(net.astype(np.float32))
+    from groundlint_rules.tables._stacked import stacked
+
+    roots = np.sqrt(stacked(seen["net"], NET, np.float16).astype(np.float32))
     roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     groups = seen.select(pl.coalesce("group", "source_ref").rank("dense")).to_series().to_numpy()
     count = len(roots)
