@@ -34,7 +34,8 @@ from PIL import Image
 from groundlint_rules.features import _layout as layout
 from groundlint_rules.features import _squeezenet as squeezenet
 from groundlint_rules.features import appearance
-from groundlint_rules.tables._odds import Block, Limits, Odds, area_under_curve, label_odds, layout_block, net_block
+from groundlint_rules.tables._discriminant import Block, layout_block, net_block
+from groundlint_rules.tables._odds import Limits, Odds, area_under_curve, label_odds
 
 Bools = NDArray[np.bool_]
 

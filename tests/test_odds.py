@@ -12,17 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from groundlint_rules.tables._odds import (
-    FOLDS,
-    Block,
-    Limits,
-    Odds,
-    area_under_curve,
-    fold_of,
-    label_odds,
-    layout_block,
-    net_block,
-)
+from groundlint_rules.tables._discriminant import FOLDS, Block, fold_of, layout_block, net_block
+from groundlint_rules.tables._odds import Limits, Odds, area_under_curve, label_odds
 
 NAMES = ("boot", "coat", "hat")
 

@@ -2,14 +2,7 @@
 
 A label is judged by a model that has not seen it. The method, step by step:
 
-1. `Block`s of features are made comparable. A net's are heavy-tailed: root, then unit length (Hellinger's map, as in
-   Arandjelovic and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012). Others are
-   standardised. Each is cut to its first principal components and scaled as a whole to unit deviation times a weight.
-2. Linear discriminant analysis (Fisher 1936), the pooled covariance S shrunk towards a ball (Ledoit and Wolf, "A
-   well-conditioned estimator for large-dimensional covariance matrices", 2004, with a fixed share a):
-   S' = (1 - a) S + a tr(S)/d I;  score(c) = x'S'^-1 m_c - m_c'S'^-1 m_c / 2 + log(n_c / n).
-   Five folds: each row is scored by the other four. A group of near-duplicates is in one fold, told by a hash of its
-   id, so that no picture is judged by its own copy.
+1, 2. A linear discriminant over all features scores each row: `_discriminant` has these steps.
 3. Calibration: temperature T (Guo et al., "On calibration of modern neural networks", ICML 2017) fitted together with
    a share e of labels given at random, so that the wrong ones do not blur the rest. The greatest likelihood of
    (1 - e) softmax(score / T)[given] + e / C  over both; the calibrated odds are the softmax alone.
@@ -19,41 +12,40 @@ A label is judged by a model that has not seen it. The method, step by step:
    mixes up, and the whole is scored again. If the exchanged are not found again, nothing is flagged.
 
 What is flagged is a suspect, not an error. Results do not depend on the order of the rows: they are put into an order
-of their own first. Memory: the caller's features, some 400 single-precision numbers a row, and blocks of fixed size.
+of their own first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
+from groundlint_rules.tables._discriminant import (
+    Block,
+    Discriminant,
+    Floats,
+    Ints,
+    components,
+    fold_of,
+    in_own_order,
+    runs,
+)
+
 Bools = NDArray[np.bool_]
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 
-FOLDS = 5
 MIN_ITEMS = 12
 """Labels with fewer groups than this are not judged, nor suggested."""
-
-SHRINKAGE, SHRINKAGE_OF_FEW, FEW = 0.3, 0.6, 300
-"""The share a of step 2, and what it is for fewer rows than `FEW`."""
 
 NEIGHBOURS = 30
 _PLANTED_SHARE, _PLANTED_ENOUGH, _MOST_DRAWS = 0.05, 200, 20
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(16), 36))
-_LEAST_DEVIATION = 1e-6
-"""Deviation, of numbers about one, below which there is nothing but rounding."""
-
-_BLOCK_NUMBERS = 4_000_000
-"""Numbers in a working block: 32 MB of double precision."""
 
 
 class Limits(NamedTuple):
@@ -75,33 +67,6 @@ class Limits(NamedTuple):
 
 
 _DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True)
-class Block:
-    """Features of one kind and how much they count.
-
-    Attributes:
-        features: (rows, features), any floating type; a memory map will do.
-        root: Whether they are not negative and heavy-tailed, as a net's last activations; else they are standardised.
-        components: How many principal components are kept.
-        weight: Their overall standard deviation afterwards.
-    """
-
-    features: NDArray[np.floating]
-    root: bool
-    components: int
-    weight: float
-
-
-def net_block(features: NDArray[np.floating]) -> Block:
-    """The block for activations of a net, as `squeezenet.embed` gives them."""
-    return Block(features, root=True, components=256, weight=1.0)
-
-
-def layout_block(features: NDArray[np.floating]) -> Block:
-    """The block for plain measures of a picture, as `layout.layout` gives them."""
-    return Block(features, root=False, components=128, weight=0.7)
 
 
 @dataclass(frozen=True)
@@ -138,20 +103,6 @@ class Odds:
     signal_like: float
 
 
-class _Scores(NamedTuple):
-    """Discriminant scores of each row by a model that has not seen it.
-
-    `log_norms` has log(sum over labels of exp(score / T)), one column for each temperature asked for;
-    `mixed` the mean softmax at T = 1 of the rows given each label, (labels, labels).
-    """
-
-    given: Floats
-    best: Floats
-    suggested: Ints
-    log_norms: Floats
-    mixed: Floats
-
-
 def label_odds(
     blocks: Sequence[Block], given: Sequence[str], groups: Sequence[str | bytes], limits: Limits = _DEFAULT_LIMITS
 ) -> Odds:
@@ -178,14 +129,14 @@ def label_odds(
     names = _judged(given, ids, folds)
     if len(names) < 2:
         return _undecided(count)
-    rows = _in_own_order(blocks, given, ids, set(names))
+    rows = in_own_order(blocks, given, ids, set(names))
     codes = {name: code for code, name in enumerate(names)}
     labels = np.array([codes[given[row]] for row in rows], np.intp)
     numbers = {group: number for number, group in enumerate(dict.fromkeys(ids[row] for row in rows))}
     group = np.array([numbers[ids[row]] for row in rows], np.intp)
 
-    points = np.hstack([_components(block, rows) for block in blocks])
-    model = _Discriminant(points, folds[rows], len(names))
+    points = np.hstack([components(block, rows) for block in blocks])
+    model = Discriminant(points, folds[rows], len(names))
     temperature, random_share = _calibration(model, labels)
     scores = model.scores(labels, np.array([1.0, temperature]))
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
@@ -214,11 +165,6 @@ def label_odds(
     )
 
 
-def fold_of(group: bytes) -> int:
-    """The fold, 0 to 4, in which all rows of a group are scored; it depends on nothing but the group's id."""
-    return int.from_bytes(blake2b(group, digest_size=8).digest()) % FOLDS
-
-
 def _undecided(count: int) -> Odds:
     """What is told where there is nothing to choose between."""
     unknown = np.full(count, np.nan)
@@ -244,127 +190,7 @@ def _judged(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tuple[st
     return tuple(sorted(name for name in total if total[name] >= MIN_ITEMS and total[name] - largest[name] >= 2))
 
 
-def _in_own_order(blocks: Sequence[Block], given: Sequence[str], ids: Sequence[bytes], names: set[str]) -> Ints:
-    """The rows with one of the labels, in an order that depends on what they are, not on where they stand.
-
-    By group, then label, then features; rows equal in all three may change places without a trace.
-    """
-    places: dict[tuple[bytes, str], list[int]] = {}
-    for row, key in enumerate(zip(ids, given, strict=True)):
-        if key[1] in names:
-            places.setdefault(key, []).append(row)
-    order: list[int] = []
-    for key in sorted(places):
-        rows = places[key]
-        if len(rows) > 1:
-            rows.sort(key=lambda row: b"".join(np.ascontiguousarray(b.features[row]).tobytes() for b in blocks))
-        order += rows
-    return np.array(order, np.intp)
-
-
-def _runs(count: int, width: int) -> Iterator[slice]:
-    """Consecutive slices of rows that hold a working block's numbers if a row has `width` of them."""
-    step = max(1, _BLOCK_NUMBERS // max(width, 1))
-    for start in range(0, count, step):
-        yield slice(start, min(start + step, count))
-
-
-def _prepared(block: Block, rows: Ints) -> Floats:
-    """Some rows of a block in double precision; rooted and of unit length if it asks for that."""
-    values: Floats = np.array(block.features[rows], np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("a feature is not finite")
-    if not block.root:
-        return values
-    if values.size and values.min() < 0:
-        raise ValueError("a feature to be rooted is negative")
-    # The root's length is the root of the sum.
-    values /= np.maximum(values.sum(1, keepdims=True), np.finfo(np.float64).tiny)
-    return np.sqrt(values, out=values)
-
-
-def _components(block: Block, rows: Ints) -> NDArray[np.float32]:
-    """A block's principal components for the rows, (rows, components): step 1. The covariance is summed in blocks."""
-    width = block.features.shape[1]
-    # Relative to one row, so that a column that never changes has no variance, not the rounding's.
-    origin = _prepared(block, rows[:1])[0]
-    total, products = np.zeros(width), np.zeros((width, width))
-    for run in _runs(len(rows), width):
-        values = _prepared(block, rows[run]) - origin
-        total += values.sum(0)
-        products += values.T @ values
-    mean = total / len(rows)
-    covariance = products / len(rows) - np.outer(mean, mean)
-    deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _LEAST_DEVIATION
-    variances, directions = np.linalg.eigh(covariance / np.outer(deviation, deviation))
-    kept = max(1, min(block.components, len(rows) - 1, int((variances > variances[-1] * _LEAST_DEVIATION).sum())))
-    scale = block.weight / np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny))
-    turn = directions[:, -kept:] * scale / deviation[:, None]
-    points = np.empty((len(rows), kept), np.float32)
-    for run in _runs(len(rows), width):
-        points[run] = (_prepared(block, rows[run]) - origin - mean) @ turn
-    return points
-
-
-class _Discriminant:
-    """Step 2 for one set of points, under any labels: what does not depend on these is summed once."""
-
-    def __init__(self, points: NDArray[np.float32], folds: Ints, labels: int) -> None:
-        """Sums the products of the points, (rows, components), of each fold."""
-        width = points.shape[1]
-        self._points, self._labels = points, labels
-        self._members = [np.flatnonzero(folds == fold) for fold in range(FOLDS)]
-        self._products = np.zeros((FOLDS, width, width))
-        for fold, members in enumerate(self._members):
-            for run in _runs(len(members), width):
-                values = points[members[run]].astype(np.float64)
-                self._products[fold] += values.T @ values
-
-    def scores(self, labels: Ints, temperatures: Floats) -> _Scores:
-        """Scores every row by a model of the other folds under the given labels."""
-        rows, width = self._points.shape
-        sums = np.zeros((FOLDS, self._labels, width))
-        counts = np.zeros((FOLDS, self._labels))
-        for fold, members in enumerate(self._members):
-            counts[fold] = np.bincount(labels[members], minlength=self._labels)
-            for run in _runs(len(members), width):
-                np.add.at(sums[fold], labels[members[run]], self._points[members[run]])
-        given, best, suggested = np.empty(rows), np.empty(rows), np.empty(rows, np.intp)
-        log_norms = np.empty((rows, len(temperatures)))
-        mixed = np.zeros((self._labels, self._labels))
-        for fold, members in enumerate(self._members):
-            slopes, offsets = self._model(fold, sums.sum(0) - sums[fold], counts.sum(0) - counts[fold])
-            for run in _runs(len(members), width + 2 * self._labels):
-                some = members[run]
-                scores = self._points[some] @ slopes + offsets
-                suggested[some] = scores.argmax(1)
-                best[some] = scores.max(1)
-                given[some] = scores[np.arange(len(some)), labels[some]]
-                scores -= best[some][:, None]
-                for column, temperature in enumerate(temperatures):
-                    norms = np.log(np.exp(scores / temperature).sum(1))
-                    log_norms[some, column] = norms + best[some] / temperature
-                odds = np.exp(scores)
-                np.add.at(mixed, labels[some], odds / odds.sum(1, keepdims=True))
-        mixed /= np.maximum(counts.sum(0), 1)[:, None]
-        return _Scores(given, best, suggested, log_norms, mixed)
-
-    def _model(self, fold: int, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
-        """Slopes (components, labels) and offsets (labels,) from the class sums and counts outside a fold."""
-        width = self._points.shape[1]
-        rows = counts.sum()
-        means = sums / np.maximum(counts, 1)[:, None]
-        scatter = self._products.sum(0) - self._products[fold] - sums.T @ means
-        spread = scatter / max(rows, 1)
-        share = SHRINKAGE if len(self._points) >= FEW else SHRINKAGE_OF_FEW
-        ball = share * spread.trace() / width + _LEAST_DEVIATION
-        slopes = np.linalg.solve((1 - share) * spread + ball * np.eye(width), means.T)
-        with np.errstate(divide="ignore"):  # an exchange may leave a label nothing: then nothing speaks for it
-            priors = np.log(counts / max(rows, 1))
-        return slopes, priors - (means.T * slopes).sum(0) / 2
-
-
-def _calibration(model: _Discriminant, labels: Ints) -> tuple[float, float]:
+def _calibration(model: Discriminant, labels: Ints) -> tuple[float, float]:
     """The temperature T and the share e of labels given at random: step 3."""
     scores = model.scores(labels, _TEMPERATURES)
     chance = 1 / len(scores.mixed)
@@ -384,7 +210,7 @@ def _votes(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: I
     lengths = np.maximum(np.linalg.norm(points, axis=1), np.finfo(np.float32).tiny)
     votes = np.empty((len(asked), 2))
     nearest = min(NEIGHBOURS, len(points) - 1)
-    for run in _runs(len(asked), len(points)):
+    for run in runs(len(asked), len(points)):
         some = asked[run]
         likeness = points[some] @ points.T / lengths
         likeness[groups[some][:, None] == groups] = -np.inf
@@ -396,7 +222,7 @@ def _votes(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: I
     return votes
 
 
-def _signals(model: _Discriminant, labels: Ints, mixed: Floats, random_share: float) -> tuple[float, float]:
+def _signals(model: Discriminant, labels: Ints, mixed: Floats, random_share: float) -> tuple[float, float]:
     """How well exchanged labels are found again, evenly and for like ones: step 5. Mean areas under the curve.
 
     Wrong labels that are there hide what is to be seen, in two ways: a share r of those left alone is no more sound

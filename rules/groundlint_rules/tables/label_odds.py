@@ -9,19 +9,14 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
-from groundlint_rules.features.appearance import EFFICIENTNET, LAYOUT, NET
-from groundlint_rules.features.figure import CHANNELS, QUARTERS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from groundlint_rules.tables._odds import Block
+    from groundlint_rules.tables._discriminant import Block
 
 _NEAREST = 3
-
-_LEAST = 1e-6
-"""What a probability is taken to be at least: its logarithm must be finite."""
 
 _BLOCKS = ("embedding", "probability", "efficientnet", "net", "layout", "figure")
 """Columns that tell what is to be seen; the first of them tells what is near."""
@@ -102,12 +97,13 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
     import numpy as np
 
     from groundlint_rules.tables import _odds
+    from groundlint_rules.tables._blocks import block_of
 
     measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
     seen = rows.drop_nulls(measured)
     if not measured or seen.is_empty():
         return
-    blocks = [_block(name, seen[name]) for name in measured]
+    blocks = [block_of(name, seen[name]) for name in measured]
     names = seen["label"].to_list()
     odds = _odds.label_odds(blocks, names, seen["group"].to_list())
     given = np.array(names)
@@ -126,30 +122,6 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
                 "signal": min(odds.signal_even, odds.signal_like),
                 "nearest": seen["source_ref"].gather(chosen).unique(maintain_order=True).to_list(),
             }
-
-
-def _block(name: str, values: pl.Series) -> Block:
-    """The numbers of some objects as the method takes them."""
-    import numpy as np
-
-    from groundlint_rules.tables import _odds
-    from groundlint_rules.tables._stacked import stacked
-
-    if name == "net":
-        return _odds.net_block(stacked(values, NET, np.float16))
-    if name == "efficientnet":
-        roots = stacked(values, EFFICIENTNET, np.uint8)
-        return _odds.net_block(np.square(roots, dtype=np.float32))
-    if name == "layout":
-        return _odds.layout_block(stacked(values, LAYOUT, np.float16))
-    if name == "figure":
-        # One mean of the quarters tells as much of the label as the four do, at a quarter of the memory.
-        whole = stacked(values, QUARTERS * CHANNELS, np.int8).reshape(-1, QUARTERS, CHANNELS)
-        return _odds.Block(whole.sum(1, dtype=np.int16).astype(np.float32), root=False, components=128, weight=1.0)
-    numbers = np.stack(values.to_list())
-    if name == "probability":
-        numbers = np.log(np.maximum(numbers, _LEAST))
-    return _odds.Block(numbers, root=False, components=256, weight=1.0)
 
 
 def _nearest(block: Block, n: int, among: NDArray[np.intp]) -> list[int]:

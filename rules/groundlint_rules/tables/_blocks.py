@@ -1,0 +1,33 @@
+"""Measured columns as the blocks of features that labels are judged by."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from groundlint_rules.features.appearance import EFFICIENTNET, LAYOUT, NET
+from groundlint_rules.features.figure import CHANNELS, QUARTERS
+from groundlint_rules.tables._discriminant import Block, layout_block, net_block
+from groundlint_rules.tables._stacked import stacked
+
+_LEAST = 1e-6
+"""What a probability is taken to be at least: its logarithm must be finite."""
+
+
+def block_of(name: str, values: pl.Series) -> Block:
+    """The numbers of some objects, whose column is called so: bytes of a feature, or lists that the user gave."""
+    if name == "net":
+        return net_block(stacked(values, NET, np.float16))
+    if name == "efficientnet":
+        roots = stacked(values, EFFICIENTNET, np.uint8)
+        return net_block(np.square(roots, dtype=np.float32))
+    if name == "layout":
+        return layout_block(stacked(values, LAYOUT, np.float16))
+    if name == "figure":
+        # One mean of the quarters tells as much of the label as the four do, at a quarter of the memory.
+        whole = stacked(values, QUARTERS * CHANNELS, np.int8).reshape(-1, QUARTERS, CHANNELS)
+        return Block(whole.sum(1, dtype=np.int16).astype(np.float32), root=False, components=128, weight=1.0)
+    numbers = np.stack(values.to_list())
+    if name == "probability":
+        numbers = np.log(np.maximum(numbers, _LEAST))
+    return Block(numbers, root=False, components=256, weight=1.0)
