@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from groundlint_rules.features.appearance import EFFICIENTNET, LAYOUT, NET
 from groundlint_rules.features.figure import CHANNELS, QUARTERS
 from groundlint_rules.tables._discriminant import Block, layout_block, net_block
 from groundlint_rules.tables._stacked import stacked
+
+_NEAREST = 3
+"""Pictures that are shown beside a suspect."""
 
 _LEAST = 1e-6
 """What a probability is taken to be at least: its logarithm must be finite."""
@@ -31,3 +35,13 @@ def block_of(name: str, values: pl.Series) -> Block:
     if name == "probability":
         numbers = np.log(np.maximum(numbers, _LEAST))
     return Block(numbers, root=False, components=256, weight=1.0)
+
+
+def nearest(block: Block, n: int, among: NDArray[np.intp]) -> list[int]:
+    """The nearest of some objects to one, by the angle between their numbers, rooted where these are to be."""
+    others = among[among != n]
+    near, own = (block.features[rows].astype(np.float32) for rows in (others, n))
+    if block.root:
+        near, own = np.sqrt(near), np.sqrt(own)
+    cosine = near @ own / np.maximum(np.linalg.norm(near, axis=1), 1e-6)
+    return [int(others[i]) for i in np.argsort(-cosine, kind="stable")[:_NEAREST]]

@@ -44,7 +44,7 @@ MIN_ITEMS = 12
 """Labels with fewer groups than this are not judged, nor suggested."""
 
 NEIGHBOURS = 30
-_PLANTED_SHARE, _PLANTED_ENOUGH, _MOST_DRAWS = 0.05, 200, 20
+PLANTED_SHARE, _PLANTED_ENOUGH, _MOST_DRAWS = 0.05, 200, 20
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(16), 36))
 
 
@@ -126,7 +126,7 @@ def label_odds(
         raise ValueError("blocks, labels and groups must be of one length")
     ids = [group.encode("utf-8", "surrogatepass") if isinstance(group, str) else group for group in groups]
     folds = np.array([fold_of(group) for group in ids], np.intp)
-    names = _judged(given, ids, folds)
+    names = judged_names(given, ids, folds)
     if len(names) < 2:
         return _undecided(count)
     rows = in_own_order(blocks, given, ids, set(names))
@@ -137,14 +137,14 @@ def label_odds(
 
     points = np.hstack([components(block, rows) for block in blocks])
     model = Discriminant(points, folds[rows], len(names))
-    temperature, random_share = _calibration(model, labels)
+    temperature, random_share = calibration(model, labels)
     scores = model.scores(labels, np.array([1.0, temperature]))
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
     p_suggested = np.exp(scores.best / temperature - scores.log_norms[:, 1])
 
     doubted = np.flatnonzero((p_suggested >= limits.p_suggested) & (p_given <= limits.p_given))
     votes = np.full((len(rows), 2), np.nan)
-    votes[doubted] = _votes(points, labels, scores.suggested, group, doubted)
+    votes[doubted] = votes_of_nearest(points, labels, scores.suggested, group, doubted)
     signals = _signals(model, labels, scores.mixed, random_share)
     # Comparisons with NaN are false: who was not asked for is not flagged.
     flagged = (votes[:, 0] <= limits.votes_given) & (votes[:, 1] > votes[:, 0]) & (min(signals) >= limits.signal)
@@ -180,7 +180,7 @@ def _spread(count: int, rows: Ints, values: NDArray[_Kind], otherwise: float) ->
     return spread
 
 
-def _judged(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tuple[str, ...]:
+def judged_names(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tuple[str, ...]:
     """The labels with enough groups, of which two or more are left whichever fold is held out; sorted."""
     members = set(zip(given, ids, folds.tolist(), strict=True))
     total = Counter(name for name, _, _ in members)
@@ -190,7 +190,7 @@ def _judged(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tuple[st
     return tuple(sorted(name for name in total if total[name] >= MIN_ITEMS and total[name] - largest[name] >= 2))
 
 
-def _calibration(model: Discriminant, labels: Ints) -> tuple[float, float]:
+def calibration(model: Discriminant, labels: Ints) -> tuple[float, float]:
     """The temperature T and the share e of labels given at random: step 3."""
     scores = model.scores(labels, _TEMPERATURES)
     chance = 1 / len(scores.mixed)
@@ -205,7 +205,7 @@ def _calibration(model: Discriminant, labels: Ints) -> tuple[float, float]:
     return float(_TEMPERATURES[best]), float(low[best])
 
 
-def _votes(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: Ints, asked: Ints) -> Floats:
+def votes_of_nearest(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: Ints, asked: Ints) -> Floats:
     """Of the nearest pictures of other groups, the shares that bear the given and the suggested label: (asked, 2)."""
     lengths = np.maximum(np.linalg.norm(points, axis=1), np.finfo(np.float32).tiny)
     votes = np.empty((len(asked), 2))
@@ -232,7 +232,7 @@ def _signals(model: Discriminant, labels: Ints, mixed: Floats, random_share: flo
     unhidden = 1 - min(random_share, 0.5)
     others = 1 - np.eye(len(mixed))
     like = mixed * others + np.finfo(np.float64).eps * others
-    count = max(1, round(_PLANTED_SHARE * len(labels)))
+    count = max(1, round(PLANTED_SHARE * len(labels)))
     draws = min(_MOST_DRAWS, -(-_PLANTED_ENOUGH // count))
     areas = []
     for odds in (others, like):

@@ -11,12 +11,7 @@ from polars import DataFrame, LazyFrame, col, lit
 from groundlint import table
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from groundlint_rules.tables._discriminant import Block
-
-_NEAREST = 3
+    pass
 
 _BLOCKS = ("embedding", "probability", "efficientnet", "net", "layout", "figure")
 """Columns that tell what is to be seen; the first of them tells what is near."""
@@ -97,7 +92,7 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
     import numpy as np
 
     from groundlint_rules.tables import _odds
-    from groundlint_rules.tables._blocks import block_of
+    from groundlint_rules.tables._blocks import block_of, nearest
 
     measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
     seen = rows.drop_nulls(measured)
@@ -111,7 +106,7 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
         if odds.suggested[n] >= 0:
             suggested = odds.names[odds.suggested[n]]
             flagged = bool(odds.flagged[n])
-            chosen = _nearest(blocks[0], n, np.flatnonzero(given == suggested)) if flagged else []
+            chosen = nearest(blocks[0], n, np.flatnonzero(given == suggested)) if flagged else []
             yield row | {
                 # Rounded, since the last digits depend on how a machine adds up.
                 "suspicion": round(float(odds.suspicion[n]), 9),
@@ -122,15 +117,3 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
                 "signal": min(odds.signal_even, odds.signal_like),
                 "nearest": seen["source_ref"].gather(chosen).unique(maintain_order=True).to_list(),
             }
-
-
-def _nearest(block: Block, n: int, among: NDArray[np.intp]) -> list[int]:
-    """The nearest of some objects to one, by the angle between their numbers, rooted where these are to be."""
-    import numpy as np
-
-    others = among[among != n]
-    near, own = (block.features[rows].astype(np.float32) for rows in (others, n))
-    if block.root:
-        near, own = np.sqrt(near), np.sqrt(own)
-    cosine = near @ own / np.maximum(np.linalg.norm(near, axis=1), 1e-6)
-    return [int(others[i]) for i in np.argsort(-cosine, kind="stable")[:_NEAREST]]
