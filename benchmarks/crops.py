@@ -64,6 +64,6 @@ def darkened(data: Path) -> tuple[int, int]:
             made = exposed(image, np.random.default_rng(0), stops=-3)
             assert made is not None
             made.save(Path(folder) / "dark.jpg", quality=95)
-            task = Task(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])])
+            task = Task(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])], [True])
             found += measurer.measure(task).crops[0][crop_brightest.key] < 90
     return found, boxes.height

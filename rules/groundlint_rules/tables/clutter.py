@@ -22,8 +22,8 @@ GRID = 16
 _LEAST_OUTSIDE = 0.1
 """Share of a picture outside the boxes below which it says nothing."""
 
-_AT_ONCE = 4_096
-"""Pictures whose cells are held at once: some 30 MB."""
+_AT_ONCE = 1_024
+"""Pictures whose cells are held at once: some 8 MB."""
 
 _COLOURS, _COLOUR_WEIGHT = 260, 0.05
 """Median number of colours in photographs, at which the score is the density, and what a factor of e weighs."""

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
-from polars import DataFrame, Expr, LazyFrame, col
+from polars import DataFrame, Expr, LazyFrame, Series, col
 
 from groundlint import table
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Pictures = NDArray[np.uint8]
+    Grey = NDArray[np.uint8]
     Positions = NDArray[np.intp]
 
 RADIUS = 10
@@ -22,8 +22,8 @@ RADIUS = 10
 
 _SIDE = 32
 
-_AT_ONCE = 16_384
-"""Pairs that get a second look together, so that their pictures need no copy of all."""
+_AT_ONCE = 2048
+"""Pictures that are looked at together."""
 
 _COLUMNS = ("a_source_ref", "b_source_ref", "distance", "relation", "manifest", "line", "b_manifest", "b_line")
 
@@ -102,50 +102,36 @@ def _equal(rows: DataFrame, columns: list[str]) -> Generator[_Pair, None, DataFr
 def _alike(rows: DataFrame) -> Iterator[_Pair]:
     import numpy as np
 
-    from groundlint_rules.tables import _hamming, _second_look
+    from groundlint_rules.tables import _hamming
     from groundlint_rules.tables._stacked import stacked
 
-    pictures = stacked(rows["small_picture"], _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
+    pictures = _Pictures(rows["small_picture"])
     hashes = stacked(rows["phash"], 1, ">u8").ravel().astype(np.uint64)
     places = rows["row"].to_numpy()
     # A plain picture is not even like itself: it would be like all others that are.
-    telling = np.flatnonzero(_second_look.tells(pictures))
+    telling = np.flatnonzero(pictures.tell())
     keeps = np.ones(len(hashes), np.bool_)
     for first, copy in _stars(telling, hashes, pictures):
         keeps[copy] = False
         yield _Pair(int(places[first]), int(places[copy]), 0, "near")
-    # Positions of those that are left: the pictures are most of the memory, and stay where they are.
     left = telling[keeps[telling]]
     found: set[tuple[int, int]] = set()
-    for relation, turned in _turned(pictures):
-        if relation == "near":
+    for turn in _TURNS:
+        if turn == _UPRIGHT:
             one, other, distance = _hamming.pairs(hashes[left], RADIUS)
         else:
-            one, other, distance = _hamming.between(hashes[left], phashes(turned)[left], RADIUS)
+            one, other, distance = _hamming.between(hashes[left], pictures.phashes(left, turn), RADIUS)
             once = one < other
             one, other, distance = one[once], other[once], distance[once]
         one, other = left[one], left[other]
-        same = _same(pictures, one, turned, other)
+        same = pictures.are_same(one, other, turn)
         for a, b, bits in zip(one[same].tolist(), other[same].tolist(), distance[same].tolist(), strict=True):
             if (a, b) not in found:
                 found.add((a, b))
-                yield _Pair(int(places[a]), int(places[b]), bits, relation)
+                yield _Pair(int(places[a]), int(places[b]), bits, turn.relation)
 
 
-def _same(pictures: Pictures, one: Positions, turned: Pictures, other: Positions) -> NDArray[np.bool_]:
-    """Of pairs of positions, which are one photograph at a second look."""
-    import numpy as np
-
-    from groundlint_rules.tables import _second_look
-
-    same = np.empty(len(one), np.bool_)
-    for start in range(0, len(one), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        same[part] = _second_look.similarity(pictures[one[part]], turned[other[part]]) >= _second_look.SAME
-    return same
-
-
-def _stars(telling: Positions, hashes: NDArray[np.uint64], pictures: Pictures) -> Iterator[tuple[int, int]]:
+def _stars(telling: Positions, hashes: NDArray[np.uint64], pictures: _Pictures) -> Iterator[tuple[int, int]]:
     """Pictures of equal hash that are one photograph: each with the first of its kind, by their positions."""
     import numpy as np
 
@@ -156,23 +142,84 @@ def _stars(telling: Positions, hashes: NDArray[np.uint64], pictures: Pictures) -
         # Different photographs of one hash are few; each round takes out one with all its like.
         while len(left) > 1:
             first, others = left[0], left[1:]
-            same = _same(pictures, np.repeat(first, len(others)), pictures, others)
+            same = pictures.are_same(np.repeat(first, len(others)), others, _UPRIGHT)
             for other in others[same].tolist():
                 yield int(first), other
             left = others[~same]
 
 
-def _turned(pictures: Pictures) -> Iterator[tuple[str, Pictures]]:
-    """The pictures in the eight positions that turning and mirroring give, the upright one first."""
-    import numpy as np
+class _Turn(NamedTuple):
+    """One of the eight positions that turning and mirroring give, and what a pair is called whose one lies so."""
 
-    for quarters in range(4):
-        turned = np.rot90(pictures, quarters, axes=(1, 2))
-        yield "rotated" if quarters else "near", turned
-        yield "mirrored", turned[:, :, ::-1]
+    relation: str
+    quarters: int
+    is_mirrored: bool
+
+    def of(self, pictures: Grey) -> Grey:
+        """Pictures (n, 32, 32) in this position."""
+        import numpy as np
+
+        turned = np.rot90(pictures, self.quarters, axes=(1, 2))
+        return turned[:, :, ::-1] if self.is_mirrored else turned
 
 
-def phashes(pictures: Pictures) -> NDArray[np.uint64]:
+_UPRIGHT = _Turn("near", 0, is_mirrored=False)
+
+_TURNS = tuple(
+    _Turn("mirrored" if is_mirrored else "rotated" if quarters else "near", quarters, is_mirrored)
+    for quarters in range(4)
+    for is_mirrored in (False, True)
+)
+
+
+class _Pictures:
+    """The small pictures of a column, taken from it as they are looked at: all at once would be most of the memory."""
+
+    def __init__(self, column: Series) -> None:
+        self._column = column
+
+    def tell(self) -> NDArray[np.bool_]:
+        """Whether each has structure by which it can be told."""
+        import numpy as np
+
+        from groundlint_rules.tables import _second_look
+
+        runs = range(0, len(self._column), _AT_ONCE)
+        return np.concatenate([_second_look.tells(self._grey(self._column[run : run + _AT_ONCE])) for run in runs])
+
+    def are_same(self, one: Positions, other: Positions, turn: _Turn) -> NDArray[np.bool_]:
+        """Of pairs of positions, of which the other lies turned, which are one photograph at a second look."""
+        import numpy as np
+
+        from groundlint_rules.tables import _second_look
+
+        same = np.empty(len(one), np.bool_)
+        for start in range(0, len(one), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            pictures, others = (self._grey(self._column.gather(positions[part])) for positions in (one, other))
+            same[part] = _second_look.similarity(pictures, turn.of(others)) >= _second_look.SAME
+        return same
+
+    def phashes(self, positions: Positions, turn: _Turn) -> NDArray[np.uint64]:
+        """Perceptual hashes of pictures once they are turned."""
+        import numpy as np
+
+        hashes = np.empty(len(positions), np.uint64)
+        for start in range(0, len(positions), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            hashes[part] = phashes(turn.of(self._grey(self._column.gather(positions[part]))))
+        return hashes
+
+    @staticmethod
+    def _grey(column: Series) -> Grey:
+        import numpy as np
+
+        from groundlint_rules.tables._stacked import stacked
+
+        return stacked(column, _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
+
+
+def phashes(pictures: Grey) -> NDArray[np.uint64]:
     """Perceptual hashes of small grey pictures (n, 32, 32), bit for bit as imagehash.phash makes them but for rounding.
 
     Zauner: Implementation and Benchmarking of Perceptual Image Hash Functions, 2010: of the discrete cosine transform
@@ -182,9 +229,6 @@ def phashes(pictures: Pictures) -> NDArray[np.uint64]:
 
     frequency = np.arange(8)[:, None] * (2 * np.arange(_SIDE) + 1) * np.pi / (2 * _SIDE)
     cosine = (2 * np.cos(frequency)).astype(np.float64)
-    hashes = np.empty(len(pictures), np.uint64)
-    for start in range(0, len(pictures), 4096):
-        low = (cosine @ pictures[start : start + 4096].astype(np.float64) @ cosine.T).reshape(-1, 64)
-        bits = low > np.median(low, axis=1, keepdims=True)
-        hashes[start : start + 4096] = np.packbits(bits, axis=1).view(">u8").ravel()
-    return hashes
+    low = (cosine @ pictures.astype(np.float64) @ cosine.T).reshape(-1, 64)
+    bits = low > np.median(low, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
