@@ -126,6 +126,15 @@ def test_what_cannot_be_compared_is_not_judged(count: int, box: dict[str, int]) 
     assert concealment(written(RINGS[:count], box)).is_empty()
 
 
+@pytest.mark.parametrize(("side", "count"), [(15, 0), (16, COUNT)])
+def test_labels_of_boxes_are_judged_from_sixteen_pixels_on(side: int, count: int) -> None:
+    shown = [Shown("ring" if n % 2 else "grid", n % 2) for n in range(COUNT)]
+    Path("a.manifest").write_text(manifest(*written(shown, {"width": side, "height": side})))
+    done = CliRunner().invoke(app, ["export", "label_odds", "a.manifest", "--to", "a.parquet", "--isolated"])
+    assert done.exit_code == 0, done.output
+    assert len(pl.read_parquet("a.parquet")) == count
+
+
 def test_many_boxes_of_few_images_are_not_judged() -> None:
     line = written(RINGS[:1])[0]
     line["animals"]["annotations"] *= COUNT

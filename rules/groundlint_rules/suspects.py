@@ -160,7 +160,7 @@ class ObjectMislabelSuspect(Rule):
     What a small net sees in the box beyond what is round it is judged as the pictures of mislabel-suspect are. It was
     measured on one set, blood cells of three kinds, which are easy to tell; so it is advice. Of bccd as published it
     names two of 4,886 boxes, and both are wrong: a platelet called a white cell, and a white cell called a platelet.
-    Boxes of at least 20 pixels are judged, of labels of at least a dozen images; up to 20,000 of a label and 200,000
+    Boxes of at least 16 pixels are judged, of labels of at least a dozen images; up to 20,000 of a label and 200,000
     of all are looked at.
     """
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from groundlint.images.measure import Context
 
-MIN_SIDE = 20
+MIN_SIDE = 16
 """Pixels of the longer side from which a box is looked at: below, too little of the object is to be seen."""
 
 SIDE = 128
@@ -46,7 +46,7 @@ def surrounded(context: Context) -> NDArray[np.uint8] | None:
     return np.asarray(context.picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-@feature(of="crops", dtype=bytes, only_sampled=True)
+@feature(of="crops", dtype=bytes, version=2, only_sampled=True)
 def figure(surrounded: NDArray[np.uint8] | None, context: Context) -> bytes | None:
     """Activations of SqueezeNet 1.1 in the quarters of the box's middle less those round it: 4 x 384 single bytes.
 
@@ -76,7 +76,7 @@ def figure(surrounded: NDArray[np.uint8] | None, context: Context) -> bytes | No
     return bytes(np.clip(np.rint(difference * SCALE), -127, 127).astype(np.int8).tobytes())
 
 
-@feature(of="crops", dtype=float, only_sampled=True)
+@feature(of="crops", dtype=float, version=2, only_sampled=True)
 def figure_sharpness(surrounded: NDArray[np.uint8] | None) -> float | None:
     """Logarithm of the Laplacian's deviation, in shades, of what the net sees: enlarging counts as blur."""
     import numpy as np

@@ -11,6 +11,9 @@ from polars import DataFrame, LazyFrame, col
 from groundlint import table
 from groundlint_rules.features.figure import CHANNELS, QUARTERS
 
+MIN_SIDE = 20
+"""Pixels of the longer side from which a box is judged: what hides a part of less is not to be seen."""
+
 MIN_CROPS, MIN_IMAGES = 50, 10
 """Crops that a label needs, and images that they come from: what its objects have in common is their mean."""
 
@@ -48,6 +51,7 @@ def concealment(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
     label = ("attribute", "label")
     rows = (
         boxes.filter(col("label").is_not_null())
+        .filter(pl.max_horizontal("width", "height") >= MIN_SIDE)
         .join(seen, on=keys)
         .filter(pl.len().over(label) >= MIN_CROPS, col("source_ref").n_unique().over(label) >= MIN_IMAGES)
     )
