@@ -19,8 +19,8 @@ import polars as pl
 from msgspec import UNSET, Struct
 from polars import DataFrame, Series, col
 
+from groundlint.manifest.lines import SCHEMAS
 from groundlint.manifest.shape import TYPES, Decoded, Shape
-from groundlint.tables import BASE
 
 _SPACE = "[ \t\r]*"
 _WHOLE = "-?(?:0|[1-9][0-9]{0,8})"
@@ -44,7 +44,7 @@ _CHECKS = {"at": pl.Int32, "sound": pl.Boolean, "quotes": pl.Int32}
 
 
 class Taken(NamedTuple):
-    """Rows of the lines that passed all checks, by table and less `manifest` and `split`; numbers of the others."""
+    """Rows of the lines that passed all checks, by table and with the columns of `SCHEMAS`; numbers of the others."""
 
     tables: dict[str, list[DataFrame]]
     doubtful: list[int]
@@ -96,10 +96,9 @@ class FastReader:
         for table, frames in tables.items():
             for i, rows in enumerate(frames):
                 at = rows["at"]
-                placed = rows.with_columns(numbers.gather(at), source_refs.gather(at))
+                placed = rows.with_columns(numbers.gather(at))
                 # What was needed for the checks alone would stay in memory until the whole manifest is read.
-                kept = [name for name in BASE[table].columns if name in placed.columns]
-                frames[i] = placed.select(kept).filter(is_sound.gather(at))
+                frames[i] = placed.select(*SCHEMAS[table]).filter(is_sound.gather(at))
         tables["lines"] = [_split_uri(numbers, source_refs).filter(is_sound)]
         return Taken(tables, numbers.filter(~is_sound).to_list())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from groundlint.manifest.attributes import Attribute, Fault, read_attribute
 from groundlint.manifest.explain import Explainer, closest
 from groundlint.manifest.problems import Kind
 from groundlint.manifest.strict_json import InvalidJson, parse
+from groundlint.tables import BASE
 
 MAX_CHARACTERS = 100_000
 """Characters in a line; longer ones are removed silently by the service and refused by Ground Truth."""
@@ -35,7 +36,7 @@ _SCALARS = (str, int, float, bool, type(None))
 
 @dataclass(slots=True)
 class Rows:
-    """Rows of the base tables, as tuples in the order of their columns less `manifest` and `split`."""
+    """Rows of the base tables, as tuples in the order of `SCHEMAS`."""
 
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     problems: list[tuple[Any, ...]] = field(default_factory=list)
@@ -44,6 +45,24 @@ class Rows:
     labels: list[tuple[Any, ...]] = field(default_factory=list)
     boxes: list[tuple[Any, ...]] = field(default_factory=list)
     predictions: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+ROW_TABLES = tuple(field.name for field in fields(Rows))
+"""The base tables of which lines make rows."""
+
+_OF_FILE = ("manifest", "split")
+_OF_LINE = ("source_ref",)
+
+SCHEMAS = {
+    name: {
+        key: dtype
+        for key, dtype in BASE[name].schema.items()
+        # A fault may be of what is no object, and so has no row in `lines`.
+        if key not in _OF_FILE and (key not in _OF_LINE or name in ("lines", "problems"))
+    }
+    for name in ROW_TABLES
+}
+"""The columns of rows by table: those of the base tables, less what the file says and what `lines` says of the line."""
 
 
 class SoundLine(NamedTuple):
@@ -114,7 +133,6 @@ class LineReader:
             rows.attributes.append(
                 (
                     *head,
-                    source_ref,
                     attribute.type,
                     "prediction" if attribute.is_prediction else attribute.kind,
                     attribute.human,
@@ -131,23 +149,23 @@ class LineReader:
             rows.classes += [(*head, *entry) for entry in attribute.classes]
             if attribute.is_prediction:
                 none = (None, None, None, None)
-                rows.predictions += [(*head, None, source_ref, *label, *none) for label in attribute.labels]
+                rows.predictions += [(*head, None, *label, *none) for label in attribute.labels]
                 rows.predictions += [
-                    (*head, n, source_ref, b.label, b.confidence, b.left, b.top, b.width, b.height)
+                    (*head, n, b.label, b.confidence, b.left, b.top, b.width, b.height)
                     for n, b in enumerate(attribute.boxes)
                 ]
                 continue
-            rows.labels += [(*head, source_ref, *label, usable) for label in attribute.labels]
+            rows.labels += [(*head, *label, usable) for label in attribute.labels]
             size = (attribute.image_width, attribute.image_height)
             rows.boxes += [
-                (*head, n, source_ref, b.label, b.left, b.top, b.width, b.height, *size, b.confidence, usable)
+                (*head, n, b.label, b.left, b.top, b.width, b.height, *size, b.confidence, usable)
                 for n, b in enumerate(attribute.boxes)
             ]
         for key, _ in _failures(value):
             metadata = value[f"{key}-metadata"]
             job, created = metadata.get("job-name"), metadata.get("creation-date")
             rows.attributes.append(
-                (number, key, source_ref, _text(metadata.get("type")), "failed", None, _text(job), _text(created))
+                (number, key, _text(metadata.get("type")), "failed", None, _text(job), _text(created))
                 + (None,) * 5
                 + (False,)
             )

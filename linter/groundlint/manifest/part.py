@@ -6,7 +6,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import msgspec
@@ -14,18 +14,8 @@ from msgspec import MsgspecError
 from polars import DataFrame
 
 from groundlint.manifest.fast import FastReader
-from groundlint.manifest.lines import LineReader, Rows
+from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows
 from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
-from groundlint.tables import BASE
-
-ROW_TABLES = tuple(field.name for field in fields(Rows))
-"""The base tables of which lines make rows."""
-
-SCHEMAS = {
-    name: {key: dtype for key, dtype in BASE[name].schema.items() if key not in ("manifest", "split")}
-    for name in ROW_TABLES
-}
-"""The columns of rows by table: those of the base tables that lines tell."""
 
 MAX_ROWS = 20_000
 """Rows of the slow path that are held as tuples; more are turned into frames."""
@@ -33,14 +23,23 @@ MAX_ROWS = 20_000
 _CONFLICT_MARKER = b"<<<<<<< "
 
 
+Frames = dict[str, list[DataFrame]]
+"""Rows by table, with the columns of `SCHEMAS`."""
+
+
+def no_frames() -> Frames:
+    """Nothing of any table."""
+    return {name: [] for name in ROW_TABLES}
+
+
 @dataclass
 class Part:
-    """What lines made: rows by table, less `manifest` and `split`, and what the file as a whole is judged by.
+    """What lines made: their rows, and what the file as a whole is judged by.
 
     Lines are counted from 1 at the beginning of the part; `conflict` is the first that marks a merge conflict.
     """
 
-    frames: dict[str, list[DataFrame]] = field(default_factory=lambda: {name: [] for name in ROW_TABLES})
+    frames: Frames = field(default_factory=no_frames)
     lines: int = 0
     blank_lines: int = 0
     crlf_lines: int = 0
@@ -84,14 +83,14 @@ def blocks(stream: BinaryIO, size: int, stop: int | None = None) -> Iterator[byt
 
 def read_blocks(data: Iterable[bytes], manner: Manner) -> Part:
     """Read blocks of whole lines; empty ones are passed over."""
-    reader = _PartReader(manner)
+    reader = PartReader(manner)
     for lines in data:
         if lines:
             reader.read(lines)
     return reader.finish()
 
 
-def as_frames(rows: Rows) -> dict[str, list[DataFrame]]:
+def as_frames(rows: Rows) -> Frames:
     """Rows of the slow path as frames, by table."""
     frames = {}
     for name in ROW_TABLES:
@@ -100,7 +99,7 @@ def as_frames(rows: Rows) -> dict[str, list[DataFrame]]:
     return frames
 
 
-class _PartReader:
+class PartReader:
     """Reads lines, block by block: those of known shape together, the others one by one."""
 
     def __init__(self, manner: Manner) -> None:
@@ -113,8 +112,14 @@ class _PartReader:
         self._decode = self._shape.decoder().decode
         self._part = Part()
 
+    def take(self) -> Frames:
+        """The rows read since they were last taken."""
+        self._flush()
+        frames, self._part.frames = self._part.frames, no_frames()
+        return frames
+
     def finish(self) -> Part:
-        """What was read; nothing may be read after."""
+        """What was read, less the rows that were taken; nothing may be read after."""
         self._flush()
         return self._part
 

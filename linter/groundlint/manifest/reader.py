@@ -14,16 +14,8 @@ import polars as pl
 from polars import DataFrame, col, lit
 
 from groundlint.manifest import sniff
-from groundlint.manifest.lines import Rows
-from groundlint.manifest.part import (
-    ROW_TABLES,
-    Manner,
-    Part,
-    as_frames,
-    blocks,
-    read_blocks,
-    without_collection,
-)
+from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, Rows
+from groundlint.manifest.part import Manner, Part, as_frames, blocks, read_blocks, without_collection
 from groundlint.manifest.problems import Kind
 from groundlint.tables import BASE
 
@@ -79,7 +71,7 @@ def read(
         part: bytes of a file for each process, at least; the tables do not depend on it.
         fast: False reads every line on the slow path; the tables do not depend on it.
     """
-    frames: dict[str, list[DataFrame]] = {name: [BASE[name].empty()] for name in READ_TABLES}
+    frames: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
     unreadable = []
     manner = Manner(block, fast, "classes" in tables)
     with without_collection():
@@ -90,10 +82,11 @@ def read(
             except OSError as error:
                 unreadable.append((source, error))
                 continue
-            for name, rows in manifest.frames().items():
-                frames[name] += rows
+            for name, rows in manifest.tables():
+                frames[name].append(rows)
     # In one piece: what judges them takes half as long again on many.
-    return Reading({name: pl.concat(rows, rechunk=True) for name, rows in frames.items()}, tuple(unreadable))
+    read = {name: pl.concat(frames[name], rechunk=True) if frames[name] else BASE[name].empty() for name in READ_TABLES}
+    return Reading(read, tuple(unreadable))
 
 
 class _ManifestReader:
@@ -147,17 +140,27 @@ class _ManifestReader:
         with path.open("rb") as stream:
             self._read_stream(stream)
 
-    def frames(self) -> dict[str, list[DataFrame]]:
-        """The rows read, by table, with the columns of the base tables."""
+    def tables(self) -> Iterator[tuple[str, DataFrame]]:
+        """The base tables, each once. What they are made of is let go of on the way: there is no room for both."""
         counts = DataFrame({"bytes": [self._bytes], "lines": [sum(part.lines for part in self._parts)]})
-        found: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
-        found["manifests"] = [counts]
-        before = 0
-        for part in [Part(as_frames(self._rows)), *self._parts]:
-            for name, rows in part.frames.items():
-                found[name] += [frame.with_columns(col("line") + before) for frame in rows] if before else rows
-            before += part.lines
-        return {name: self._complete(name, rows) for name, rows in found.items()}
+        yield "manifests", self._complete("manifests", counts)
+        parts = [(0, Part(as_frames(self._rows)))]
+        befores = itertools.accumulate((part.lines for part in self._parts), initial=0)
+        parts += zip(befores, self._parts, strict=False)
+        line_refs = DataFrame(schema=SCHEMAS["lines"]).select("line", "source_ref")
+        for name, schema in SCHEMAS.items():
+            columns = [col(key).cast(dtype) for key, dtype in schema.items()]
+            frames = [
+                frame.select(columns).with_columns(col("line") + before)
+                for before, part in parts
+                for frame in part.frames.pop(name, [])
+            ]
+            rows = pl.concat(frames, rechunk=True) if frames else DataFrame(schema=schema)
+            if name == "lines":
+                line_refs = rows.select("line", "source_ref")
+            elif "source_ref" in BASE[name].schema and "source_ref" not in schema:
+                rows = rows.join(line_refs, on="line", how="left", maintain_order="left")
+            yield name, self._complete(name, rows)
 
     def _read_stream(self, stream: BinaryIO) -> None:
         first = next(blocks(stream, self._manner.block), b"")
@@ -213,15 +216,13 @@ class _ManifestReader:
         self._rows = Rows()
         self._add(kind, detail, line)
 
-    def _complete(self, name: str, frames: list[DataFrame]) -> list[DataFrame]:
+    def _complete(self, name: str, rows: DataFrame) -> DataFrame:
         """With the columns of the base table, in its order and types."""
-        schema = BASE[name].schema
         source = {"manifest": self._source.name, "split": self._source.split}
-        columns = [
-            lit(source[key], type_).alias(key) if key in source else col(key).cast(type_)
-            for key, type_ in schema.items()
-        ]
-        return [frame.select(columns) for frame in frames]
+        return rows.select(
+            lit(source[key], dtype).alias(key) if key in source else col(key).cast(dtype)
+            for key, dtype in BASE[name].schema.items()
+        )
 
 
 def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple[int, int | None]]:

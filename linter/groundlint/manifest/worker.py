@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import polars as pl
-from polars import DataFrame, col
+from polars import col
 
-from groundlint.manifest.part import SCHEMAS, Manner, Part, blocks, read_blocks, without_collection
+from groundlint.manifest.lines import SCHEMAS
+from groundlint.manifest.part import Manner, Part, PartReader, blocks, no_frames, read_blocks, without_collection
 from groundlint.messages import receive, send
 
 
@@ -25,14 +28,19 @@ class Task(msgspec.Struct):
     manner: Manner
 
 
-class Result(msgspec.Struct):
-    """What comes before the rows: the counts of a part, and the tables in whose order their rows follow."""
+class Follows(msgspec.Struct, tag=True):
+    """Comes before some rows of a table."""
+
+    table: str
+
+
+class Counts(msgspec.Struct, tag=True):
+    """Comes last: what the lines of a part count."""
 
     lines: int
     blank_lines: int
     crlf_lines: int
     conflict: int | None
-    tables: list[str]
 
 
 def read_task(task: Task) -> Part:
@@ -41,48 +49,56 @@ def read_task(task: Task) -> Part:
     Raises:
         OSError: the file cannot be opened or read.
     """
-    with Path(os.fsdecode(task.path)).open("rb") as stream, without_collection():
-        stream.seek(task.start)
-        return read_blocks(blocks(stream, task.manner.block, task.stop), task.manner)
+    with _opened(task) as data:
+        return read_blocks(data, task.manner)
 
 
-def write_part(part: Part, stream: BinaryIO) -> None:
-    """Send what was read to another process."""
-    tables = [name for name, frames in part.frames.items() if frames]
-    send(
-        stream,
-        msgspec.msgpack.encode(Result(part.lines, part.blank_lines, part.crlf_lines, part.conflict, tables)),
-    )
-    for name in tables:
-        rows = io.BytesIO()
-        # What is written is let go of: the rest of the rows is still in memory.
-        columns = [col(key).cast(dtype) for key, dtype in SCHEMAS[name].items()]
-        pl.concat([frame.select(columns) for frame in part.frames.pop(name)]).write_ipc_stream(rows)
-        send(stream, rows.getvalue())
+def write_part(task: Task, stream: BinaryIO) -> None:
+    """Send what a task asks for to another process: rows as soon as a block is read, so that they are held once.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    reader = PartReader(task.manner)
+    with _opened(task) as data:
+        for lines in data:
+            reader.read(lines)
+            for name, frames in reader.take().items():
+                if frames:
+                    columns = [col(key).cast(dtype) for key, dtype in SCHEMAS[name].items()]
+                    rows = io.BytesIO()
+                    pl.concat([frame.select(columns) for frame in frames], rechunk=True).write_ipc_stream(rows)
+                    send(stream, msgspec.msgpack.encode(Follows(name)))
+                    send(stream, rows.getvalue())
+    part = reader.finish()
+    counts = Counts(part.lines, part.blank_lines, part.crlf_lines, part.conflict)
+    send(stream, msgspec.msgpack.encode(counts))
 
 
 def receive_part(stream: BinaryIO) -> Part | None:
     """What another process has read; None where it ended before all was said."""
-    message = receive(stream)
-    if message is None:
-        return None
-    result = msgspec.msgpack.decode(message, type=Result)
-    frames: dict[str, list[DataFrame]] = {}
-    for name in result.tables:
-        rows = receive(stream)
-        if rows is None:
-            return None
-        frames[name] = [pl.read_ipc_stream(io.BytesIO(rows))]
-    part = Part(lines=result.lines, blank_lines=result.blank_lines, crlf_lines=result.crlf_lines)
-    part.conflict = result.conflict
-    part.frames |= frames
-    return part
+    frames = no_frames()
+    while (message := receive(stream)) is not None:
+        head = msgspec.msgpack.decode(message, type=Follows | Counts)
+        if isinstance(head, Counts):
+            return Part(frames, head.lines, head.blank_lines, head.crlf_lines, head.conflict)
+        if (rows := receive(stream)) is not None:
+            frames[head.table].append(pl.read_ipc_stream(io.BytesIO(rows)))
+    return None
 
 
 def main() -> None:
     """Read one part."""
     task = msgspec.msgpack.decode(receive(sys.stdin.buffer) or b"", type=Task)
-    write_part(read_task(task), sys.stdout.buffer)
+    write_part(task, sys.stdout.buffer)
+
+
+@contextlib.contextmanager
+def _opened(task: Task) -> Iterator[Iterator[bytes]]:
+    """The blocks of lines that a task asks for."""
+    with Path(os.fsdecode(task.path)).open("rb") as stream, without_collection():
+        stream.seek(task.start)
+        yield blocks(stream, task.manner.block, task.stop)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from polars import LazyFrame, col
+from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.samples import classification, lines
@@ -144,23 +144,28 @@ class LowConfidence(Rule):
     min_labels: int = Option(100, ge=10, description="Labels that a job needs.")
 
     def check(self, labels: LazyFrame, boxes: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-        """The few labels of a job that lie far below its middle."""
+        """The few labels of images, or of boxes, of a job that lie far below its middle."""
+        of_images = labels.with_columns(box=lit(None, pl.Int32))
+        return pl.concat([self._low(rows, attributes) for rows in (of_images, boxes)])
+
+    def _low(self, labels: LazyFrame, attributes: LazyFrame) -> LazyFrame:
         keys = ("manifest", "line", "attribute")
-        columns = (*keys, "source_ref", "label", "confidence")
-        rows = [labels.with_columns(box=None), boxes]
-        given = pl.concat([row.select(*columns, col("box").cast(pl.Int32)) for row in rows])
-        spread = given.group_by("manifest", "attribute").agg(low=col("confidence").min(), high=col("confidence").max())
+        labels = labels.with_row_index("row")
+        spread = labels.group_by("manifest", "attribute").agg(low=col("confidence").min(), high=col("confidence").max())
         # Most sets have one confidence throughout: those cost no join of every box.
         varied = spread.filter(col("low") < self.share * col("high")).select("manifest", "attribute")
         job = ("attribute", "job", "human")
-        jobs = (
-            given.join(varied, on=["manifest", "attribute"], how="semi")
+        given = (
+            labels.select("row", *keys, "confidence")
+            .join(varied, on=["manifest", "attribute"], how="semi")
             .join(attributes.select(*keys, "job", "human"), on=keys)
+            .select("row", *job, "confidence")
             .collect()
             .lazy()
         )
-        middle = jobs.group_by(job).agg(count=pl.len(), usual=col("confidence").median())
-        low = jobs.join(middle, on=job, nulls_equal=True).filter(
+        middle = given.group_by(job).agg(count=pl.len(), usual=col("confidence").median())
+        low = given.join(middle, on=job, nulls_equal=True).filter(
             col("count") >= self.min_labels, col("confidence") < self.share * col("usual")
         )
-        return low.filter(pl.len().over(job) <= self.rarest * col("count"))
+        places = labels.select("row", "manifest", "line", "box", "source_ref", "label")
+        return low.filter(pl.len().over(job) <= self.rarest * col("count")).join(places, on="row")

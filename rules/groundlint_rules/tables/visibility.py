@@ -41,7 +41,7 @@ _COVERS = {
 
 
 @table()
-def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
+def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> DataFrame:
     """One box, and how much of it is to be seen.
 
     `sides` of the frame that it touches, 0 to 4, null without `image_size` and for a box that leaves the image, which
@@ -64,17 +64,23 @@ def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
         & (col("top") + col("height") <= col("image_height"))
     )
     is_whole = col("width") * col("height") >= _WHOLE * col("image_width") * col("image_height")
-    keys = ("row", *_BOX, "split", "source_ref", "label")
-    sides = boxes.with_row_index("row").select(
-        *keys, sides=pl.when(is_inside).then(pl.when(is_whole).then(0).otherwise(touched))
-    )
-    is_compared = pl.len().over("manifest", "line", "attribute") <= MAX_BOXES
-    covered = _covered(with_edges(boxes.select("label", "left", "top", "width", "height")), overlaps)
-    covers = sides.join(covered, on="row", how="left").with_columns(
-        pl.when(is_compared).then(col(name).fill_null(0.0)).alias(name) for name in _COVERS
-    )
+    sides = boxes.select(
+        *_BOX,
+        "split",
+        "source_ref",
+        "label",
+        sides=pl.when(is_inside).then(pl.when(is_whole).then(0).otherwise(touched)),
+        is_compared=pl.len().over("manifest", "line", "attribute") <= MAX_BOXES,
+    ).collect()
+    found = _covered(with_edges(boxes.select("label", "left", "top", "width", "height")), overlaps).collect()
+    # Few boxes are covered. They are put in their places rather than joined, which would copy what all boxes have.
+    shares = {
+        name: pl.zeros(sides.height, pl.Float64, eager=True).scatter(found["row"], found[name].fill_null(0.0))
+        for name in _COVERS
+    }
+    covers = sides.with_columns(pl.when("is_compared").then(share).alias(name) for name, share in shares.items())
     cut = col("sides").fill_null(0).replace_strict(dict(enumerate((0.0, *_CUT[1:]))), return_dtype=pl.Float64)
-    return covers.drop("row").with_columns(score=pl.max_horizontal(cut, "covered"))
+    return covers.drop("is_compared").with_columns(score=pl.max_horizontal(cut, "covered"))
 
 
 def _covered(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
