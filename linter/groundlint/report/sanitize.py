@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 
@@ -16,7 +17,7 @@ _HIDDEN = re.compile(
 # `##teamcity[` anywhere.
 _COMMAND = re.compile(r"(?=\s*(?:::|##))")
 _COMMAND_ANYWHERE = re.compile(r"#(?=#\w*\[)")
-_NOT_PLAIN = re.compile("[^\x00-\x7e]+")
+_ESCAPED = "groundlint.json"
 
 
 def visible(text: str, limit: int | None = MAX_LENGTH) -> str:
@@ -33,7 +34,18 @@ def at_line_start(text: str) -> str:
 
 def plain_json(text: str) -> str:
     """The same JSON in ASCII, in which no runner of workflows finds a command."""
-    return _COMMAND_ANYWHERE.sub(r"\\u0023", _NOT_PLAIN.sub(lambda match: json.dumps(match[0])[1:-1], text))
+    # A report may have a hundred megabytes: codecs pass over what is plain ten times as fast as expressions do.
+    plain = text.encode("ascii", _ESCAPED).decode("ascii").replace("\x7f", r"\u007f")
+    return _COMMAND_ANYWHERE.sub(r"\\u0023", plain)
+
+
+def _escape_json(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(_ESCAPED, _escape_json)
 
 
 def _escape(match: re.Match[str]) -> str:
