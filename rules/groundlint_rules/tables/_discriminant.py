@@ -167,7 +167,7 @@ class Discriminant:
         for fold, members in enumerate(self._members):
             counts[fold] = np.bincount(labels[members], minlength=self._labels)
             for run in runs(len(members), width):
-                np.add.at(sums[fold], labels[members[run]], self._points[members[run]])
+                sums[fold] += _sums_by(labels[members[run]], self._points[members[run]], self._labels)
         given, best, suggested = np.empty(rows), np.empty(rows), np.empty(rows, np.intp)
         log_norms = np.empty((rows, len(temperatures)))
         mixed = np.zeros((self._labels, self._labels))
@@ -184,7 +184,7 @@ class Discriminant:
                     norms = np.log(np.exp(scores / temperature).sum(1))
                     log_norms[some, column] = norms + best[some] / temperature
                 odds = np.exp(scores)
-                np.add.at(mixed, labels[some], odds / odds.sum(1, keepdims=True))
+                mixed += _sums_by(labels[some], odds / odds.sum(1, keepdims=True), self._labels)
         mixed /= np.maximum(counts.sum(0), 1)[:, None]
         return Scores(given, best, suggested, log_norms, mixed)
 
@@ -201,3 +201,13 @@ class Discriminant:
         with np.errstate(divide="ignore"):  # an exchange may leave a label nothing: then nothing speaks for it
             priors = np.log(counts / max(rows, 1))
         return slopes, priors - (means.T * slopes).sum(0) / 2
+
+
+def _sums_by(groups: Ints, values: NDArray[np.floating], count: int) -> Floats:
+    """The sum of the rows of each group, (count, columns): as `np.add.at`, in a tenth of its time."""
+    sums = np.zeros((count, values.shape[1]))
+    if len(groups):
+        order = np.argsort(groups, kind="stable")
+        present, starts = np.unique(groups[order], return_index=True)
+        sums[present] = np.add.reduceat(values[order].astype(np.float64), starts, axis=0)
+    return sums

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
 import polars as pl
-from polars import DataFrame, LazyFrame, col, lit
+from polars import DataFrame, LazyFrame, Series, col, lit
 
 from groundlint import table
-
-if TYPE_CHECKING:
-    pass
 
 _BLOCKS = ("embedding", "probability", "efficientnet", "net", "layout", "figure")
 """Columns that tell what is to be seen; the first of them tells what is near."""
@@ -84,11 +78,11 @@ def _judged(objects: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pr
     for name, numbers in (("embedding", embeddings), ("probability", pred_probs)):
         own = numbers.select("source_ref", "attribute", "box", col("numbers").alias(name))
         rows = rows.join(own, on=["source_ref", "attribute", "box"], how="left", nulls_equal=True)
-    made = [odds for _, part in rows.collect().group_by("attribute") for odds in _of_attribute(part)]
-    return DataFrame(made, schema=SCHEMA)
+    made = [_of_attribute(part) for _, part in rows.collect().group_by("attribute", maintain_order=True)]
+    return pl.concat([DataFrame(schema=SCHEMA), *made])
 
 
-def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
+def _of_attribute(rows: DataFrame) -> DataFrame:
     import numpy as np
 
     from groundlint_rules.tables import _odds
@@ -97,23 +91,24 @@ def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
     measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
     seen = rows.drop_nulls(measured)
     if not measured or seen.is_empty():
-        return
+        return DataFrame(schema=SCHEMA)
     blocks = [block_of(name, seen[name]) for name in measured]
     names = seen["label"].to_list()
     odds = _odds.label_odds(blocks, names, seen["group"].to_list())
-    given = np.array(names)
-    for n, row in enumerate(seen.select(_PLACE).iter_rows(named=True)):
-        if odds.suggested[n] >= 0:
-            suggested = odds.names[odds.suggested[n]]
-            flagged = bool(odds.flagged[n])
-            chosen = nearest(blocks[0], n, np.flatnonzero(given == suggested)) if flagged else []
-            yield row | {
-                # Rounded, since the last digits depend on how a machine adds up.
-                "suspicion": round(float(odds.suspicion[n]), 9),
-                "suggested_label": suggested,
-                "p_given": round(float(odds.p_given[n]), 9),
-                "p_suggested": round(float(odds.p_suggested[n]), 9),
-                "flagged": flagged,
-                "signal": min(odds.signal_even, odds.signal_like),
-                "nearest": seen["source_ref"].gather(chosen).unique(maintain_order=True).to_list(),
-            }
+    given, refs = np.array(names), seen["source_ref"]
+    near: list[list[str]] = [[] for _ in names]
+    for n in np.flatnonzero(odds.flagged).tolist():
+        chosen = nearest(blocks[0], n, np.flatnonzero(given == odds.names[odds.suggested[n]]))
+        near[n] = refs.gather(chosen).unique(maintain_order=True).to_list()
+    judged = seen.select(
+        *_PLACE,
+        # Rounded, since the last digits depend on how a machine adds up.
+        Series("suspicion", odds.suspicion).round(9),
+        Series("suggested_label", [odds.names[n] if n >= 0 else None for n in odds.suggested], dtype=pl.String),
+        Series("p_given", odds.p_given).round(9),
+        Series("p_suggested", odds.p_suggested).round(9),
+        Series("flagged", odds.flagged),
+        lit(min(odds.signal_even, odds.signal_like)).alias("signal"),
+        Series("nearest", near, dtype=SCHEMA["nearest"]),
+    )
+    return judged.filter(col("suggested_label").is_not_null()).match_to_schema(SCHEMA)
