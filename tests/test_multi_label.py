@@ -75,6 +75,25 @@ def test_a_label_that_is_not_to_be_seen_is_found(line: Any, tmp_path: Path) -> N
     assert not any("warm" in borne(int(Path(near["source_ref"]).stem)) for near in finding["related"])
 
 
+@pytest.mark.parametrize(("line", "attributes"), [(apart, ["is-columns", "is-rows"]), (together, ["looks"])])
+def test_embeddings_find_it_without_an_image(line: Any, attributes: list[str], tmp_path: Path) -> None:
+    file, own = tmp_path / "train.manifest", tmp_path / "own.parquet"
+    file.write_text(manifest(*(line(n) for n in range(COUNT))))
+    random = np.random.default_rng(0)
+    vectors = [np.isin(["rows", "warm"], seen(n)) + random.normal(0, 0.1, 2) for n in range(COUNT)]
+    rows = [
+        {"source_ref": f"s3://bucket/{n}.png", "attribute": attribute, "embedding": vector}
+        for n, vector in enumerate(vectors)
+        for attribute in attributes
+    ]
+    pl.DataFrame(rows).write_parquet(own)
+    flags = ["--isolated", "--exit-zero", "--target", "ground-truth", "--select", "SUS107"]
+    done = CliRunner().invoke(app, ["check", str(file), *flags, "--embeddings", str(own), "--output", "json"])
+    assert done.exit_code == 0, done.output
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (finding["line"], finding["label"]) == (WRONG + 3, "warm")
+
+
 def test_one_label_a_picture_is_left_to_the_other_rule(tmp_path: Path) -> None:
     for n in range(40):
         picture(n).save(tmp_path / f"{n}.png")

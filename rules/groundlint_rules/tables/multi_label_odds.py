@@ -13,7 +13,9 @@ from groundlint import table
 MAX_LABELS = 100
 """Labels that are judged, the most frequent: each takes about a second for some thousand pictures."""
 
-_BLOCKS = ("efficientnet", "net", "layout")
+_OWN = ("embedding", "probability")
+_MEASURED = ("efficientnet", "net", "layout")
+_BLOCKS = (*_OWN, *_MEASURED)
 """Columns that tell what is to be seen; the first of them tells what is near."""
 
 _SCHEMA = pl.Schema(
@@ -31,13 +33,18 @@ _SCHEMA = pl.Schema(
 
 
 @table(features=("net", "layout", "efficientnet"))
-def multi_label_odds(labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame) -> LazyFrame:
+def multi_label_odds(
+    labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+) -> LazyFrame:
     """One label of an image that may bear several, and how well it fits.
 
     Such are the labels of an attribute with several a line, and those of attributes that know one label only, which
     are taken together. `suspicion` is 1 - p(borne rightly) before calibration, `p_given` is calibrated; `flagged` where
     model and neighbours agree and the label's `signal`, the area under the curve for pictures that were given it as a
     trial, is enough. `nearest` are for flagged ones the nearest pictures without the label.
+
+    Embeddings and probabilities of the user's own model stand beside what is measured here; what they leave out is
+    not judged. Of attributes that are taken together the first counts that has some.
     """
     has_several = (pl.len().over("manifest", "line", "attribute") > 1).any().over("attribute")
     is_alone = col("label").n_unique().over("attribute") == 1
@@ -48,21 +55,26 @@ def multi_label_odds(labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame
         .select("manifest", "line", "source_ref", "attribute", "label", "scope")
         .collect()
     )
-    numbers = images.select("source_ref", *_BLOCKS).join(
-        duplicates.select("source_ref", group="kept"), on="source_ref", how="left"
-    )
-    seen = numbers.join(rows.lazy().select("source_ref"), on="source_ref", how="semi").collect()
+    seen = rows.lazy().select("scope", "source_ref").unique()
+    for numbers in (images.select("source_ref", *_MEASURED), duplicates.select("source_ref", group="kept")):
+        seen = seen.join(numbers, on="source_ref", how="left")
+    attributes = rows.lazy().select("scope", "source_ref", "attribute").unique()
+    for name, numbers in zip(_OWN, (embeddings, pred_probs), strict=True):
+        of_images = numbers.filter(col("box").is_null()).select("source_ref", "attribute", col("numbers").alias(name))
+        own = attributes.join(of_images, on=["source_ref", "attribute"]).sort("attribute").drop("attribute")
+        seen = seen.join(own.unique(["scope", "source_ref"], keep="first"), on=["scope", "source_ref"], how="left")
+    pictures = seen.sort("source_ref").collect().partition_by("scope", as_dict=True)
     made = [
         odds
-        for (scope,), part in rows.group_by("scope", maintain_order=True)
-        for odds in _of_scope(str(scope), part, seen)
+        for scope, part in rows.group_by("scope", maintain_order=True)
+        for odds in _of_scope(str(scope[0]), part, pictures[scope])
     ]
     return rows.lazy().join(DataFrame(made, schema=_SCHEMA).lazy(), on=["scope", "source_ref", "label"]).drop("scope")
 
 
-def _of_scope(scope: str, rows: DataFrame, seen: DataFrame) -> Iterator[dict[str, Any]]:
-    measured = [name for name in _BLOCKS if seen[name].is_not_null().any()]
-    pictures = seen.join(rows, on="source_ref", how="semi").drop_nulls(measured).sort("source_ref")
+def _of_scope(scope: str, rows: DataFrame, pictures: DataFrame) -> Iterator[dict[str, Any]]:
+    measured = [name for name in _BLOCKS if pictures[name].is_not_null().any()]
+    pictures = pictures.drop_nulls(measured)
     if not measured or rows["label"].n_unique() < 2 or pictures.is_empty():
         return
     from groundlint_rules.tables._blocks import block_of, nearest
