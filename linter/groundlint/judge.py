@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -114,7 +114,7 @@ def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
     workspace = Workspace(plan, tables)
     judgement = Judgement(findings.EMPTY)
     found = [judgement.findings]
-    for rule, counts in plan.rules:
+    for rule, counts in _in_turn(plan):
         start = time.perf_counter()
         try:
             rows = rule.check(**{name: workspace.table(name) for name in inputs(rule.check)})
@@ -127,6 +127,28 @@ def judge(plan: Plan, tables: Mapping[str, LazyFrame]) -> Judgement:
         judgement.seconds[rule.code] = time.perf_counter() - start
     judgement.findings = findings.ordered(pl.concat(found))
     return judgement
+
+
+def _in_turn(plan: Plan) -> Iterator[Scoped]:
+    """The rules, those first whose tables are there: a table is dropped after its last use, the sooner the better."""
+    left = [(scoped, _derived(plan, inputs(scoped.rule.check))) for scoped in plan.rules]
+    there: set[str] = set()
+    while left:
+        ready = next((n for n, (_, needed) in enumerate(left) if needed <= there), None)
+        if ready is None:
+            ready = max(range(len(left)), key=lambda n: (len(left[n][1] & there), -n))
+        scoped, needed = left.pop(ready)
+        there |= needed
+        yield scoped
+
+
+def _derived(plan: Plan, names: Iterable[str]) -> set[str]:
+    """The derived tables that tables are made of, and those among them."""
+    found: set[str] = set()
+    for name in names:
+        if name in plan.derived and name not in found:
+            found |= {name} | _derived(plan, inputs(plan.registry.tables[name].function))
+    return found
 
 
 def collected(rows: LazyFrame | DataFrame) -> DataFrame:

@@ -32,7 +32,7 @@ def main() -> None:
     # Several threads slow down linear algebra on small matrices, and make the last digits depend on the machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Polars' allocator would keep most of what is freed, a sixth of the peak, in case that it is wanted again.
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:4,dirty_decay_ms:100,muzzy_decay_ms:0")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:2,dirty_decay_ms:20,muzzy_decay_ms:0")
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
     for stream in (sys.stdout, sys.stderr):

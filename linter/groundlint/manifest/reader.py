@@ -19,7 +19,7 @@ from groundlint.manifest.part import Manner, Part, as_frames, blocks, read_block
 from groundlint.manifest.problems import Kind
 from groundlint.tables import BASE
 
-BLOCK = 8 * 1024 * 1024
+BLOCK = 4 * 1024 * 1024
 """Bytes read at a time: enough that work on columns pays, few enough to stay in the processor's cache."""
 
 PART = 32 * 1024 * 1024
@@ -144,18 +144,10 @@ class _ManifestReader:
         """The base tables, each once. What they are made of is let go of on the way: there is no room for both."""
         counts = DataFrame({"bytes": [self._bytes], "lines": [sum(part.lines for part in self._parts)]})
         yield "manifests", self._complete("manifests", counts)
-        parts = [(0, Part(as_frames(self._rows)))]
-        befores = itertools.accumulate((part.lines for part in self._parts), initial=0)
-        parts += zip(befores, self._parts, strict=False)
+        parts = [Part(as_frames(self._rows)), *self._parts]
         line_refs = DataFrame(schema=SCHEMAS["lines"]).select("line", "source_ref")
         for name, schema in SCHEMAS.items():
-            columns = [col(key).cast(dtype) for key, dtype in schema.items()]
-            frames = [
-                frame.select(columns).with_columns(col("line") + before)
-                for before, part in parts
-                for frame in part.frames.pop(name, [])
-            ]
-            rows = pl.concat(frames, rechunk=True) if frames else DataFrame(schema=schema)
+            rows = _united(parts, name)
             if name == "lines":
                 line_refs = rows.select("line", "source_ref")
             elif "source_ref" in BASE[name].schema and "source_ref" not in schema:
@@ -223,6 +215,18 @@ class _ManifestReader:
             lit(source[key], dtype).alias(key) if key in source else col(key).cast(dtype)
             for key, dtype in BASE[name].schema.items()
         )
+
+
+def _united(parts: Sequence[Part], name: str) -> DataFrame:
+    """The rows of a table, taken from all parts, with lines counted from the beginning of the file."""
+    columns = [col(key).cast(dtype) for key, dtype in SCHEMAS[name].items()]
+    befores = itertools.accumulate((part.lines for part in parts), initial=0)
+    frames = [
+        frame.select(columns).with_columns(col("line") + before)
+        for part, before in zip(parts, befores, strict=False)
+        for frame in part.frames.pop(name, [])
+    ]
+    return pl.concat(frames, rechunk=True) if frames else DataFrame(schema=SCHEMAS[name])
 
 
 def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple[int, int | None]]:

@@ -214,15 +214,16 @@ def _odd(boxes: LazyFrame, value: Expr, min_z: float, min_boxes: int, max_spread
     )
     label = ("attribute", "label")
     sized = boxes.with_row_index("row").filter(is_free, col("width") > 0, col("height") > 0)
-    # Millions of boxes, used several times: only what is needed, and once.
-    free = sized.select("row", *label, value=value).collect().lazy()
+    # Millions of boxes, used several times: only what is needed, and held once.
+    free = sized.select("row", *label, value=value).collect()
     middle = free.group_by(label).agg(count=pl.len(), middle=col("value").median()).filter(col("count") >= min_boxes)
-    near = free.join(middle, on=label).collect().lazy()
-    spread = near.group_by(label).agg(spread=(col("value") - col("middle")).abs().median() * _MAD_TO_SIGMA)
+    free = free.join(middle, on=label)
+    distance = (col("value") - col("middle")).abs()
+    spread = free.group_by(label).agg(spread=distance.median() * _MAD_TO_SIGMA)
     # All boxes of one size have no spread: then a hundredth is taken, so that drawing by hand is no fault.
     narrow = spread.filter(col("spread") <= max_spread).with_columns(col("spread").clip(0.01))
-    distance = (col("value") - col("middle")).abs()
     z = distance / col("spread")
-    odd = near.join(narrow, on=label).filter(z >= min_z, distance >= math.log(_TIMES))
+    far = free.filter(distance >= math.log(_TIMES)).lazy()
+    odd = far.join(narrow.lazy(), on=label).filter(z >= min_z)
     places = boxes.select("manifest", "line", "box", "source_ref").with_row_index("row")
     return odd.with_columns(score=1 - min_z / (z + min_z)).join(places, on="row")

@@ -24,18 +24,21 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
     """
     line = ("manifest", "line", "attribute")
     is_first = pl.any_horizontal(col(name).ne_missing(col(name).shift()) for name in line)
-    frame = (
-        with_edges(boxes.with_row_index("row"))
+    places = (
+        boxes.with_row_index("row")
         .filter(col("width") > 0, col("height") > 0)
-        .select("row", *line, "box", *EDGES)
+        .select("row", *line, "box")
         .sort(*line, "box")
-        .with_columns(first=pl.when(is_first).then(pl.int_range(pl.len())).forward_fill())
-        .with_columns(place=pl.int_range(pl.len()) - col("first"), count=pl.len().over("first"))
+        .select("row", first=pl.when(is_first).then(pl.int_range(pl.len(), dtype=pl.Int32)).forward_fill())
+        .select("row", place=pl.int_range(pl.len(), dtype=pl.Int32) - col("first"), count=pl.len().over("first"))
         .filter(col("count").is_between(2, MAX_BOXES))
-        .select("row", "place", *EDGES)
+        .select("row", "place")
         .with_row_index("at")
         .collect()
     )
+    # Put in order last: sorted with the keys they would be moved with those.
+    edges = with_edges(boxes.select("left", "top", "width", "height")).select(EDGES).collect()
+    frame = pl.concat([places, edges[places["row"]]], how="horizontal")
     # Each box is compared with the one before it, then with the one before that, until no line has as many.
     pairs = [_sharing(frame.head(0), frame.head(0))]
     later = frame

@@ -74,13 +74,11 @@ def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> DataFrame:
     ).collect()
     found = _covered(with_edges(boxes.select("label", "left", "top", "width", "height")), overlaps).collect()
     # Few boxes are covered. They are put in their places rather than joined, which would copy what all boxes have.
-    shares = {
-        name: pl.zeros(sides.height, pl.Float64, eager=True).scatter(found["row"], found[name].fill_null(0.0))
-        for name in _COVERS
-    }
-    covers = sides.with_columns(pl.when("is_compared").then(share).alias(name) for name, share in shares.items())
+    for name in _COVERS:
+        share = pl.zeros(sides.height, pl.Float64, eager=True).scatter(found["row"], found[name].fill_null(0.0))
+        sides = sides.with_columns(pl.when("is_compared").then(share).alias(name))
     cut = col("sides").fill_null(0).replace_strict(dict(enumerate((0.0, *_CUT[1:]))), return_dtype=pl.Float64)
-    return covers.drop("is_compared").with_columns(score=pl.max_horizontal(cut, "covered"))
+    return sides.drop("is_compared").with_columns(score=pl.max_horizontal(cut, "covered"))
 
 
 def _covered(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
