@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,6 +19,9 @@ from groundlint.messages import send
 
 # There are as many processes as the user allows; one more thread for each would be twice as many.
 _ENVIRONMENT = {"POLARS_MAX_THREADS": "1"}
+
+_PATIENCE = 0.2
+"""Seconds until a signal is seen."""
 
 
 def read_parts(path: Path, ranges: Sequence[tuple[int, int | None]], manner: Manner) -> list[Part]:
@@ -34,8 +37,11 @@ def read_parts(path: Path, ranges: Sequence[tuple[int, int | None]], manner: Man
     with contextlib.ExitStack() as stack:
         answers = [_started(task, stack) for task in tasks]
         with ThreadPoolExecutor(len(tasks)) as threads:
-            parts = list(threads.map(_received, answers))
-    return [part or read_task(task) for part, task in zip(parts, tasks, strict=True)]
+            received = [threads.submit(_received, answer) for answer in answers]
+            # Polars handles Ctrl-C before we do, and restarts what it breaks into: a wait without end would last.
+            while wait(received, timeout=_PATIENCE).not_done:
+                pass
+    return [part.result() or read_task(task) for task, part in zip(tasks, received, strict=True)]
 
 
 def _received(answer: BinaryIO | None) -> Part | None:
