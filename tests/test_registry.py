@@ -102,6 +102,10 @@ def test_a_plugins_rule_is_judged_like_ours(tmp_path: Path) -> None:
         ),
         (RULE.format(code="ACME1", name="odd-lines", table="manifests"), "three capital letters and three digits"),
         (
+            RULE.replace("def check", "def chekc").format(code="ACM001", name="odd-lines", table="manifests"),
+            "it has no `check`",
+        ),
+        (
             RULE.replace('code = "', 'code: str = "').format(code="ACM001", name="x", table="manifests"),
             "without annotation",
         ),

@@ -134,10 +134,10 @@ def _in_turn(plan: Plan) -> Iterator[Scoped]:
     left = [(scoped, _derived(plan, inputs(scoped.rule.check))) for scoped in plan.rules]
     there: set[str] = set()
     while left:
-        ready = next((n for n, (_, needed) in enumerate(left) if needed <= there), None)
-        if ready is None:
-            ready = max(range(len(left)), key=lambda n: (len(left[n][1] & there), -n))
-        scoped, needed = left.pop(ready)
+        place = next((n for n, (_, needed) in enumerate(left) if needed <= there), None)
+        if place is None:
+            place = max(range(len(left)), key=lambda n: (len(left[n][1] & there), -n))
+        scoped, needed = left.pop(place)
         there |= needed
         yield scoped
 

@@ -67,10 +67,8 @@ class Rule(BaseModel):
     """Whether reports for people show one finding of a manifest and a count: single ones are no news."""
     features: ClassVar[tuple[str, ...]] = ()
     """Measured columns that it wants in `images` or `crops`."""
-
-    def check(self, *args: Any, **tables: Any) -> "LazyFrame | DataFrame":
-        """Rows that are findings."""
-        raise NotImplementedError(f"{type(self).__name__} has no check")
+    check: ClassVar[Callable[..., "LazyFrame | DataFrame"]]
+    """A method of the rule: takes the tables that its parameters name, and returns the rows that are findings."""
 
 
 def inputs(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -88,7 +86,9 @@ def defects(rule: type[Rule]) -> list[str]:
     """What keeps a class from being a rule, as sentences; empty for a sound one."""
     annotated = vars(Rule)["__class_vars__"] & set(rule.model_fields)
     found = [f"`{name}` must stand without annotation" for name in sorted(annotated)]
-    found += [f"it has no `{name}`" for name in ("code", "name", "severity", "message") if not hasattr(rule, name)]
+    found += [
+        f"it has no `{name}`" for name in ("code", "name", "severity", "message", "check") if not hasattr(rule, name)
+    ]
     if found:
         return found
     if not _CODE.fullmatch(rule.code):
@@ -103,7 +103,7 @@ def defects(rule: type[Rule]) -> list[str]:
         found.append("its docstring does not begin with a sentence")
     if shadowed := sorted(name for name in rule.model_fields if hasattr(BaseModel, name)):
         found.append(f"its option {shadowed[0]!r} hides a method of pydantic's models; rename it")
-    if not inputs(rule.check) or "args" in inputs(rule.check):
+    if not inputs(rule.check):
         found.append("its check names no table")
     # Building a validator costs, and without options there is nothing to validate.
     if rule.model_fields:

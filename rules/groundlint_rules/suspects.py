@@ -142,8 +142,7 @@ class MislabelSuspect(Rule):
 
     def check(self, image_label_odds: LazyFrame) -> LazyFrame:
         """Labels that model, neighbours and self-check find wrong."""
-        suspects = image_label_odds.filter(col("flagged"), col("p_given") <= self.max_p_given)
-        return suspects.with_columns(score=col("suspicion"), related=col("nearest"))
+        return _suspects(image_label_odds, self.max_p_given)
 
 
 class ObjectMislabelSuspect(Rule):
@@ -180,8 +179,7 @@ class ObjectMislabelSuspect(Rule):
 
     def check(self, box_label_odds: LazyFrame) -> LazyFrame:
         """Labels of boxes that model, neighbours and self-check find wrong."""
-        suspects = box_label_odds.filter(col("flagged"), col("p_given") <= self.max_p_given)
-        return suspects.with_columns(score=col("suspicion"), related=col("nearest"))
+        return _suspects(box_label_odds, self.max_p_given)
 
 
 class MultiLabelMislabelSuspect(Rule):
@@ -218,8 +216,7 @@ class MultiLabelMislabelSuspect(Rule):
 
     def check(self, multi_label_odds: LazyFrame) -> LazyFrame:
         """Labels among several that model, neighbours and self-check find wrong."""
-        suspects = multi_label_odds.filter(col("flagged"), col("p_given") <= self.max_p_given)
-        return suspects.with_columns(score=col("suspicion"), related=col("nearest"), unlike=1 - col("p_given"))
+        return _suspects(multi_label_odds, self.max_p_given).with_columns(unlike=1 - col("p_given"))
 
 
 class NoSignal(Rule):
@@ -327,3 +324,9 @@ class ImageOffTopic(Rule):
         """Pictures that are far by what is usual for each of their labels."""
         least = col("deviations") == col("deviations").min().over("manifest", "line")
         return outliers.filter(least, col("deviations") >= self.deviations).with_columns(score=col("deviations"))
+
+
+def _suspects(odds: LazyFrame, max_p_given: float) -> LazyFrame:
+    """Labels that are flagged and have at most some odds, by how suspect they are and with what they look like."""
+    flagged = odds.filter(col("flagged"), col("p_given") <= max_p_given)
+    return flagged.with_columns(score=col("suspicion"), related=col("nearest"))

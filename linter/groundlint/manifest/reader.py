@@ -85,8 +85,8 @@ def read(
             for name, rows in manifest.tables():
                 frames[name].append(rows)
     # In one piece: what judges them takes half as long again on many.
-    read = {name: pl.concat(frames[name], rechunk=True) if frames[name] else BASE[name].empty() for name in READ_TABLES}
-    return Reading(read, tuple(unreadable))
+    united = {name: pl.concat(rows, rechunk=True) if rows else BASE[name].empty() for name, rows in frames.items()}
+    return Reading(united, tuple(unreadable))
 
 
 class _ManifestReader:

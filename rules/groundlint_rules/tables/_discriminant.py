@@ -101,6 +101,12 @@ def in_own_order(blocks: Sequence[Block], given: Sequence[str], ids: Sequence[by
     return np.array(order, np.intp)
 
 
+def numbered(ids: Sequence[bytes]) -> Ints:
+    """A number for each row, the same for rows of one id."""
+    numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
+    return np.array([numbers[id_] for id_ in ids], np.intp)
+
+
 def runs(count: int, width: int) -> Iterator[slice]:
     """Consecutive slices of rows that hold a working block's numbers if a row has `width` of them."""
     step = max(1, _BLOCK_NUMBERS // max(width, 1))

@@ -33,6 +33,7 @@ from groundlint_rules.tables._discriminant import (
     components,
     fold_of,
     in_own_order,
+    numbered,
     runs,
 )
 
@@ -132,8 +133,7 @@ def label_odds(
     rows = in_own_order(blocks, given, ids, set(names))
     codes = {name: code for code, name in enumerate(names)}
     labels = np.array([codes[given[row]] for row in rows], np.intp)
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(ids[row] for row in rows))}
-    group = np.array([numbers[ids[row]] for row in rows], np.intp)
+    group = numbered([ids[row] for row in rows])
 
     points = np.hstack([components(block, rows) for block in blocks])
     model = Discriminant(points, folds[rows], len(names))

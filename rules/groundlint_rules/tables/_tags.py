@@ -22,6 +22,7 @@ from groundlint_rules.tables._discriminant import (
     components,
     fold_of,
     in_own_order,
+    numbered,
 )
 from groundlint_rules.tables._odds import (
     PLANTED_SHARE,
@@ -80,8 +81,7 @@ def tag_odds(
     ids = [group.encode("utf-8", "surrogatepass") for group in groups]
     order = in_own_order(blocks, [""] * count, ids, {""})
     folds = np.array([fold_of(group) for group in ids], np.intp)
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(ids[row] for row in order))}
-    group = np.array([numbers[ids[row]] for row in order], np.intp)
+    group = numbered([ids[row] for row in order])
     points = np.hstack([components(block, order) for block in blocks])
     model = Discriminant(points, folds[order], 2)
     for name in sorted(bearers):
