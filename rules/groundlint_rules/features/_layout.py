@@ -71,8 +71,14 @@ def _cells(values: FloatArray) -> FloatArray:
     """Means of the cells: (side, side, channels) to (8, 8, channels)."""
     size = values.shape[0] // CELLS
     cells = values.reshape(CELLS, size, CELLS, size, -1)
-    means: FloatArray = cells.mean(3, dtype=np.float32).mean(1, dtype=np.float32)
-    return means
+    # Summed slice by slice: to `mean`, axes as short as these cost twice as much.
+    rows = cells[:, :, :, 0].copy()
+    for column in range(1, size):
+        rows += cells[:, :, :, column]
+    sums = rows[:, 0].copy()
+    for row in range(1, size):
+        sums += rows[:, row]
+    return sums / np.float32(size * size)
 
 
 def _edges(luma: FloatArray) -> FloatArray:
@@ -108,7 +114,8 @@ def _wrapped(values: FloatArray, period: int) -> FloatArray:
 
 def _colours(picture: FloatArray) -> FloatArray:
     """The root of the shares of 8 hues x 4 saturations x 4 values among the pixels of (side, side, 3): 128 numbers."""
-    red, green, blue = np.moveaxis(picture, 2, 0)
+    # Contiguous planes: all that follows goes over them many times.
+    red, green, blue = np.ascontiguousarray(np.moveaxis(picture, 2, 0))
     value = np.maximum(np.maximum(red, green), blue)
     spread = value - np.minimum(np.minimum(red, green), blue)
     some = np.maximum(spread, np.float32(1e-6))
