@@ -49,7 +49,8 @@ def layout(pixels: NDArray[np.uint8]) -> FloatArray:
     for number, picture in enumerate(pixels):
         small = _reduced(picture)
         ycbcr = small @ _YCBCR.T
-        features[number] = np.concatenate([_cells(ycbcr).ravel(), _edges(ycbcr[..., 0]).ravel(), _colours(small)])
+        cells = _means(ycbcr, len(ycbcr) // CELLS)
+        features[number] = np.concatenate([cells.ravel(), _edges(ycbcr[..., 0]).ravel(), _colours(small)])
     return features
 
 
@@ -57,27 +58,18 @@ def _reduced(picture: NDArray[np.uint8]) -> FloatArray:
     """A picture of some 64 pixels a side (64 to 127), by means of square blocks; cells stay of whole pixels."""
     side = picture.shape[0]
     factor = max(divisor for divisor in range(1, max(side // _SMALL_SIDE, 1) + 1) if side // CELLS % divisor == 0)
-    values = picture.astype(np.float32)
-    small = values[::factor].copy()
-    for step in range(1, factor):
-        small += values[step::factor]
-    columns = small[:, ::factor].copy()
-    for step in range(1, factor):
-        columns += small[:, step::factor]
-    return columns / np.float32(factor * factor)
+    return _means(picture.astype(np.float32), factor)
 
 
-def _cells(values: FloatArray) -> FloatArray:
-    """Means of the cells: (side, side, channels) to (8, 8, channels)."""
-    size = values.shape[0] // CELLS
-    cells = values.reshape(CELLS, size, CELLS, size, -1)
-    # Summed slice by slice: to `mean`, axes as short as these cost twice as much.
-    rows = cells[:, :, :, 0].copy()
-    for column in range(1, size):
-        rows += cells[:, :, :, column]
-    sums = rows[:, 0].copy()
-    for row in range(1, size):
-        sums += rows[:, row]
+def _means(values: FloatArray, size: int) -> FloatArray:
+    """Means of square blocks: (side, side, channels) to (side / size, side / size, channels)."""
+    # Summed slice by slice: to numpy's `mean`, axes as short as these cost twice as much.
+    columns = values[:, ::size].copy()
+    for step in range(1, size):
+        columns += values[:, step::size]
+    sums = columns[::size].copy()
+    for step in range(1, size):
+        sums += columns[step::size]
     return sums / np.float32(size * size)
 
 
