@@ -73,7 +73,7 @@ def healthy(data: Path) -> Iterator[Measured]:
 
 
 def copies(data: Path) -> Iterator[Measured]:
-    """Of copies of the photographs of clothing and raccoon, the share that is called near; half 1."""
+    """Of copies of the photographs of clothing and raccoon, the share that is called a near duplicate; half 1."""
     references = [*source_refs(data, "clothing"), *source_refs(data, "raccoon")]
     references = pl.Series(references).filter(halves(references) == 1).to_list()
     for name, (change, jpeg) in COPIES.items():
@@ -82,18 +82,22 @@ def copies(data: Path) -> Iterator[Measured]:
                 image = Image.open(data / reference.removeprefix("s3://datasets/")).convert("RGB")
                 image.save(Path(folder) / f"{n}.jpg", quality=95)
                 change(image).save(Path(folder) / f"{n}-copy.jpg", quality=jpeg)
-            found = _pairs(Path(folder), len(references))
-        share = sum(tuple(sorted((f"{n}", f"{n}-copy"))) in found for n in range(len(references))) / len(references)
+            found = _same(Path(folder), len(references))
+        pairs = [(f"{n}", f"{n}-copy") for n in range(len(references))]
+        share = sum(pair in found or pair[::-1] in found for pair in pairs) / len(references)
         yield Measured("DUP102", "clothing, raccoon", f"copies found: {name}", f"{share:.3f} of {len(references)}")
 
 
-def _pairs(folder: Path, count: int) -> set[tuple[str, ...]]:
-    """The pairs of files that `near_pairs` names, without their suffix."""
+def _same(folder: Path, count: int) -> set[tuple[str, str]]:
+    """Files, without their suffix, that are called near duplicates, each with another of its group.
+
+    By groups: of photographs that are in the set twice, a copy is compared with the one to keep.
+    """
     names = [f"{n}{kind}.jpg" for n in range(count) for kind in ("", "-copy")]
     lines = [json.dumps({"source-ref": f"s3://bucket/{name}"}) + "\n" for name in names]
     (folder / "a.manifest").write_text("".join(lines), encoding="utf-8")
-    rows = exported("near_pairs", folder / "a.manifest").select("a_source_ref", "b_source_ref").rows()
-    return {tuple(sorted(Path(reference).stem for reference in row)) for row in rows}
+    rows = exported("duplicates", folder / "a.manifest").select("source_ref", "others").rows()
+    return {(Path(one).stem, Path(other).stem) for one, others in rows for other in others}
 
 
 PARTS = {

@@ -18,7 +18,7 @@ from quality import exposed
 
 from groundlint.images.measure import Measurer
 from groundlint.images.record import Task
-from groundlint_rules.features.crops import MIN_SIDE, crop_brightest
+from groundlint_rules.features.crops import MIN_SIDE, crop_brightest, crop_grey
 
 CLASSES = [30, 50, 100]
 """Sizes in pixels at which the classes of like size end."""
@@ -56,7 +56,7 @@ def figures(data: Path) -> Iterator[Measured]:
 def darkened(data: Path) -> tuple[int, int]:
     """Of raccoons exposed three stops darker how many are dark, and how many there are."""
     boxes = crops(data, "raccoon").select("source_ref", "left", "top", "width", "height")
-    measurer = Measurer([crop_brightest])
+    measurer = Measurer([crop_grey, crop_brightest])
     found = 0
     with tempfile.TemporaryDirectory() as folder:
         for reference, *box in boxes.iter_rows():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature
+from groundlint.features import feature, step
+from groundlint_rules.features._levels import below, counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from groundlint.images.measure import Context
@@ -18,11 +21,17 @@ _SIDE = 64
 """Pixels of the square to which a box is pressed for its sharpness."""
 
 _SURROUNDINGS = 32
-"""The same of a box with its surroundings, for its contrast."""
+"""Pixels a side, at least, to which a box with its surroundings is reduced for its contrast."""
 
 
-@feature(of="crops", dtype=float)
-def crop_sharpness(crop: Image) -> float | None:
+@step(of="crops")
+def crop_grey(crop: Image) -> Image | None:
+    """The box in shades of grey; None for one that is too small."""
+    return crop.convert("L") if max(crop.size) >= MIN_SIDE else None
+
+
+@feature(of="crops", dtype=float, version=2)
+def crop_sharpness(crop_grey: Image | None) -> float | None:
     """Standard deviation of the Laplacian of the box pressed to a square of 64 pixels, in shades.
 
     Little is there of what is out of focus, and of what is enlarged from few pixels, which looks the same.
@@ -30,47 +39,46 @@ def crop_sharpness(crop: Image) -> float | None:
     import numpy as np
     from PIL import Image as Pillow
 
-    if max(crop.size) < MIN_SIDE:
+    if crop_grey is None:
         return None
-    shades = np.asarray(crop.convert("L").resize((_SIDE, _SIDE), Pillow.Resampling.BILINEAR), np.float32)
+    shades = np.asarray(crop_grey.resize((_SIDE, _SIDE), Pillow.Resampling.BILINEAR)).astype(np.int16)
     middle = shades[1:-1, 1:-1]
     laplacian = shades[1:-1, 2:] + shades[1:-1, :-2] + shades[2:, 1:-1] + shades[:-2, 1:-1] - 4 * middle
     return float(laplacian.std())
 
 
-@feature(of="crops", dtype=float)
-def crop_brightest(crop: Image) -> float | None:
+@feature(of="crops", dtype=float, version=2)
+def crop_brightest(crop_grey: Image | None) -> float | None:
     """Shade below which 95 % of the box lie, 0 to 255."""
-    import numpy as np
-
-    if max(crop.size) < MIN_SIDE:
+    if crop_grey is None:
         return None
-    shades = np.asarray(crop.convert("L")).ravel().copy()
-    place = int(0.95 * (shades.size - 1))
-    shades.partition(place)
-    return float(shades[place])
+    return float(below(counted(crop_grey), 0.95))
 
 
-@feature(of="crops", dtype=float)
+@feature(of="crops", dtype=float, version=2)
 def crop_contrast(context: Context) -> float | None:
     """How far the shades in a box differ from those round it, in shades.
 
-    The mean distance of the quantiles of both, over red, green and blue (the Wasserstein distance of their
-    distributions). Null where there is nothing round the box.
+    The Wasserstein distance of their distributions, its mean over red, green and blue. Null where there is nothing
+    round the box.
     """
     import numpy as np
-    from PIL import Image as Pillow
 
     picture, (left, top, right, bottom) = context
     if max(right - left, bottom - top) < MIN_SIDE:
         return None
-    side = (_SURROUNDINGS, _SURROUNDINGS)
-    colours = np.asarray(picture.resize(side, Pillow.Resampling.BILINEAR, reducing_gap=2.0), np.float32)
-    middles = (np.arange(_SURROUNDINGS) + 0.5) / _SURROUNDINGS
-    x, y = middles * picture.width, middles * picture.height
-    inside = ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))
-    if inside.all() or not inside.any():
+    x, y = (max(1, side // _SURROUNDINGS) for side in picture.size)
+    colours = np.asarray(picture.reduce((x, y)))
+    inside = colours[round(top / y) : round(bottom / y), round(left / x) : round(right / x)]
+    if inside.size in (0, colours.size):
         return None
-    levels = (np.arange(16) + 0.5) / 16
-    ends = [np.sort(part, axis=0)[(levels * len(part)).astype(np.intp)] for part in (colours[inside], colours[~inside])]
-    return float(np.abs(ends[0] - ends[1]).mean())
+    within, whole = _counts(inside), _counts(colours)
+    shares = [counts.cumsum(1) / counts[0].sum() for counts in (within, whole - within)]
+    return float(np.abs(shares[0] - shares[1]).sum(1).mean())
+
+
+def _counts(colours: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """How many pixels of (height, width, 3) have each shade of red, of green and of blue, (3, 256)."""
+    import numpy as np
+
+    return np.bincount((colours + np.arange(0, 768, 256)).ravel(), minlength=768).reshape(3, 256)

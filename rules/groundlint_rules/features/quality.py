@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from groundlint.features import feature, step
+from groundlint_rules.features._levels import below, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ _STANDARD_TABLE = 3688
 @step(of="images")
 def levels(grey: Image) -> list[int]:
     """How many pixels have each of the 256 shades, or a lower one."""
-    return list(accumulate(grey.histogram()))
+    return counted(grey)
 
 
 @step(of="images")
@@ -55,19 +55,19 @@ def shades(grey: Image) -> Shades:
 @feature(of="images", dtype=float)
 def darkest(levels: list[int]) -> float:
     """Shade below which 5 % of the pixels lie, 0 to 255."""
-    return float(_below(levels, 0.05))
+    return float(below(levels, 0.05))
 
 
 @feature(of="images", dtype=float)
 def middle(levels: list[int]) -> float:
     """Shade below which half of the pixels lie, 0 to 255."""
-    return float(_below(levels, 0.5))
+    return float(below(levels, 0.5))
 
 
 @feature(of="images", dtype=float)
 def brightest(levels: list[int]) -> float:
     """Shade below which 99 % of the pixels lie, 0 to 255."""
-    return float(_below(levels, 0.99))
+    return float(below(levels, 0.99))
 
 
 @feature(of="images", dtype=float)
@@ -79,7 +79,7 @@ def burnt(levels: list[int]) -> float:
 @feature(of="images", dtype=float)
 def spread(levels: list[int]) -> float:
     """Shades between the darkest and the brightest twentieth of the pixels, 0 to 255."""
-    return float(_below(levels, 0.95) - _below(levels, 0.05))
+    return float(below(levels, 0.95) - below(levels, 0.05))
 
 
 @feature(of="images", dtype=float)
@@ -140,11 +140,6 @@ def jpeg_quality(header: Image) -> float | None:
         return None
     scale = 100 * sum(tables[0]) / _STANDARD_TABLE
     return float(min(100.0, max(1.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)))
-
-
-def _below(levels: list[int], share: float) -> int:
-    """The shade below which a share of the pixels lies."""
-    return bisect_left(levels, share * levels[-1])
 
 
 def _strongest(shades: Shades, x: int, y: int) -> int:
