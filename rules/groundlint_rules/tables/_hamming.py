@@ -152,7 +152,7 @@ def _near(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes,
         earlier = [_mask(*fields[i]) for i in range(chosen[-1]) if i not in chosen]
         a_sorted = _sorted(layout, a_dealt)
         agreeing = _agreeing(a_sorted, None if b_dealt is None else _sorted(layout, b_dealt), bound, radius)
-        for one, other in agreeing:
+        for one, other in _gathered(agreeing):
             left, right = layout.undo(one), layout.undo(other)
             if earlier:
                 differ = left ^ right
@@ -162,6 +162,24 @@ def _near(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes,
                 left, right = left[keep], right[keep]
             if len(left):
                 yield dealt.undo(left), dealt.undo(right)
+
+
+def _gathered(found: Iterator[tuple[_Hashes, _Hashes]]) -> Iterator[tuple[_Hashes, _Hashes]]:
+    """The same pairs a block at a time: what is done with them takes hardly longer for thousands than for one."""
+    gathered: list[tuple[_Hashes, _Hashes]] = []
+    count = 0
+    for pair in found:
+        gathered.append(pair)
+        count += len(pair[0])
+        if count >= _BLOCK:
+            yield _joined(gathered)
+            gathered, count = [], 0
+    if gathered:
+        yield _joined(gathered)
+
+
+def _joined(found: Sequence[tuple[_Hashes, _Hashes]]) -> tuple[_Hashes, _Hashes]:
+    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
 
 
 def _sorted(layout: _Layout, hashes: _Hashes) -> _Hashes:
