@@ -15,6 +15,8 @@ The sides' ratio is given up, as phash does; the gap spares eight parts in nine 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,8 +41,8 @@ what two decoders make of one photograph differs."""
 _LEAST = 0.5
 """Contrast of the finer structure, in grey levels, below which a picture has none: what is left is the codec's."""
 
-_BATCH = 128
-"""Pairs at once: 17 MB of changed pictures."""
+_BATCH = 16
+"""Pairs at once: what they are changed to stays in a core's cache."""
 
 
 def similarity(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -58,9 +60,8 @@ def similarity(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32
             raise ValueError(f"pictures are uint8 of shape (n, 32, 32), not {pictures.dtype} of {pictures.shape}")
     best = np.empty(len(a), np.float32)
     for start in range(0, len(a), _BATCH):
-        one, other = (_changed(pictures[start : start + _BATCH]) for pictures in (a, b))
-        # (n, 16, 16): each crop of one with each of the other, of which only the sensible ones count.
-        best[start : start + _BATCH] = (one @ other.transpose(0, 2, 1))[:, _COMPARED].max(axis=1)
+        one, other = (_Changed.of(pictures[start : start + _BATCH]) for pictures in (a, b))
+        best[start : start + _BATCH] = one.correlation(other)[:, _COMPARED].max(axis=1)
     return best
 
 
@@ -105,6 +106,9 @@ _BLUR = _gaussian()
 _CROPS = np.stack([np.eye(SIDE, dtype=np.float32), *(_cubic(_KEPT, offset) for offset in (0, 0.5, 1))])
 """What may have happened to a side of a picture: nothing, or its far end, both ends, its near end were cut."""
 
+_ACROSS = np.ascontiguousarray(_CROPS.reshape(-1, SIDE).T)
+"""The same side by side, shape (32, 128), as what multiplies from the right is read fastest."""
+
 
 def _sensible() -> NDArray[np.bool_]:
     """Shape (16, 16): crops of a and b to compare. Of each side one is cut or none, or they are shifted, cut apart."""
@@ -116,14 +120,34 @@ def _sensible() -> NDArray[np.bool_]:
 _COMPARED = _sensible()
 
 
-def _changed(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shape (n, 16, 1024): the finer structure of each crop in height and width, of mean 0 and length 1."""
-    full = pictures.astype(np.float32)
-    fine = full - _BLUR @ full @ _BLUR.T
-    crops = _CROPS[:, None] @ fine[:, None, None] @ _CROPS.transpose(0, 2, 1)
-    flat: NDArray[np.float32] = np.asarray(crops, np.float32).reshape(len(full), len(_CROPS) ** 2, SIDE * SIDE)
-    flat -= flat.mean(axis=2, keepdims=True)
-    length = np.linalg.norm(flat, axis=2, keepdims=True)
-    flat /= np.maximum(length, 1e-6)
-    flat[length[..., 0] < _LEAST * SIDE] = 0
-    return flat
+class _Changed(NamedTuple):
+    """The finer structure of pictures, changed in all ways: `crops` (n, 16, 1024), their `means` and `lengths` (n, 16).
+
+    A length is that of the crop less its mean, 0 for one that has too little structure.
+    """
+
+    crops: NDArray[np.float32]
+    means: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, pictures: NDArray[np.uint8]) -> _Changed:
+        full = pictures.astype(np.float32)
+        fine = full - _BLUR @ full @ _BLUR.T
+        # All crops of a side in one product, each small enough that it is not shared out to threads.
+        count = len(_CROPS)
+        heights = (_CROPS.reshape(-1, SIDE) @ fine).reshape(-1, count, SIDE, SIDE)
+        both = (heights @ _ACROSS).reshape(-1, count, SIDE, count, SIDE)
+        crops = np.asarray(both.transpose(0, 1, 3, 2, 4).reshape(-1, count**2, SIDE**2), np.float32)
+        means = crops.mean(axis=2)
+        squares = np.einsum("nij,nij->ni", crops, crops) - SIDE**2 * means**2
+        lengths = np.sqrt(np.maximum(squares, 0))
+        return cls(crops, means, np.where(lengths < _LEAST * SIDE, np.float32(0), lengths))
+
+    def correlation(self, other: _Changed) -> NDArray[np.float32]:
+        """Of each crop with each of the other's, (n, 16, 16)."""
+        products = self.crops @ other.crops.transpose(0, 2, 1)
+        products -= SIDE**2 * self.means[:, :, None] * other.means[:, None, :]
+        lengths = self.lengths[:, :, None] * other.lengths[:, None, :]
+        correlation: NDArray[np.float32] = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+        return correlation
