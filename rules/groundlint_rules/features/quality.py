@@ -59,12 +59,6 @@ def darkest(levels: list[int]) -> float:
 
 
 @feature(of="images", dtype=float)
-def middle(levels: list[int]) -> float:
-    """Shade below which half of the pixels lie, 0 to 255."""
-    return float(below(levels, 0.5))
-
-
-@feature(of="images", dtype=float)
 def brightest(levels: list[int]) -> float:
     """Shade below which 99 % of the pixels lie, 0 to 255."""
     return float(below(levels, 0.99))

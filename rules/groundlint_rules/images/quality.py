@@ -9,7 +9,6 @@ from groundlint import Bad, Good, Option, Rule, Severity, worded
 
 _SOUND = {
     "darkest": 20.0,
-    "middle": 120.0,
     "brightest": 230.0,
     "burnt": 0.01,
     "spread": 150.0,
