@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -404,6 +405,29 @@ def test_a_worker_that_somebody_kills_costs_no_finding(folder: Path) -> None:
             psutil.Process().children()[0].kill()
     assert sorted(measured) == list(range(COUNT))
     assert {n: fault for n, fault in measured.items() if fault} == {7: "no-image"}
+
+
+def test_a_worker_that_dies_as_it_starts_leaves_its_work_to_the_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("once.py").write_text(
+        "import os, signal\n"
+        "from groundlint.features import feature\n"
+        "try:\n"
+        "    open('begun', 'x').close()\n"
+        "except FileExistsError:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "@feature(of='images', dtype=int)\n"
+        "def size(data: bytes) -> int:\n"
+        "    return len(data)\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    size = importlib.import_module("once").size
+    Path("begun").unlink()
+    tasks = [Task(n, f"images/{n}.jpg") for n in range(COUNT)]
+    measured = {each.number: each.values[size.key] for each in pool.measure(tasks, [size], jobs=2)}
+    assert measured == {n: Path(f"images/{n}.jpg").stat().st_size for n in range(COUNT)}
 
 
 def test_a_feature_that_cannot_be_imported_is_named(folder: Path) -> None:

@@ -201,7 +201,10 @@ class _Pool:
         """Replace a worker that has died."""
         if not worker.is_ready:
             self._drop(worker)
-            raise PoolError("a worker process that measures images ends before it begins")
+            # It would most likely die again: the others do its work.
+            if not self._workers():
+                raise PoolError("a worker process that measures images ends before it begins")
+            return
         # Answers come in the order of the tasks: the first without one was being decoded. It gets a second chance,
         # as somebody else may have ended the process.
         culprit = worker.open[0] if worker.open else None
