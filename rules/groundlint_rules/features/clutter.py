@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from groundlint.features import feature, step
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 
 @step(of="images")
-def scene(pixels: Image) -> Image:
-    """The picture at most 96 pixels long."""
-    from groundlint_rules.features._contours import reduced
+def scene(pixels: Image) -> NDArray[np.int16]:
+    """The picture at most 96 pixels long, as framed planes."""
+    from groundlint_rules.features._contours import framed, reduced
 
-    return reduced(pixels)
+    return framed(reduced(pixels))
 
 
-@feature(of="images", dtype=bytes)
-def contours(scene: Image) -> bytes:
+@feature(of="images", dtype=bytes, version=2)
+def contours(scene: NDArray[np.int16]) -> bytes:
     """The share of thin contours in each of 16 x 16 cells, row by row, in parts of 255."""
     from groundlint_rules.features import _contours
 
@@ -27,7 +29,7 @@ def contours(scene: Image) -> bytes:
 
 
 @feature(of="images", dtype=int)
-def colours(scene: Image) -> int:
+def colours(scene: NDArray[np.int16]) -> int:
     """How many different colours there are, at 16 levels a channel."""
     from groundlint_rules.features._contours import colour_count
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from groundlint.features import feature, step
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 SIDE = 32
@@ -43,6 +45,6 @@ def phash(thumbnail: Image) -> bytes:
 
 
 @feature(of="images", dtype=int)
-def pixel_digest(pixels: Image) -> int:
+def pixel_digest(channels: NDArray[np.uint8]) -> int:
     """A checksum of the decoded small picture: equal for equal pixels in other bytes."""
-    return zlib.crc32(pixels.tobytes())
+    return zlib.crc32(channels)

@@ -45,6 +45,14 @@ def levels(grey: Image) -> list[int]:
 
 
 @step(of="images")
+def channels(pixels: Image) -> NDArray[np.uint8]:
+    """The small picture as numbers, (height, width, 3)."""
+    import numpy as np
+
+    return np.asarray(pixels)
+
+
+@step(of="images")
 def shades(grey: Image) -> Shades:
     """The shades as numbers that may be subtracted, (height, width)."""
     import numpy as np
@@ -76,8 +84,14 @@ def spread(levels: list[int]) -> float:
     return float(below(levels, 0.95) - below(levels, 0.05))
 
 
+@step(of="images")
+def rises(shades: Shades) -> list[Shades]:
+    """Differences of shades to the next pixel in each of four directions, without sign."""
+    return [_differences(shades, x * _NEAR, y * _NEAR) for x, y in _STEPS]
+
+
 @feature(of="images", dtype=float)
-def blur(shades: Shades) -> float | None:
+def blur(shades: Shades, rises: list[Shades]) -> float | None:
     """Standard deviation of the blur of the sharpest edges, in pixels of a picture 512 long.
 
     By the strongest edges in each of four directions: what they rise over one pixel, as a share of over four, tells how
@@ -86,20 +100,20 @@ def blur(shades: Shades) -> float | None:
     """
     if min(shades.shape) <= _FAR:
         return None
-    rises = []
-    for x, y in _STEPS:
-        far = _strongest(shades, x * _FAR, y * _FAR)
+    least = math.inf
+    for (x, y), near in zip(_STEPS, rises, strict=True):
+        far = _ranked(_differences(shades, x * _FAR, y * _FAR), _EDGES)
         if far < _WEAK:
             return None
-        rises.append(_strongest(shades, x * _NEAR, y * _NEAR) / far)
+        least = min(least, _ranked(near, _EDGES) / far)
     # The rises fall with the deviation.
-    place = bisect_left(_RISES, -min(rises), key=lambda rise: -rise)
+    place = bisect_left(_RISES, -least, key=lambda rise: -rise)
     deviation = _DEVIATIONS[min(place, len(_DEVIATIONS) - 1)]
     return deviation * 512 / max(shades.shape) if deviation >= _LEAST else 0.0
 
 
 @feature(of="images", dtype=float)
-def noise(pixels: Image) -> float | None:
+def noise(channels: NDArray[np.uint8]) -> float | None:
     """Standard deviation of the noise in the difference of red and green, in shades.
 
     In colour, since foliage and fabric are rough in brightness and smooth in colour, while a sensor's noise is in all.
@@ -108,22 +122,20 @@ def noise(pixels: Image) -> float | None:
     """
     import numpy as np
 
-    if min(pixels.size) < 8:
+    if min(channels.shape[:2]) < 8:
         return None
-    colours = np.asarray(pixels)
-    plane = colours[..., 0].astype(np.int16) - colours[..., 1]
+    plane = np.subtract(channels[..., 0], channels[..., 1], dtype=np.int16)
     across = plane[:, :-2] - 2 * plane[:, 1:-1] + plane[:, 2:]
     answer = np.abs(across[:-2] - 2 * across[1:-1] + across[2:]).ravel()
     return _ranked(answer, 0.5) / (6 * 0.6745)
 
 
 @feature(of="images", dtype=float)
-def structure(shades: Shades) -> float:
+def structure(shades: Shades, rises: list[Shades]) -> float:
     """Share of the pixels that differ from a neighbour by more than 8 shades, 0 to 1."""
     import numpy as np
 
-    changes = sum(int(np.count_nonzero(np.abs(np.diff(shades, axis=axis)) > _WEAK)) for axis in (0, 1))
-    return changes / shades.size
+    return sum(int(np.count_nonzero(near > _WEAK)) for near in rises[:2]) / shades.size
 
 
 @feature(of="images", dtype=float)
@@ -136,8 +148,8 @@ def jpeg_quality(header: Image) -> float | None:
     return float(min(100.0, max(1.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)))
 
 
-def _strongest(shades: Shades, x: int, y: int) -> int:
-    """Difference of shades over a step that the strongest edges reach."""
+def _differences(shades: Shades, x: int, y: int) -> Shades:
+    """Differences of shades over a step, without sign and in any order."""
     import numpy as np
 
     height, width = shades.shape
@@ -145,11 +157,11 @@ def _strongest(shades: Shades, x: int, y: int) -> int:
         differences = shades[: height - y, -x:] - shades[y:, : width + x]
     else:
         differences = shades[: height - y, : width - x] - shades[y:, x:]
-    return _ranked(np.abs(differences).ravel(), _EDGES)
+    return np.abs(differences, out=differences).ravel()
 
 
 def _ranked(values: Shades, share: float) -> int:
-    """The value below which a share of the values lies."""
+    """The value below which a share of the values lies; their order is lost."""
     place = int(share * (values.size - 1))
     values.partition(place)
     return int(values[place])
