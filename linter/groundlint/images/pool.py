@@ -128,7 +128,11 @@ def measure(
 
 
 class _Pool:
-    """The workers of a run, and the tasks that no one has been given: those `waiting`, and those to come after."""
+    """The workers of a run, and the tasks that no one has been given: those `waiting`, and those to come after.
+
+    A worker that dies or hangs leaves several tasks without an answer. Each becomes a suspect and is given once more,
+    alone; what then takes its worker down is guilty, and nothing else.
+    """
 
     def __init__(self, waiting: deque[Task], remaining: Iterator[Task], start: bytes, timeout: float) -> None:
         self._waiting = waiting
@@ -136,7 +140,7 @@ class _Pool:
         self._start = start
         self._timeout = timeout
         self._selector = selectors.DefaultSelector()
-        self._decoder = msgspec.msgpack.Decoder(Measured)
+        self._decoder = msgspec.msgpack.Decoder(list[Measured])
         self._suspects: set[int] = set()
 
     @property
@@ -158,8 +162,10 @@ class _Pool:
                 continue
             for message in messages:
                 if worker.is_ready:
-                    worker.open.popleft()
-                    yield self._decoder.decode(message)
+                    for measured in self._decoder.decode(message):
+                        worker.open.popleft()
+                        self._suspects.discard(measured.number)
+                        yield measured
                 elif error := msgspec.msgpack.decode(message, type=Ready).error:
                     raise PoolError(f"images cannot be measured: {error}")
                 worker.is_ready = True
@@ -174,11 +180,12 @@ class _Pool:
             if not worker.is_ready and now - worker.since > START_TIMEOUT:
                 raise PoolError("a worker process that measures images does not begin")
             if worker.open and now - worker.since > self._timeout:
-                culprit = worker.open.popleft()
+                culprit = worker.open.popleft() if len(worker.open) == 1 else None
                 self._drop(worker)
                 self.begin()
-                detail = f"it takes more than {self._timeout:g} s"
-                yield Measured(culprit.number, fault=Fault.TIMED_OUT, detail=detail)
+                if culprit:
+                    detail = f"it takes more than {self._timeout:g} s"
+                    yield Measured(culprit.number, fault=Fault.TIMED_OUT, detail=detail)
 
     def end(self) -> None:
         """Stop all workers."""
@@ -190,7 +197,16 @@ class _Pool:
         return [key.data for key in self._selector.get_map().values()]
 
     def _give(self, worker: _Worker) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        if worker.open and worker.open[0].number in self._suspects:
+            return
+        batch: list[Task] = []
+        while self._waiting and len(batch) < BATCH:
+            is_suspect = self._waiting[0].number in self._suspects
+            if is_suspect and (batch or worker.open):
+                break
+            batch.append(self._waiting.popleft())
+            if is_suspect:
+                break
         if not self._waiting:
             self._waiting.extend(itertools.islice(self._remaining, BATCH))
         if batch:
@@ -205,23 +221,19 @@ class _Pool:
             if not self._workers():
                 raise PoolError("a worker process that measures images ends before it begins")
             return
-        # Answers come in the order of the tasks: the first without one was being decoded. It gets a second chance,
-        # as somebody else may have ended the process.
-        culprit = worker.open[0] if worker.open else None
-        is_guilty = culprit is not None and culprit.number in self._suspects
-        if is_guilty:
-            worker.open.popleft()
+        # What died at its first try gets a second: somebody else may have ended the process.
+        is_guilty = len(worker.open) == 1 and worker.open[0].number in self._suspects
+        culprit = worker.open.popleft() if is_guilty else None
         status = self._drop(worker)
         self.begin()
-        if culprit is not None:
-            self._suspects.add(culprit.number)
-        if culprit is not None and is_guilty:
+        if culprit:
             detail = f"decoding it ended the process twice (status {status})"
             yield Measured(culprit.number, fault=Fault.CRASHED, detail=detail)
 
     def _drop(self, worker: _Worker) -> int:
-        """End a worker and take back its tasks; its exit status."""
+        """End a worker and take back its tasks, as suspects; its exit status."""
         self._selector.unregister(worker.answers)
         status = worker.end()
+        self._suspects.update(task.number for task in worker.open)
         self._waiting.extendleft(reversed(worker.open))
         return status
