@@ -157,7 +157,8 @@ def _differences(shades: Shades, x: int, y: int) -> Shades:
         differences = shades[: height - y, -x:] - shades[y:, : width + x]
     else:
         differences = shades[: height - y, : width - x] - shades[y:, x:]
-    return np.abs(differences, out=differences).ravel()
+    amounts: Shades = np.abs(differences, out=differences)
+    return amounts.ravel()
 
 
 def _ranked(values: Shades, share: float) -> int:
