@@ -8,8 +8,11 @@
    S' = (1 - a) S + a tr(S)/d I;  score(c) = x'S'^-1 m_c - m_c'S'^-1 m_c / 2 + log(n_c / n).
    Five folds: each row is scored by the other four. A group of near-duplicates is in one fold, told by a hash of its
    id, so that no picture is judged by its own copy.
+3. The nearest rows vote. They are sought where all labels spread alike, after whitening by S', by the cosine, and in
+   other groups only; to each label's score is added the logarithm of its share of their cosines, squared. A
+   discriminant sees what a label's pictures have in common, its neighbours what only some of them have.
 
-Memory: the caller's features, some 400 single-precision numbers a row, and blocks of fixed size.
+Memory: the caller's features, some 500 single-precision numbers a row, and blocks of fixed size.
 """
 
 from __future__ import annotations
@@ -29,6 +32,15 @@ FOLDS = 5
 
 SHRINKAGE, SHRINKAGE_OF_FEW, FEW = 0.3, 0.6, 300
 """The share a of step 2, and what it is for fewer rows than `FEW`."""
+
+NEIGHBOURS = 20
+"""Rows that vote. Chosen, as the next two numbers, on the half of the images that benchmarks/mislabel.py leaves out."""
+
+_WEIGHT, _LEAST_SHARE = 2.0, 0.02
+"""What the logarithm of a share of the votes counts for, and the share that is added to each first."""
+
+_VOTERS = 10_000
+"""Rows among which the nearest are sought, at most: of more, as many evenly spaced."""
 
 _LEAST_DEVIATION = 1e-6
 """Deviation, of numbers about one, below which there is nothing but rounding."""
@@ -151,13 +163,44 @@ def components(block: Block, rows: Ints) -> NDArray[np.float32]:
     return points
 
 
-class Discriminant:
-    """Step 2 for one set of points, under any labels: what does not depend on these is summed once."""
+class Neighbours(NamedTuple):
+    """The rows nearest to each, as places (rows, some), and their cosines, not below 0: step 3."""
 
-    def __init__(self, points: NDArray[np.float32], folds: Ints, labels: int) -> None:
-        """Sums the products of the points, (rows, components), of each fold."""
+    places: NDArray[np.int32]
+    cosines: NDArray[np.float32]
+
+
+def neighbours(points: NDArray[np.float32], labels: Ints, groups: Ints) -> Neighbours:
+    """The nearest rows of other groups, where the labels given spread alike."""
+    rows, width = points.shape
+    sums = _sums_by(labels, points, int(labels.max()) + 1)
+    scatter = -sums.T @ (sums / np.maximum(np.bincount(labels), 1)[:, None])
+    for run in runs(rows, width):
+        values = points[run].astype(np.float64)
+        scatter += values.T @ values
+    voters = np.unique(np.linspace(0, rows - 1, min(rows, _VOTERS)).astype(np.int32))
+    # x'S'^-1 y: only the voters' side is turned. The length of x is the same for all of them, and shares need it not.
+    turned = np.linalg.solve(_shrunk(scatter / rows, rows), points[voters].T.astype(np.float64))
+    lengths = np.sqrt(np.maximum((turned * points[voters].T).sum(0), np.finfo(np.float64).tiny))
+    turned = (turned / lengths).astype(np.float32)
+    count = min(NEIGHBOURS, len(voters) - 1)
+    found = Neighbours(np.empty((rows, count), np.int32), np.empty((rows, count), np.float32))
+    for run in runs(rows, len(voters)):
+        cosines = points[run] @ turned
+        cosines[groups[run][:, None] == groups[voters]] = 0
+        nearest = np.argpartition(cosines, -count, axis=1)[:, -count:]
+        found.places[run] = voters[nearest]
+        found.cosines[run] = np.maximum(np.take_along_axis(cosines, nearest, 1), 0)
+    return found
+
+
+class Discriminant:
+    """Steps 2 and 3 for one set of points, under any labels: what does not depend on these is made once."""
+
+    def __init__(self, points: NDArray[np.float32], folds: Ints, labels: int, near: Neighbours | None = None) -> None:
+        """Sums the products of the points, (rows, components), of each fold; without neighbours none vote."""
         width = points.shape[1]
-        self._points, self._labels = points, labels
+        self._points, self._labels, self._near = points, labels, near
         self._members = [np.flatnonzero(folds == fold) for fold in range(FOLDS)]
         self._products = np.zeros((FOLDS, width, width))
         for fold, members in enumerate(self._members):
@@ -182,6 +225,8 @@ class Discriminant:
             for run in runs(len(members), width + 2 * self._labels):
                 some = members[run]
                 scores = self._points[some] @ slopes + offsets
+                if self._near:
+                    scores += _WEIGHT * np.log(self._votes(self._near, some, labels) + _LEAST_SHARE)
                 suggested[some] = scores.argmax(1)
                 best[some] = scores.max(1)
                 given[some] = scores[np.arange(len(some)), labels[some]]
@@ -196,17 +241,29 @@ class Discriminant:
 
     def _model(self, fold: int, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
         """Slopes (components, labels) and offsets (labels,) from the class sums and counts outside a fold."""
-        width = self._points.shape[1]
         rows = counts.sum()
         means = sums / np.maximum(counts, 1)[:, None]
         scatter = self._products.sum(0) - self._products[fold] - sums.T @ means
         spread = scatter / max(rows, 1)
-        share = SHRINKAGE if len(self._points) >= FEW else SHRINKAGE_OF_FEW
-        ball = share * spread.trace() / width + _LEAST_DEVIATION
-        slopes = np.linalg.solve((1 - share) * spread + ball * np.eye(width), means.T)
+        slopes = np.asarray(np.linalg.solve(_shrunk(spread, len(self._points)), means.T), np.float64)
         with np.errstate(divide="ignore"):  # an exchange may leave a label nothing: then nothing speaks for it
             priors = np.log(counts / max(rows, 1))
         return slopes, priors - (means.T * slopes).sum(0) / 2
+
+    def _votes(self, near: Neighbours, rows: Ints, labels: Ints) -> Floats:
+        """The share of each label among the neighbours of some rows, (rows, labels)."""
+        bins = np.arange(len(rows))[:, None] * self._labels + labels[near.places[rows]]
+        cosines = near.cosines[rows]
+        votes = np.bincount(bins.ravel(), cosines.ravel(), len(rows) * self._labels).reshape(-1, self._labels)
+        return np.asarray(votes / np.maximum(cosines.sum(1, keepdims=True), np.finfo(np.float32).tiny))
+
+
+def _shrunk(spread: Floats, rows: int) -> Floats:
+    """A covariance, shrunk towards a ball."""
+    width = len(spread)
+    share = SHRINKAGE if rows >= FEW else SHRINKAGE_OF_FEW
+    ball = share * spread.trace() / width + _LEAST_DEVIATION
+    return np.asarray((1 - share) * spread + ball * np.eye(width))
 
 
 def _sums_by(groups: Ints, values: NDArray[np.floating], count: int) -> Floats:

@@ -2,13 +2,13 @@
 
 A label is judged by a model that has not seen it. The method, step by step:
 
-1, 2. A linear discriminant over all features scores each row: `_discriminant` has these steps.
-3. Calibration: temperature T (Guo et al., "On calibration of modern neural networks", ICML 2017) fitted together with
+1 to 3. A linear discriminant over all features, and the nearest rows, score each: `_discriminant` has these steps.
+4. Calibration: temperature T (Guo et al., "On calibration of modern neural networks", ICML 2017) fitted together with
    a share e of labels given at random, so that the wrong ones do not blur the rest. The greatest likelihood of
    (1 - e) softmax(score / T)[given] + e / C  over both; the calibrated odds are the softmax alone.
-4. A label is flagged if the odds are for another, and if those of its 30 nearest pictures that are not its copies
+5. A label is flagged if the odds are for another, and if those of its 30 nearest pictures that are not its copies
    (cosine) rarely bear it and more often bear the other.
-5. Self-check, for which nobody need know the truth: 5 % of the labels are exchanged, evenly or for what the model
+6. Self-check, for which nobody need know the truth: 5 % of the labels are exchanged, evenly or for what the model
    mixes up, and the whole is scored again. If the exchanged are not found again, nothing is flagged.
 
 What is flagged is a suspect, not an error. Results do not depend on the order of the rows: they are put into an order
@@ -33,6 +33,7 @@ from groundlint_rules.tables._discriminant import (
     components,
     fold_of,
     in_own_order,
+    neighbours,
     numbered,
     runs,
 )
@@ -50,7 +51,7 @@ _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(16), 36))
 
 
 class Limits(NamedTuple):
-    """From where on a label is flagged: steps 4 and 5.
+    """From where on a label is flagged: steps 5 and 6.
 
     The defaults are those that `benchmarks/mislabel.py --tune` found on the half of the images that it does not report.
 
@@ -83,7 +84,7 @@ class Odds:
         votes_given: Share of the nearest pictures that bear the given label; NaN unless the odds are against it.
         votes_suggested: The same of the suggested one.
         flagged: Whether the label is a suspect to be reported.
-        temperature: T of step 3, NaN if nothing was judged.
+        temperature: T of step 4, NaN if nothing was judged.
         noise: Estimated share of wrong labels, as if they were given at random; likely too low where people mix up
             like things. NaN if nothing was judged.
         signal_even: Area under the curve for exchanged labels, all others equally likely; NaN if nothing was judged.
@@ -136,7 +137,7 @@ def label_odds(
     group = numbered([ids[row] for row in rows])
 
     points = np.hstack([components(block, rows) for block in blocks])
-    model = Discriminant(points, folds[rows], len(names))
+    model = Discriminant(points, folds[rows], len(names), neighbours(points, labels, group))
     temperature, random_share = calibration(model, labels)
     scores = model.scores(labels, np.array([1.0, temperature]))
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
@@ -191,7 +192,7 @@ def judged_names(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tup
 
 
 def calibration(model: Discriminant, labels: Ints) -> tuple[float, float]:
-    """The temperature T and the share e of labels given at random: step 3."""
+    """The temperature T and the share e of labels given at random: step 4."""
     scores = model.scores(labels, _TEMPERATURES)
     chance = 1 / len(scores.mixed)
     odds = np.exp(scores.given[:, None] / _TEMPERATURES - scores.log_norms)
@@ -223,11 +224,11 @@ def votes_of_nearest(points: NDArray[np.float32], labels: Ints, suggested: Ints,
 
 
 def _signals(model: Discriminant, labels: Ints, mixed: Floats, random_share: float) -> tuple[float, float]:
-    """How well exchanged labels are found again, evenly and for like ones: step 5. Mean areas under the curve.
+    """How well exchanged labels are found again, evenly and for like ones: step 6. Mean areas under the curve.
 
     Wrong labels that are there hide what is to be seen, in two ways: a share r of those left alone is no more sound
     than the exchanged, and of the exchanged a share q = r / (C - 1) becomes right by it. What is seen of an area A is
-    1/2 + (A - 1/2) (1 - r - q), and r + q is the share e of step 3. It is undone, for e up to a half.
+    1/2 + (A - 1/2) (1 - r - q), and r + q is the share e of step 4. It is undone, for e up to a half.
     """
     unhidden = 1 - min(random_share, 0.5)
     others = 1 - np.eye(len(mixed))
