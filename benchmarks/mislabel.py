@@ -73,6 +73,7 @@ class Trial:
     """Labels of known faults, judged once; `wrong` says which are wrong, all false where nothing is."""
 
     images: Images
+    given: list[str]
     odds: Odds
     wrong: Bools
 
@@ -190,6 +191,12 @@ def likeness(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
     return counts
 
 
+def judged(images: Images, given: list[str], wrong: Bools | None = None) -> Trial:
+    """A trial of labels of which some are wrong, or none."""
+    nothing = np.zeros(len(given), np.bool_)
+    return Trial(images, given, images.judge(given, WIDE), nothing if wrong is None else wrong)
+
+
 def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> Iterator[Trial]:
     """Trials in which 5 % of the labels were exchanged."""
     names, codes = np.unique(labels, return_inverse=True)
@@ -200,7 +207,7 @@ def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> 
         given = codes.copy()
         for row in random.choice(len(codes), round(PLANTED * len(codes)), replace=False):
             given[row] = random.choice(len(names), p=odds[codes[row]])
-        yield Trial(images, images.judge(names[given].tolist(), WIDE), given != codes)
+        yield judged(images, names[given].tolist(), given != codes)
 
 
 def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = False) -> dict[str, list[Trial]]:
@@ -214,14 +221,14 @@ def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = Fals
         refs, given = manifest(data / "cifar10n" / f"{name}.manifest")
         assert refs == cifar.refs
         wrong = np.array(given) != np.array(clean)
-        found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [Trial(cifar, cifar.judge(given, WIDE), wrong)]
-    found["CIFAR-10, true labels"] = [Trial(cifar, cifar.judge(clean, WIDE), np.zeros(len(clean), np.bool_))]
+        found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [judged(cifar, given, wrong)]
+    found["CIFAR-10, true labels"] = [judged(cifar, clean)]
     clothing = measured(data, cache, "clothing", side, embed=embed)
     _, given = manifest(data / "clothing" / "output.manifest")
     found["clothing, 5 % evenly"] = list(plantings(clothing, given, draws, like=False))
     found["clothing, 5 % like labels"] = list(plantings(clothing, given, draws, like=True))
     start = time.process_time()
-    found["clothing, as published"] = [Trial(clothing, clothing.judge(given, WIDE), np.zeros(len(given), np.bool_))]
+    found["clothing, as published"] = [judged(clothing, given)]
     print(f"clothing: CPU seconds to judge {len(given)} labels: {time.process_time() - start:.2f}")
     return found
 

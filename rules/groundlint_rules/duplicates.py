@@ -10,6 +10,8 @@ from polars import LazyFrame, col, lit
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.geometry import EDGES, iou, with_edges
 
+_IMAGE = ("split", "source_ref")
+
 _ONE: dict[str, Any] = {"source_ref": "s3://bucket/1.jpg", "digest": "1"}
 _TWO: dict[str, Any] = {"source_ref": "s3://bucket/2.jpg", "digest": "2"}
 _PAIR: dict[str, Any] = {
@@ -42,7 +44,7 @@ class ExactDuplicate(Rule):
     code = "DUP101"
     name = "exact-duplicate"
     severity = Severity.WARNING
-    message = "the image is the same as {kept}"
+    message = "the image is the same as {like}"
     examples = (
         Good(images=[_ONE, _TWO], near_pairs=[_NEAR]),
         Bad(images=[_ONE, _TWO], near_pairs=[_EXACT], says="the image is the same as s3://bucket/1.jpg"),
@@ -54,9 +56,9 @@ class ExactDuplicate(Rule):
         both = (
             duplicates.filter(col("relation") == "exact")
             .join(paths, on="source_ref")
-            .join(paths, left_on="kept", right_on="source_ref", suffix="_kept")
+            .join(paths, left_on="like", right_on="source_ref", suffix="_like")
         )
-        return both.filter(col("path") != col("path_kept")).with_columns(related="others", score=lit(1.0))
+        return both.filter(col("path") != col("path_like")).with_columns(related="others", score=lit(1.0))
 
 
 class NearDuplicate(Rule):
@@ -102,7 +104,7 @@ class ImageUnderTwoNames(Rule):
     code = "DUP103"
     name = "image-under-two-names"
     severity = Severity.WARNING
-    message = "the file {path} is named {kept} too"
+    message = "the file {path} is named {like} too"
     examples = (
         Good(images=[_ONE | {"path": "1.jpg"}, _TWO | {"path": "2.jpg"}], near_pairs=[_EXACT]),
         Bad(
@@ -116,9 +118,9 @@ class ImageUnderTwoNames(Rule):
         """Images of one path."""
         paths = images.select("source_ref", "path")
         both = duplicates.join(paths, on="source_ref").join(
-            paths, left_on="kept", right_on="source_ref", suffix="_kept"
+            paths, left_on="like", right_on="source_ref", suffix="_like"
         )
-        return both.filter(col("path") == col("path_kept")).with_columns(related="others")
+        return both.filter(col("path") == col("path_like")).with_columns(related="others")
 
 
 class DuplicateConflictingLabels(Rule):
@@ -137,7 +139,7 @@ class DuplicateConflictingLabels(Rule):
     code = "DUP104"
     name = "duplicate-conflicting-labels"
     severity = Severity.WARNING
-    message = "the image is labelled {label!r} and its copy {kept} {label_kept!r}"
+    message = "the image is labelled {label!r} and its copy {first} {label_first!r}"
     examples = (
         Good(images=[_ONE, _TWO], near_pairs=[_EXACT], labels=[{}, {"line": 2}]),
         Bad(
@@ -148,13 +150,20 @@ class DuplicateConflictingLabels(Rule):
         ),
     )
 
-    def check(self, duplicates: LazyFrame, labels: LazyFrame) -> LazyFrame:
-        """Copies whose labels under an attribute differ from those of the one kept."""
-        named = labels.group_by("source_ref", "attribute").agg(label=col("label").unique().sort().str.join(", "))
-        both = duplicates.join(named, on="source_ref").join(
-            named, left_on=["kept", "attribute"], right_on=["source_ref", "attribute"], suffix="_kept"
+    def check(self, duplicates: LazyFrame, split_copies: LazyFrame, labels: LazyFrame) -> LazyFrame:
+        """Copies whose labels differ from those of the first of the group that has some."""
+        named = labels.select(col("split").cast(pl.String), "source_ref", "attribute", "label")
+        labelled = split_copies.join(named, on=_IMAGE)
+        first = labelled.sort("rank").group_by("split", "kept").agg(first=col("source_ref").first())
+        pairs = duplicates.select(*_IMAGE, "kept").join(first, on=["split", "kept"]).drop("kept")
+        both = _on_both(pairs.filter(col("source_ref") != col("first")), named)
+        texts = (
+            rows.group_by(*_IMAGE, "first", "attribute").agg(label=col("label").unique().sort().str.join(", "))
+            for rows in both
         )
-        return both.filter(col("label") != col("label_kept")).with_columns(related="others")
+        compared = next(texts).join(next(texts), on=[*_IMAGE, "first", "attribute"], suffix="_first", nulls_equal=True)
+        differing = compared.filter(col("label") != col("label_first"))
+        return differing.join(duplicates, on=_IMAGE).with_columns(related="others")
 
 
 class DuplicateConflictingBoxes(Rule):
@@ -174,7 +183,7 @@ class DuplicateConflictingBoxes(Rule):
     code = "DUP105"
     name = "duplicate-conflicting-boxes"
     severity = Severity.WARNING
-    message = "{alone} of the {count} boxes of the image and its copy {kept} have no counterpart"
+    message = "{alone} of the {count} boxes of the image and its copy {first} have no counterpart"
     examples = (
         Good(images=[_ONE, _TWO], near_pairs=[_EXACT], boxes=[{}, {"line": 2, "width": 98}]),
         Bad(
@@ -187,40 +196,33 @@ class DuplicateConflictingBoxes(Rule):
     )
     iou: float = Option(0.945, ge=0.5, le=1, description="Intersection over union from which boxes are counterparts.")
 
-    def check(self, split_pairs: LazyFrame, duplicates: LazyFrame, boxes: LazyFrame, images: LazyFrame) -> LazyFrame:
-        """Copies of one size and position whose boxes do not match those of the one kept."""
-        # A picture taken again a moment later is a near duplicate too, and its boxes may lie elsewhere.
-        is_other = col("relation").is_in(["mirrored", "rotated"]) | (col("distance") > 2)
-        others = split_pairs.filter(is_other)
-        other_way = pl.concat([others.select(source_ref="a_source_ref"), others.select(source_ref="b_source_ref")])
+    def check(self, duplicates: LazyFrame, split_copies: LazyFrame, boxes: LazyFrame, images: LazyFrame) -> LazyFrame:
+        """Copies of one size and position whose boxes do not match those of the first of them."""
         size = images.select("source_ref", "width", "height")
-        copies = (
-            duplicates.join(other_way, on="source_ref", how="anti")
+        pairs = (
+            split_copies.select(*_IMAGE, first="kept_frame")
+            .filter(col("source_ref") != col("first"))
             .join(size, on="source_ref")
-            .join(size, left_on="kept", right_on="source_ref", suffix="_kept")
-            .filter(col("width") == col("width_kept"), col("height") == col("height_kept"))
-            .select("source_ref", "kept", "others")
+            .join(size, left_on="first", right_on="source_ref", suffix="_first")
+            .filter(col("width") == col("width_first"), col("height") == col("height_first"))
+            .select(*_IMAGE, "first")
         )
-        edges = with_edges(boxes).select("source_ref", "attribute", "box", "label", *EDGES)
-        own = copies.select("source_ref", "kept").join(edges, on="source_ref")
-        theirs = copies.select("source_ref", "kept").join(edges, left_on="kept", right_on="source_ref")
+        edges = with_edges(boxes).select(col("split").cast(pl.String), "source_ref", "attribute", "label", *EDGES)
+        own, theirs = (rows.with_row_index("at") for rows in _on_both(pairs, edges))
+        place = [*_IMAGE, "first", "attribute"]
         matched = (
-            own.join(theirs, on=["source_ref", "kept", "attribute", "label"], suffix="_other")
+            own.join(theirs, on=[*place, "label"], suffix="_other", nulls_equal=True)
             .filter(iou() >= self.iou)
-            .group_by("source_ref", "attribute")
-            .agg(matched=col("box").n_unique() + col("box_other").n_unique())
+            .group_by(place)
+            .agg(matched=col("at").n_unique() + col("at_other").n_unique())
         )
-        counts = (
-            pl.concat([own, theirs.select(own.collect_schema().names())])
-            .group_by("source_ref", "attribute")
-            .agg(count=pl.len())
-        )
+        counts = pl.concat([own.select(place), theirs.select(place)]).group_by(place).agg(count=pl.len())
         alone = col("count") - col("matched").fill_null(0)
         return (
-            counts.join(matched, on=["source_ref", "attribute"], how="left")
+            counts.join(matched, on=place, how="left", nulls_equal=True)
             .with_columns(alone=alone)
             .filter(col("alone") > 0)
-            .join(copies, on="source_ref")
+            .join(duplicates, on=_IMAGE)
             .with_columns(related="others")
         )
 
@@ -258,10 +260,28 @@ class LabelOfDuplicates(Rule):
     def check(self, duplicates: LazyFrame, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         """Labels of many copies."""
         named = pl.concat([rows.select("source_ref", "label") for rows in (labels, boxes)]).unique().drop_nulls()
-        is_copy = duplicates.select("source_ref", is_copy=lit(True))
+        is_copy = duplicates.select("source_ref", is_copy=lit(True)).unique()
         counts = (
             named.join(is_copy, on="source_ref", how="left")
             .group_by("label")
             .agg(images=pl.len(), copies=col("is_copy").sum())
         )
         return counts.filter(col("images") >= self.min_images, col("copies") >= self.share * col("images"))
+
+
+def _on_both(pairs: LazyFrame, rows: LazyFrame) -> tuple[LazyFrame, LazyFrame]:
+    """The rows of an image and those of the `first` of its like, each with the names of both.
+
+    Where the two have attributes in common, only those are compared; else all, under none: one labeling job names its
+    attribute otherwise than the next.
+    """
+    own = pairs.join(rows, on=_IMAGE)
+    theirs = pairs.join(rows, left_on=["split", "first"], right_on=_IMAGE)
+    shared = own.join(theirs, on=[*_IMAGE, "attribute"], how="semi").select(*_IMAGE, "attribute").unique()
+
+    def compared(side: LazyFrame) -> LazyFrame:
+        of_shared = side.join(shared, on=[*_IMAGE, "attribute"], how="semi")
+        of_none = side.join(shared, on=_IMAGE, how="anti").with_columns(attribute=lit(None, pl.String))
+        return pl.concat([of_shared, of_none])
+
+    return compared(own), compared(theirs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,51 @@ def phash(thumbnail: NDArray[np.uint8]) -> bytes:
     return np.packbits(imagehash.phash(Pillow.fromarray(thumbnail)).hash).tobytes()
 
 
-@feature(of="images", dtype=int)
-def pixel_digest(channels: NDArray[np.uint8]) -> int:
-    """A checksum of the decoded small picture: equal for equal pixels in other bytes."""
-    return zlib.crc32(channels.data)
+@feature(of="images", dtype=bytes, version=2)
+def pixel_digest(data: bytes, header: Image, pixels: Image) -> bytes:  # noqa: ARG001 - with the small picture all is decoded
+    """A digest of the picture at full size, 16 bytes: equal for equal pixels in other bytes.
+
+    Of a JPEG, of which a fraction is decoded, it is that of all that its pixels depend on: the file without metadata.
+    """
+    parts = _without_metadata(data) if header.format in _JPEG else _strips(header)
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()[:16]
+
+
+_JPEG = ("JPEG", "MPO")
+_START_OF_SCAN = 0xDA
+_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
+"""Segments of a JPEG file without a say in its pixels: comments, and applications' but JFIF's and Adobe's."""
+
+_STRIP = 256
+"""Rows of a picture that are copied at once."""
+
+
+def _without_metadata(data: bytes) -> Iterator[bytes]:
+    """The parts of a JPEG file that its pixels depend on."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and len(data) >= at + 4 and data[at + 1] != _START_OF_SCAN:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if data[at + 1] == 0xE0:
+            # That it is JFIF tells the colours; how many pixels make an inch does not matter.
+            yield data[at + 4 : at + 9]
+        elif data[at + 1] not in _METADATA:
+            yield data[at:end]
+        at = end
+    yield data[at:]
+
+
+def _strips(picture: Image) -> Iterator[bytes]:
+    """The pixels of a decoded picture; of all eight-bit pictures in one form."""
+    mode = picture.mode
+    if not mode.startswith(("I", "F")):
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+    yield f"{mode} {picture.width} {picture.height}".encode()
+    for top in range(0, picture.height, _STRIP):
+        strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
+        yield strip.convert(mode).tobytes()
 
 
 @cache

@@ -45,14 +45,6 @@ def levels(grey: Image) -> list[int]:
 
 
 @step(of="images")
-def channels(pixels: Image) -> NDArray[np.uint8]:
-    """The small picture as numbers, (height, width, 3)."""
-    import numpy as np
-
-    return np.asarray(pixels)
-
-
-@step(of="images")
 def shades(grey: Image) -> Shades:
     """The shades as numbers that may be subtracted, (height, width)."""
     import numpy as np
@@ -113,7 +105,7 @@ def blur(shades: Shades, rises: list[Shades]) -> float | None:
 
 
 @feature(of="images", dtype=float)
-def noise(channels: NDArray[np.uint8]) -> float | None:
+def noise(pixels: Image) -> float | None:
     """Standard deviation of the noise in the difference of red and green, in shades.
 
     In colour, since foliage and fabric are rough in brightness and smooth in colour, while a sensor's noise is in all.
@@ -122,9 +114,10 @@ def noise(channels: NDArray[np.uint8]) -> float | None:
     """
     import numpy as np
 
-    if min(channels.shape[:2]) < 8:
+    if min(pixels.size) < 8:
         return None
-    plane = np.subtract(channels[..., 0], channels[..., 1], dtype=np.int16)
+    colours = np.asarray(pixels)
+    plane = np.subtract(colours[..., 0], colours[..., 1], dtype=np.int16)
     across = plane[:, :-2] - 2 * plane[:, 1:-1] + plane[:, 2:]
     answer = np.abs(across[:-2] - 2 * across[1:-1] + across[2:]).ravel()
     return _ranked(answer, 0.5) / (6 * 0.6745)

@@ -49,7 +49,7 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
 
 @table(features=("net", "layout", "efficientnet"))
 def image_label_odds(
-    labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+    labels: LazyFrame, images: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
 ) -> DataFrame:
     """The part of `label_odds` for labels of images."""
     is_single = pl.len().over("manifest", "line", "attribute") == 1
@@ -59,21 +59,21 @@ def image_label_odds(
         .with_columns(box=lit(None, pl.Int32))
         .join(images.select("source_ref", "net", "layout", "efficientnet"), on="source_ref", how="left")
     )
-    return _judged(rows, duplicates, embeddings, pred_probs)
+    return _judged(rows, copies, embeddings, pred_probs)
 
 
 @table(features=("figure",))
 def box_label_odds(
-    boxes: LazyFrame, crops: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+    boxes: LazyFrame, crops: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
 ) -> DataFrame:
     """The part of `label_odds` for labels of boxes."""
     rows = boxes.filter(col("label").is_not_null()).join(crops.select(*_BOX, "figure"), on=_BOX, how="left")
-    return _judged(rows, duplicates, embeddings, pred_probs)
+    return _judged(rows, copies, embeddings, pred_probs)
 
 
-def _judged(objects: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame) -> DataFrame:
+def _judged(objects: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame) -> DataFrame:
     """The odds of objects by all that is known of them, attribute by attribute."""
-    kept = duplicates.select("source_ref", group="kept")
+    kept = copies.select("source_ref", "group")
     rows = objects.join(kept, on="source_ref", how="left").with_columns(group=pl.coalesce("group", "source_ref"))
     for name, numbers in (("embedding", embeddings), ("probability", pred_probs)):
         own = numbers.select("source_ref", "attribute", "box", col("numbers").alias(name))

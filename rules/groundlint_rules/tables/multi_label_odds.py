@@ -34,7 +34,7 @@ _SCHEMA = pl.Schema(
 
 @table(features=("net", "layout", "efficientnet"))
 def multi_label_odds(
-    labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+    labels: LazyFrame, images: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
 ) -> LazyFrame:
     """One label of an image that may bear several, and how well it fits.
 
@@ -56,7 +56,7 @@ def multi_label_odds(
         .collect()
     )
     seen = rows.lazy().select("scope", "source_ref").unique()
-    for numbers in (images.select("source_ref", *_MEASURED), duplicates.select("source_ref", group="kept")):
+    for numbers in (images.select("source_ref", *_MEASURED), copies.select("source_ref", "group")):
         seen = seen.join(numbers, on="source_ref", how="left")
     attributes = rows.lazy().select("scope", "source_ref", "attribute").unique()
     for name, numbers in zip(_OWN, (embeddings, pred_probs), strict=True):

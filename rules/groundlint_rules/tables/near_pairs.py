@@ -46,7 +46,8 @@ def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     between those kept, each once.
     """
     area = col("width").cast(pl.Int64) * col("height")
-    looked_at = images.filter(col("digest").is_not_null()).sort(*keeping_order(area), nulls_last=True)
+    is_sound = col("digest").is_not_null() & col("fault").is_null()
+    looked_at = images.filter(is_sound).sort(*keeping_order(area), nulls_last=True)
     rows = looked_at.select("source_ref", "digest", *_PIXELS, "phash", "small_picture").collect()
     schema = {"a": pl.Int64, "b": pl.Int64, "distance": pl.Int32, "relation": pl.String}
     pairs = DataFrame(list(_pairs(rows)), schema=schema, orient="row")
@@ -67,6 +68,7 @@ def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
         .join(first, left_on="b_source_ref", right_on="source_ref", suffix="_b")
         .rename({"manifest_b": "b_manifest", "line_b": "b_line"})
         .select(_COLUMNS)
+        .sort("a_source_ref", "b_source_ref")
     )
 
 

@@ -30,14 +30,14 @@ _NUMBERS = 4_000_000
 
 
 @table(features=("net",))
-def outliers(labels: LazyFrame, images: LazyFrame, duplicates: LazyFrame) -> LazyFrame:
+def outliers(labels: LazyFrame, images: LazyFrame, copies: LazyFrame) -> LazyFrame:
     """One label of an image, and how far the image lies from the others of the data set.
 
     `distance` is one less the mean cosine to its 30 nearest that are no copies of it, of the roots of a small net's
     activations; `deviations`, how far that is above the label's median in robust deviations, null for a label of less
     than a dozen images. (Distance to the nearest neighbours as an outlier's score: Ramaswamy et al., SIGMOD 2000.)
     """
-    kept = duplicates.select("source_ref", group="kept")
+    kept = copies.select("source_ref", "group")
     seen = (
         images.filter(col("net").is_not_null())
         .select("source_ref", "net")
