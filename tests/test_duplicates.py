@@ -158,7 +158,7 @@ def test_one_other_pixel_is_not_the_same(tmp_path: Path) -> None:
     picture.save(tmp_path / "1.png")
     picture.putpixel((800, 600), (255, 0, 0))
     picture.save(tmp_path / "2.png")
-    assert found(tmp_path, labelled("1.png", "2.png")) == {("DUP102", "2.png")}
+    assert found(tmp_path, labelled("1.png", "2.png")) in ({("DUP102", "1.png")}, {("DUP102", "2.png")})
 
 
 def test_a_jpeg_without_its_metadata_is_the_same(tmp_path: Path) -> None:
