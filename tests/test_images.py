@@ -129,10 +129,49 @@ def test_no_image_at_all_is_said_once_and_no_image_is_called_missing(folder: Pat
     assert (status, of_images(report)) == (0, [])
     assert said.count("no image of a.manifest is found") == 1
     assert "--images" in said
-    assert report["summary"]["images"] == {"total": COUNT, "found": None, "unreadable": None}
+    assert report["summary"]["images"] == {"total": COUNT, "found": 0, "unreadable": 0}
     assert "IMG202" in {skipped["code"] for skipped in report["summary"]["skipped_rules"]}
     assert "BOX101" not in {skipped["code"] for skipped in report["summary"]["skipped_rules"]}
     assert check("a.manifest", "--require-images")[0] == 2
+
+
+def test_one_of_several_manifests_without_images_keeps_the_gate_shut(folder: Path) -> None:
+    Path("b.manifest").write_text(manifest(classification("s3://bucket/gone/1.jpg")), encoding="utf-8")
+    status, report, said = check("a.manifest", "b.manifest", "--require-images")
+    assert status == 2
+    assert "error: no image of b.manifest is found" in said
+    assert report["summary"]["images"]["found"] == COUNT
+    assert {skipped["reason"] for skipped in report["summary"]["skipped_rules"]} == {"no image of b.manifest is found"}
+
+
+def test_that_no_image_is_found_is_said_for_the_rules_of_the_service_too(folder: Path) -> None:
+    Path("images").rename("gone")
+    of_service = ("--select", "ERROR_INVALID_IMAGE")
+    assert "no image of a.manifest is found" in check("a.manifest", "--images", ".", *of_service)[2]
+    assert "no image of a.manifest is found" in check("a.manifest", "--require-images", *of_service)[2]
+
+
+def test_images_that_are_all_refused_are_found_faulty(folder: Path) -> None:
+    Path("links").mkdir()
+    for name in ("1.jpg", "2.jpg"):
+        Path("links", name).symlink_to("/dev/zero")
+    lines = [classification(f"s3://bucket/links/{name}") for name in ("1.jpg", "2.jpg")]
+    Path("b.manifest").write_text(manifest(*lines), encoding="utf-8")
+    status, report, _ = check("b.manifest")
+    assert status == 1
+    assert [(finding["line"], finding["aws"]) for finding in of_images(report)] == [
+        (1, "ERROR_INVALID_IMAGE"),
+        (2, "ERROR_INVALID_IMAGE"),
+    ]
+    assert report["summary"]["images"] == {"total": 2, "found": 0, "unreadable": 0}
+
+
+def test_pointers_of_git_lfs_are_no_images(folder: Path) -> None:
+    for path in Path("images").iterdir():
+        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", encoding="utf-8")
+    status, _, said = check("a.manifest", "--require-images")
+    assert status == 2
+    assert "no image of a.manifest is found" in said
 
 
 def test_each_missing_file_is_an_error_and_a_fifth_of_them_fails_the_training(folder: Path) -> None:

@@ -82,7 +82,7 @@ def test_the_summary_covers_what_was_named() -> None:
     outcome = run(REGISTRY, of_config(REGISTRY, config), config, Request(("test.manifest",)))
     numbers = {name: outcome.summary[name] for name in ("manifests", "lines", "labels", "boxes")}
     assert numbers == {"manifests": 1, "lines": 12, "labels": 0, "boxes": 12}
-    assert outcome.summary["images"] == {"total": 12, "found": None, "unreadable": None}
+    assert outcome.summary["images"] == {"total": 12, "found": 0, "unreadable": 0}
     whole = run(REGISTRY, of_config(REGISTRY, config), config, Request())
     assert (whole.summary["manifests"], whole.summary["lines"], whole.summary["boxes"]) == (2, 73, 74)
 

@@ -19,6 +19,7 @@ from groundlint.config import Config
 from groundlint.datasets import DataSet, Request, UsageError, data_sets
 from groundlint.images.cache import Cache
 from groundlint.images.gallery import Gallery
+from groundlint.images.record import Fault
 from groundlint.images.store import Roots, Store
 from groundlint.judge import Plan, Raised, Workspace, collected, judge, looks_at_images, measured, plan
 from groundlint.manifest.reader import read
@@ -33,10 +34,11 @@ from groundlint.tables import BASE
 class Outcome:
     """What a run found, and what kept it from judging all that it was asked.
 
-    `notes` are what a user should know though nothing is wrong with the data: where images were looked for in vain, or
-    a cache that cannot be used. `hidden` are the findings that are not reported, with `suppression`, the reason of the
-    entry that leaves one out, and `is_baselined`; `known` are all that are not suppressed, as a baseline; `stale` the
-    entries of the given baseline that were looked for and not found.
+    `notes` are what a user should know though nothing is wrong with the data, such as a cache that cannot be used.
+    `blind` are the manifests of data sets of which no image was found, and `tried` says where they were looked for.
+    `hidden` are the findings that are not reported, with `suppression`, the reason of an entry that leaves one out, and
+    `is_baselined`; `known` are all that are not suppressed, as a baseline; `stale` the entries of the given baseline
+    that were looked for and not found.
     """
 
     target: str
@@ -49,6 +51,8 @@ class Outcome:
     raised: list[Raised] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    blind: list[str] = field(default_factory=list)
+    tried: str = ""
 
 
 def run(
@@ -86,7 +90,7 @@ def run(
     gallery = _gallery(made, config_, request, tell)
     for data_set, tables, unread in _read_all(made, config_, request, brought.tables, gallery, tell):
         outcome.unread += [each for each in unread if each not in outcome.unread]
-        is_blind = gallery and sees and tables["images"].is_empty() and not tables["lines"].is_empty()
+        is_blind = gallery and not _has_images(tables) and not tables["lines"]["source_ref"].is_null().all()
         blind_sets += [data_set] if is_blind else []
         judgement = judge(without if is_blind else made, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
@@ -97,7 +101,8 @@ def run(
         brought.compare(tables)
     outcome.notes += brought.notes()
     if gallery:
-        outcome.notes += [_not_found(blind_sets, gallery)] if blind_sets else []
+        outcome.blind = sorted({name for data_set in blind_sets for name in data_set.named})
+        outcome.tried = _not_found(outcome.blind, gallery) if outcome.blind else ""
         outcome.raised += [Raised("", text, "") for text in gallery.raised]
         outcome.notes += [gallery.cache.warning] if gallery.cache.warning else []
         gallery.cache.close()
@@ -122,14 +127,13 @@ def run(
     seen = set(outcome.known.fingerprints)
     looked_for = known.judged(manifests, set(codes))
     outcome.stale = [entry for entry in looked_for if entry.fingerprint not in seen]
-    images = tally.images()
-    blind = [] if images["found"] else sees
+    skipped = sees if outcome.blind or not tally.found else []
     outcome.summary = tally.numbers | {
-        "images": images,
+        "images": tally.images(looked=gallery is not None),
         "counts": policy.count(outcome.findings),
         "suppressed": outcome.hidden["suppression"].is_not_null().sum(),
         "baselined": outcome.hidden["is_baselined"].sum(),
-        "skipped_rules": [{"code": code, "reason": "no image is found"} for code in dict.fromkeys(blind)],
+        "skipped_rules": [{"code": code, "reason": _reason(outcome.blind)} for code in dict.fromkeys(skipped)],
     }
     return outcome
 
@@ -153,21 +157,38 @@ class _Tally:
         facts = tables.get("images", BASE["images"].empty()).lazy().select("source_ref", "found", "fault")
         self._images.append(collected(named.join(facts, on="source_ref", how="left")))
 
-    def images(self) -> dict[str, int | None]:
-        """Distinct images, and how many were found and could not be read; null where none was found at all."""
+    @property
+    def found(self) -> int:
+        """How many distinct images were found."""
+        return int(pl.concat(self._images).unique("source_ref")["found"].sum())
+
+    def images(self, *, looked: bool) -> dict[str, int | None]:
+        """Distinct images, and how many were found and could not be read; null where they were not looked for."""
         images = pl.concat(self._images).unique("source_ref")
-        found = int(images["found"].sum())
-        unreadable = int(images["fault"].is_not_null().sum())
-        return {"total": images.height, "found": found or None, "unreadable": unreadable if found else None}
+        unreadable = int(images.select((col("found") & col("fault").is_not_null()).sum()).item())
+        found, broken = (self.found, unreadable) if looked else (None, None)
+        return {"total": images.height, "found": found, "unreadable": broken}
 
 
-def _not_found(data_sets_: Sequence[DataSet], gallery: Gallery) -> str:
-    """That no image of some data sets is there, and what was tried."""
-    manifests = sorted({name for data_set in data_sets_ for name in data_set.named})
-    shown = ", ".join(manifests[:3]) + (f" and {len(manifests) - 3} others" if len(manifests) > 3 else "")
+def _has_images(tables: Mapping[str, DataFrame]) -> bool:
+    """Whether an image of a data set is there: a pointer of Git LFS is none."""
+    images = tables["images"]
+    return not images.filter("found", col("fault").is_null() | (col("fault") != Fault.NOT_FETCHED)).is_empty()
+
+
+def _reason(blind: Sequence[str]) -> str:
+    return f"no image of {_listed(blind)} is found" if blind else "no image is found"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
+
+
+def _not_found(manifests: Sequence[str], gallery: Gallery) -> str:
+    """That no image of some manifests is there, and what was tried."""
     tried = ", ".join(gallery.store.tried(manifests)[:6])
     return (
-        f"no image of {shown} is found in {tried}; name their folder with --images FOLDER or "
+        f"no image of {_listed(manifests)} is found in {tried}; name their folder with --images FOLDER or "
         "--images PREFIX=FOLDER; what only the images show is not judged"
     )
 

@@ -61,7 +61,7 @@ def check(
     reference: Split = None,
     images: Images = None,
     require_images: Annotated[
-        bool, typer.Option("--require-images", help="Exit with 2 if no image is found at all.")
+        bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
     ] = False,
     jobs: Jobs = None,
     no_cache: NoCache = False,
@@ -136,7 +136,7 @@ def check(
     counts = outcome.summary["counts"]
     level = settings.settings.fail_on
     limits = policy.Gate(None if level == "none" else Severity(level), max_warnings)
-    is_blind = require_images and bool(outcome.summary["images"]["total"]) and not outcome.summary["images"]["found"]
+    is_blind = require_images and bool(outcome.blind)
     is_whole = not outcome.raised and not outcome.unread and not is_blind
     passed = limits.passes(counts) and not (strict_baseline and outcome.stale)
     report = Report(
@@ -153,8 +153,12 @@ def check(
         folder=str(Path.cwd()),
     )
     tell_of_failures(outcome, verbose=verbose)
-    for note in outcome.notes if is_blind or not quiet else ():
-        say(f"{'error' if is_blind else 'note'}: {note}")
+    # Who asks for no rule on images and names no folder of them does not miss them.
+    is_missed = bool(outcome.blind and (outcome.summary["skipped_rules"] or images or settings.settings.images))
+    if is_blind or (is_missed and not quiet):
+        say(f"{'error' if is_blind else 'note'}: {outcome.tried}")
+    for note in outcome.notes if not quiet else ():
+        say(f"note: {note}")
     if outcome.stale:
         are = "entries are" if len(outcome.stale) > 1 else "entry is"
         say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes what is mended")

@@ -53,13 +53,13 @@ class Gallery:
         self._contents = Contents(self.features)
 
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
-        """The tables `images` and `crops` of a data set; empty if not one of its images is found."""
+        """The tables `images` and `crops` of a data set; if not one of its images is found, those that are refused."""
         named = lines.filter(col("source_ref").is_not_null()).unique("source_ref", keep="first", maintain_order=True)
         refs = named.select("source_ref", "manifest")
         # Most often the first is found; where none is, nothing is kept of a million.
-        if not any(self.store.find(*row).path for row in refs.iter_rows()):
-            return {"images": BASE["images"].empty(), "crops": BASE["crops"].empty()}
-        places = {ref: self.store.find(ref, manifest) for ref, manifest in refs.iter_rows()}
+        is_blind = not any(self.store.find(*row).path for row in refs.iter_rows())
+        sought = ((ref, self.store.find(ref, manifest)) for ref, manifest in refs.iter_rows())
+        places = {ref: place for ref, place in sought if not is_blind or place.refused}
         self.cache.open()
         stamps = {place.path: place.stamp for place in places.values() if place.path and place.stamp}
         self._recall(stamps)
