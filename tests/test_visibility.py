@@ -35,23 +35,26 @@ def visibility(folder: Path, boxes: list[dict[str, Any]], size: tuple[int, int] 
     return pl.read_parquet(target).sort("box")
 
 
-def shares(places: list[tuple[int, ...]]) -> list[tuple[float, float, float, float]]:
-    """Of each box the share under boxes in front, under those of its label, of others, and under any at all."""
+KINDS = ("front", "same", "other", "same_any", "other_any")
+
+
+def shares(places: list[tuple[int, ...]]) -> list[tuple[float, ...]]:
+    """Of each box the shares under boxes in front, of them under its label's and under others, and under any of either."""
     found = []
     for n, (left, top, width, height, label) in enumerate(places):
-        hidden = {name: np.zeros((2 * SIDE, 2 * SIDE), bool) for name in ("front", "same", "other", "any")}
+        hidden = {name: np.zeros((2 * SIDE, 2 * SIDE), bool) for name in KINDS}
         for m, (x, y, w, h, of) in enumerate(places):
             if m == n:
                 continue
             area = (slice(y, y + h), slice(x, x + w))
-            hidden["any"][area] = True
+            hidden["same_any" if of == label else "other_any"][area] = True
             lower = (y + h) - (top + height)
             is_tie = abs(lower) <= 0.02 * height
             if (not is_tie and lower > 0) or (is_tie and w * h > width * height):
                 hidden["front"][area] = True
                 hidden["same" if of == label else "other"][area] = True
         own = (slice(top, top + height), slice(left, left + width))
-        found.append(tuple(float(hidden[name][own].mean()) for name in ("front", "same", "other", "any")))
+        found.append(tuple(float(hidden[name][own].mean()) for name in KINDS))
     return found
 
 
@@ -65,7 +68,7 @@ def test_the_covered_share_is_that_of_the_pixels_under_boxes_in_front(
         for left, top, width, height, label in places
     ]
     table = visibility(tmp_path_factory.mktemp("set"), boxes, size=(2 * SIDE, 2 * SIDE))
-    columns = table.select("covered", "covered_same", "covered_other", "covered_any").rows()
+    columns = table.select("covered", "covered_same", "covered_other", "covered_same_any", "covered_other_any").rows()
     for made, expected in zip(columns, shares(places), strict=True):
         assert made == pytest.approx(expected)
 

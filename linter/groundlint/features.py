@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -43,6 +43,7 @@ class Feature:
     only_labelled: bool = False
     only_sampled: bool = False
     requires: str | None = None
+    length: int | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +65,13 @@ class Feature:
         """Whether the module that it requires is installed."""
         return self.requires is None or find_spec(self.requires) is not None
 
+    def accepts(self, value: object) -> bool:
+        """Whether a value is one that it can have, null aside."""
+        kind = (int, float) if self.dtype is float else self.dtype
+        if kind is None or not isinstance(value, kind):
+            return False
+        return self.length is None or (isinstance(value, bytes) and len(value) == self.length)
+
     @property
     def place(self) -> tuple[str, str]:
         """Module and name by which another process finds it."""
@@ -81,6 +89,7 @@ def feature(
     only_labelled: bool = False,
     only_sampled: bool = False,
     requires: str | None = None,
+    length: int | None = None,
 ) -> Callable[[Callable[..., Any]], Feature]:
     """Declare a function as a feature.
 
@@ -91,11 +100,12 @@ def feature(
         only_labelled: measured only on images that have a label of their own, null elsewhere; for what is dear.
         only_sampled: measured only on some of the crops of a label that has very many, null elsewhere; likewise.
         requires: a module of an optional dependency; where it is not installed the feature is null everywhere.
+        length: how many bytes every value of a feature of bytes has; what a cache says otherwise is not used.
     """
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"a feature is {', '.join(value.__name__ for value in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labelled, only_sampled, requires)
+    return lambda function: Feature(function, of, version, dtype, only_labelled, only_sampled, requires, length)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:
@@ -107,3 +117,13 @@ def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:
 def _check_table(of: str) -> None:
     if of not in INPUTS:
         raise ValueError(f"a feature is of {' or '.join(INPUTS)}, not of {of!r}")
+
+
+def of_files(features: Iterable[Feature]) -> set[str]:
+    """The names of those features of images that can be measured though the picture cannot be decoded."""
+    known = {feature.name: feature for feature in features if feature.of == "images"}
+
+    def raw(name: str) -> set[str]:
+        return set().union(*(raw(needed) for needed in known[name].inputs)) if name in known else {name}
+
+    return {name for name in known if raw(name) <= {"data", "header"}}

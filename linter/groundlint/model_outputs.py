@@ -87,7 +87,7 @@ def read_pred_probs(path: Path) -> DataFrame:
         raise ModelOutputError(
             f"{path}: there are {len(labels)} columns of labels; give one for each label, two at least"
         )
-    for label in labels:
+    for label in labels if not rows.is_empty() else ():
         if not rows.schema[label].is_numeric():
             raise ModelOutputError(f"{path}: the column {label!r} holds {rows.schema[label]}, not probabilities")
     outside = rows.select(pl.any_horizontal(~col(label).is_between(0, 1) for label in labels).fill_null(True))
@@ -108,6 +108,8 @@ def _read(path: Path, suffixes: tuple[str, ...]) -> DataFrame:
     if "box" not in rows.columns:
         rows = rows.with_columns(box=pl.lit(None, pl.Int32))
     try:
+        if rows.schema["box"].is_float() and not rows.select((col("box") == col("box").floor()).all()).item():
+            raise ModelOutputError(f"{path}: box must be a whole number or empty")
         return rows.with_columns(col("source_ref", "attribute").cast(pl.String), col("box").cast(pl.Int32))
     except PolarsError as error:
         raise ModelOutputError(f"{path}: box must be a whole number or empty: {str(error).splitlines()[0]}") from None
@@ -115,6 +117,8 @@ def _read(path: Path, suffixes: tuple[str, ...]) -> DataFrame:
 
 def _checked(path: Path, rows: DataFrame, numbers: pl.Series, what: str) -> DataFrame:
     """The keys with the numbers, in the schema that both tables have."""
+    if rows.is_empty():
+        raise ModelOutputError(f"{path}: there is no row in it; give one for each label or box")
     lengths = numbers.list.len()
     if wrong := ((lengths != lengths.first()) | lengths.is_null()).arg_true().to_list():
         raise ModelOutputError(f"{path}: {what} of row {wrong[0] + 1} has another length than that of the first")

@@ -243,7 +243,11 @@ def _gallery(
     """Where the images of a run come from; None where no rule asks for them."""
     if not made.base & {"images", "crops"}:
         return None
-    named = [image.rpartition("=") for image in request.images]
+    # A folder may have a sign of equality in its name.
+    named = [("", "", image) if Path(image).is_dir() else image.rpartition("=") for image in request.images]
+    for _, _, folder in named:
+        if not Path(folder).is_dir():
+            raise UsageError(f"--images: there is no folder {folder}")
     # A flag starts from here, the configuration from its own folder.
     given = {prefix: Path(folder) for prefix, _, folder in named if prefix}
     configured = {prefix: config_.root / folder for prefix, folder in config_.settings.images.items()}

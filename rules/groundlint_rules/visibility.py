@@ -23,6 +23,10 @@ _CONCEALED = {
 }
 
 
+_BEFORE = {"left": 120, "top": 184, "width": 40, "height": 40}
+"""A box of which two fifths lie before another."""
+
+
 class ObjectTruncated(Rule):
     """A box touches the frame of its image: the object is probably cut off.
 
@@ -89,6 +93,12 @@ class ObjectOccluded(Rule):
             says="box 0 of 'cat' is covered by 64%: the object is probably hidden",
         ),
         Bad(boxes=[{}, {"left": 120, "label": "dog", "height": 110}]),
+        Good(boxes=[{}, _BEFORE]),
+        Bad(
+            boxes=[{}, _BEFORE],
+            options={"front": "any"},
+            says="box 1 of 'cat' is covered by 40%: the object is probably hidden",
+        ),
     )
     same: float = Option(0.3, gt=0, le=1, description="Covered share under boxes of the same label.")
     other: float = Option(0.5, gt=0, le=1, description="Covered share under boxes of other labels.")
@@ -98,12 +108,10 @@ class ObjectOccluded(Rule):
 
     def check(self, visibility: LazyFrame) -> LazyFrame:
         """Boxes that are mostly under others."""
-        if self.front == "any":
-            return visibility.with_columns(share=col("covered_any"), score=col("covered_any")).filter(
-                col("share") >= self.other
-            )
-        hidden = visibility.filter((col("covered_same") >= self.same) | (col("covered_other") >= self.other))
-        return hidden.with_columns(share=col("covered"), score=col("covered"))
+        of = "_any" if self.front == "any" else ""
+        is_hidden = (col(f"covered_same{of}") >= self.same) | (col(f"covered_other{of}") >= self.other)
+        share = pl.max_horizontal("covered_same_any", "covered_other_any") if of else col("covered")
+        return visibility.filter(is_hidden).with_columns(share=share, score=share)
 
 
 class LabelOftenHidden(Rule):
@@ -122,12 +130,12 @@ class LabelOftenHidden(Rule):
     code = "VIS103"
     name = "label-often-hidden"
     severity = Severity.WARNING
-    message = "{hidden} of the {count} boxes of {label!r} touch the frame or are covered by others"
+    message = "{hidden} of the {count} boxes of {label!r} in the {split} split touch the frame or are covered by others"
     examples = (
         Good(boxes=[{"line": n} for n in range(60)]),
         Bad(
             boxes=[{"line": n, "left": 0 if n < 40 else 50} for n in range(60)],
-            says="40 of the 60 boxes of 'cat' touch the frame or are covered by others",
+            says="40 of the 60 boxes of 'cat' in the train split touch the frame or are covered by others",
         ),
     )
     share: float = Option(0.5, gt=0, le=1, description="Share of a label's boxes from which it is named.")

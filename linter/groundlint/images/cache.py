@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,8 @@ _FRESH = 2.0
 """Seconds for which a file's date does not tell whether it has changed since."""
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
 Values = dict[str, Any]
 """Measured values by feature and version; of what type they are is checked when they become columns."""
 
@@ -40,11 +42,11 @@ Values = dict[str, Any]
 class Facts(msgspec.Struct, array_like=True):
     """What is known of a file's content: its size in bytes, facts of the picture, and values."""
 
-    size: int | None
+    size: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None
     format: str | None
     mode: str | None
-    width: int | None
-    height: int | None
+    width: _Count | None
+    height: _Count | None
     animated: bool | None
     fault: str | None
     detail: str | None
@@ -174,9 +176,12 @@ class Cache:
 def _connect(folder: Path) -> sqlite3.Connection:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in ((TAG, _TAG_TEXT), (".gitignore", "*\n")):
-        if not (folder / name).exists():
-            (folder / name).write_text(text)
+        # Never through a link that somebody laid there.
+        with contextlib.suppress(FileExistsError), (folder / name).open("x", encoding="utf-8") as stream:
+            stream.write(text)
     file = folder / FILE
+    if file.is_symlink():
+        raise OSError("it is a link, which may lead anywhere")
     if file.exists() and _is_tracked(file):
         raise OSError("git tracks it, so that it may be anybody's")
     connection = sqlite3.connect(file, timeout=5, isolation_level="DEFERRED")

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from polars import DataFrame
 
-from groundlint.features import Feature
+from groundlint.features import Feature, of_files
 from groundlint.images.cache import Crop, Facts
 from groundlint.tables import IMAGE_VALUES
 
@@ -40,6 +40,7 @@ class Contents:
     def __init__(self, features: Sequence[Feature]) -> None:
         self._of_images = [feature for feature in features if feature.of == "images" and feature.dtype]
         self._of_crops = [feature for feature in features if feature.of == "crops" and feature.dtype]
+        self._of_files = of_files(features)
         self.numbers: dict[str, int] = {}
         self._labelled: set[int] = set()
         self._faulty: set[int] = set()
@@ -51,7 +52,7 @@ class Contents:
 
     def recall(self, digest: str, facts: Facts, crops: Iterable[Crop]) -> None:
         """Take what was remembered of a content, if it is all that is wanted."""
-        if facts.fault or self._has(facts, labelled=False):
+        if self._has(facts, labelled=False):
             wanted = {feature.key for feature in self._of_crops if not feature.only_sampled}
             whole = [crop for crop in crops if wanted <= crop.values.keys()]
             self.add(digest, facts, whole, labelled=self._has(facts, labelled=True))
@@ -94,7 +95,10 @@ class Contents:
         return rows
 
     def _has(self, facts: Facts, *, labelled: bool) -> bool:
+        """Whether all that is wanted is known: of a picture with a fault, all that needs no picture."""
         wanted = (feature for feature in self._of_images if labelled or not feature.only_labelled)
+        if facts.fault:
+            wanted = (feature for feature in wanted if facts.format and feature.name in self._of_files)
         return all(feature.key in facts.values for feature in wanted)
 
     def _settle(self) -> None:
@@ -117,6 +121,5 @@ class Contents:
 def _column(feature: Feature, values: Iterable[dict[str, Any]]) -> pl.Series:
     # A value of another type, from a hostile cache, is none.
     assert feature.dtype is not None
-    kind = (int, float) if feature.dtype is float else feature.dtype
-    cells = [value if isinstance(value := row.get(feature.key), kind) else None for row in values]
+    cells = [value if feature.accepts(value := row.get(feature.key)) else None for row in values]
     return pl.Series(feature.name, cells, dtype=IMAGE_VALUES[feature.dtype], strict=False)

@@ -15,12 +15,12 @@ from groundlint.features import Feature
 from groundlint.images import pool
 from groundlint.images.cache import Cache, Crop, Facts, Stamp
 from groundlint.images.contents import SIDES, Contents
-from groundlint.images.record import Fault, Measured, Task
+from groundlint.images.record import MAX_PIXELS, Fault, Measured, Task
 from groundlint.images.store import Store
 from groundlint.tables import BASE
 
 _AT_ONCE = 256
-"""Measured images that are remembered together; what an interrupt may lose."""
+"""Measured images that are remembered together."""
 
 _RECALLED = 2_000
 """Contents of which what is remembered is read together."""
@@ -30,6 +30,12 @@ MAX_SAMPLE, MAX_SAMPLES = 20_000, 200_000
 
 _LASTING = (Fault.NO_IMAGE, Fault.TRUNCATED, Fault.UNREADABLE, Fault.NOT_FETCHED)
 """Faults that are in the content: they come again. A process that died may have died of something else."""
+
+
+def _lasts(measured: Measured) -> bool:
+    """Whether the same would be measured again: a picture of too many pixels is so by its header."""
+    pixels = (measured.width or 0) * (measured.height or 0)
+    return measured.fault in (None, *_LASTING) or (measured.fault == Fault.TOO_BIG and pixels > MAX_PIXELS)
 
 
 @dataclass
@@ -142,15 +148,18 @@ class Gallery:
         start = time.monotonic()
         given: dict[int, Task] = {}
         pending: list[tuple[Task, Measured]] = []
-        for done, measured in enumerate(pool.measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
-            self.opened += 1
-            self.raised += [text for text in measured.raised if text not in self.raised]
-            pending.append((given.pop(measured.number), measured))
-            if len(pending) >= _AT_ONCE:
-                self._take(pending, stamps)
-                pending = []
-            self._tell(done, tasks.height, time.monotonic() - start)
-        self._take(pending, stamps)
+        try:
+            for done, measured in enumerate(pool.measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
+                self.opened += 1
+                self.raised += [text for text in measured.raised if text not in self.raised]
+                pending.append((given.pop(measured.number), measured))
+                if len(pending) >= _AT_ONCE:
+                    self._take(pending, stamps)
+                    pending = []
+                self._tell(done, tasks.height, time.monotonic() - start)
+        finally:
+            # Also where the user breaks it off: what was measured need not be measured again.
+            self._take(pending, stamps)
 
     def _tell(self, done: int, count: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-6)
@@ -167,7 +176,7 @@ class Gallery:
             crops = [Crop(box, values) for box, values in zip(task.boxes, m.crops, strict=False)]
             self._digests[task.path] = digest
             self._contents.add(digest, facts, crops, labelled=task.labelled)
-            if m.digest and (m.fault is None or m.fault in _LASTING) and not m.raised:
+            if m.digest and _lasts(m) and not m.raised:
                 files.append((task.path, stamps[task.path], digest))
                 of_files[digest], of_boxes[digest] = facts, crops
         self.cache.remember(files, of_files, of_boxes)

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
-from groundlint.features import Feature
+from groundlint.features import Feature, of_files
 from groundlint.images.record import MAX_PIXELS, Fault, Measured, Rectangle, Task
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "MPO")
-"""Formats that are told by their content; others are no image to us."""
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF")
+"""Formats that are told by their content, an MPO by being a JPEG; others are no image to us."""
 
 LONG_SIDE = {"pixels": 160, "detail": 320}
 """Pixels of the longer side of the reduced pictures, at most; at least half of it, where the image has so many.
@@ -40,11 +40,12 @@ class Context(NamedTuple):
 
 
 class Unusable(Exception):
-    """The image cannot be measured; `fault` is a value of `Fault`."""
+    """The image cannot be measured; `fault` is a value of `Fault`, `size` the bytes of a file too big to be read."""
 
-    def __init__(self, fault: str, detail: str) -> None:
+    def __init__(self, fault: str, detail: str, size: int | None = None) -> None:
         super().__init__(detail)
         self.fault = fault
+        self.size = size
 
 
 class Measurer:
@@ -58,6 +59,7 @@ class Measurer:
         self._features = {feature.name: feature for feature in features}
         self._max_pixels = max_pixels
         self._wants_detail = any("detail" in feature.inputs for feature in features)
+        self._of_files = of_files(features)
         self._of = {
             table: [feature for feature in features if feature.of == table and feature.dtype]
             for table in ("images", "crops")
@@ -73,6 +75,7 @@ class Measurer:
             self._measure(data, task, measured)
         except Unusable as error:
             measured.fault, measured.detail = error.fault, str(error)
+            measured.bytes = measured.bytes or error.size
         except MemoryError:
             measured.fault, measured.detail = Fault.TOO_BIG, "it needs more memory than a worker may take"
         return measured
@@ -91,12 +94,19 @@ class Measurer:
         picture = _Picture(header, self._max_pixels)
         inputs = {"data": lambda: data, "header": lambda: header}
         inputs |= {name: partial(picture.reduced, longest) for name, longest in LONG_SIDE.items()}
-        # It is decoded once: what is wanted largest comes first, and the rest is made from it.
-        if task.boxes and self._of["crops"]:
-            picture.reduced(max(header.size))
-        elif self._wants_detail:
-            picture.reduced(LONG_SIDE["detail"])
         features = [feature for feature in self._of["images"] if task.labelled or not feature.only_labelled]
+        try:
+            # It is decoded once: what is wanted largest comes first, and the rest is made from it.
+            if task.boxes and self._of["crops"]:
+                picture.whole()
+            elif any(feature.name not in self._of_files for feature in features):
+                picture.reduced(LONG_SIDE["detail" if self._wants_detail else "pixels"])
+        except Unusable as error:
+            # The file is still known.
+            measured.fault, measured.detail = error.fault, str(error)
+            files = [feature for feature in features if feature.name in self._of_files]
+            measured.values = self._values(files, inputs, measured)
+            return
         measured.values = self._values(features, inputs, measured)
         for box, is_sampled in zip(task.boxes, task.sampled, strict=True) if self._of["crops"] else ():
             crop = {"crop": lambda box=box: picture.crop(box), "context": lambda box=box: picture.context(box)}
@@ -119,7 +129,7 @@ class Measurer:
         for feature in features:
             try:
                 value = of(feature.name)
-            except (Unusable, MemoryError):
+            except MemoryError:
                 raise
             # A feature is somebody's code: its fault must not be taken for the image's.
             except Exception as error:  # noqa: BLE001
@@ -211,7 +221,7 @@ def read(path: str) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise Unusable(Fault.REFUSED, "it is no regular file")
         if status.st_size > MAX_BYTES:
-            raise Unusable(Fault.TOO_BIG, f"the file has {status.st_size:,} bytes")
+            raise Unusable(Fault.TOO_BIG, f"the file has {status.st_size:,} bytes", status.st_size)
         try:
             # No more is asked for than there is: the memory for it would be fetched first.
             return stream.read(status.st_size)
@@ -230,14 +240,15 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 def _is_animated(header: Image.Image) -> bool | None:
     try:
-        return bool(getattr(header, "is_animated", False))
+        # Several pictures in one JPEG file, as phones write them, are no film.
+        return header.format != "MPO" and bool(getattr(header, "is_animated", False))
     except Exception:  # noqa: BLE001 - it reads on in a hostile file
         return None
 
 
 def _named(data: bytes) -> str | None:
     """What the content is, if it is known and merely not read here."""
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"):
+    if data[4:8] == b"ftyp" and (data[8:10] == b"he" or data[8:12] in (b"mif1", b"msf1")):
         return "it is HEIF (HEIC); convert it to JPEG"
     return None if data else "it is empty"
 

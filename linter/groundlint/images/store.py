@@ -49,7 +49,7 @@ class Store:
         self._is_declared = bool(roots.prefixes or roots.folders)
         self._tops = [top.resolve() for top in tops]
         self._listings: dict[str, dict[str, os.DirEntry[str]]] = {}
-        self._candidates: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._candidates: dict[tuple[str, str], list[str]] = {}
         self._bases: dict[str, list[Path]] = {}
 
     def find(self, source_ref: str, manifest: str) -> Place:
@@ -70,10 +70,10 @@ class Store:
         if known not in self._candidates:
             self._candidates[known] = list(self._folders_of(bucket, directory, home))
         refused = None
-        for folder, base in self._candidates[known]:
+        for folder in self._candidates[known]:
             # Of most folders it is none, and there are many images: no call more than needed.
             if name in self._listed(folder):
-                place = self._entry(folder, name, base)
+                place = self._entry(folder, name, self._bases_of(home))
                 if place.path is not None:
                     return place
                 refused = refused or place.refused
@@ -91,18 +91,18 @@ class Store:
         if _climbs(relative):
             return Place(None, refused="its key climbs out of a folder")
         directory, name = os.path.split(os.path.join(root, relative))  # noqa: PTH118 - as above
-        if not _is_below(os.path.realpath(directory), str(root)):
-            return Place(None, refused=f"it lies outside {root}")
-        return self._entry(directory, name, str(root))
+        if not _is_below(os.path.realpath(directory), [root]):
+            return Place(None, refused=f"it lies outside {os.path.relpath(root)}")
+        return self._entry(directory, name, [root])
 
-    def _folders_of(self, bucket: str, directory: str, home: str) -> Iterable[tuple[str, str]]:
-        """Folders that may hold the images of a key's directory, the longest suffix first, each with its root."""
+    def _folders_of(self, bucket: str, directory: str, home: str) -> Iterable[str]:
+        """Folders that may hold the images of a key's directory, the longest suffix first."""
         parts = [bucket, *(part for part in directory.split("/") if part)]
         for skipped in range(len(parts) + 1):
             for base in self._bases_of(home):
                 folder = os.path.join(base, *parts[skipped:])  # noqa: PTH118 - as above
-                if os.path.isdir(folder) and _is_below(os.path.realpath(folder), str(base)):  # noqa: PTH112 - as above
-                    yield folder, str(base)
+                if os.path.isdir(folder) and _is_below(os.path.realpath(folder), self._bases_of(home)):  # noqa: PTH112 - as above
+                    yield folder
 
     def _bases_of(self, home: str) -> list[Path]:
         if self._is_declared:
@@ -120,7 +120,7 @@ class Store:
             self._listings[folder] = _listing(folder)
         return self._listings[folder]
 
-    def _entry(self, folder: str, name: str, root: str) -> Place:
+    def _entry(self, folder: str, name: str, roots: Sequence[Path]) -> Place:
         entry = self._listed(folder).get(name)
         if entry is None:
             return _NOWHERE
@@ -128,8 +128,9 @@ class Store:
         try:
             if entry.is_symlink():
                 path = os.path.realpath(path, strict=True)
-                if not _is_below(path, root):
-                    return Place(None, refused=f"it is a link that leads out of {root}")
+                if not _is_below(path, roots):
+                    names = ", ".join(os.path.relpath(root) for root in roots)
+                    return Place(None, refused=f"it is a link that leads out of {names}")
             if not (entry.is_file() if path == entry.path else os.path.isfile(path)):  # noqa: PTH113 - as above
                 return Place(None, refused="it is no regular file")
             return Place(path, stamp(os.stat(path)))  # noqa: PTH116 - as above
@@ -149,5 +150,6 @@ def _climbs(key: str) -> bool:
     return ".." in key and ".." in key.replace("\\", "/").split("/")
 
 
-def _is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+def _is_below(path: str, roots: Sequence[Path]) -> bool:
+    """Whether a real path lies in one of the folders."""
+    return any(path == str(root) or path.startswith(str(root).rstrip(os.sep) + os.sep) for root in roots)

@@ -33,7 +33,7 @@ def square(detail: Image) -> NDArray[np.uint8]:
     return np.asarray(detail.resize((SIDE, SIDE), Pillow.Resampling.BILINEAR))
 
 
-@feature(of="images", dtype=bytes, only_labelled=True)
+@feature(of="images", dtype=bytes, only_labelled=True, length=2 * NET)
 def net(square: NDArray[np.uint8]) -> bytes:
     """Activations of SqueezeNet 1.1 without its head: 512 numbers in half precision."""
     import numpy as np
@@ -43,7 +43,7 @@ def net(square: NDArray[np.uint8]) -> bytes:
     return bytes(embed(square[None])[0].astype(np.float16).tobytes())
 
 
-@feature(of="images", dtype=bytes, only_labelled=True)
+@feature(of="images", dtype=bytes, only_labelled=True, length=2 * LAYOUT)
 def layout(square: NDArray[np.uint8]) -> bytes:
     """Where colours and edges are: 896 numbers in half precision."""
     import numpy as np
@@ -53,7 +53,7 @@ def layout(square: NDArray[np.uint8]) -> bytes:
     return bytes(measured(square[None])[0].astype(np.float16).tobytes())
 
 
-@feature(of="images", dtype=bytes, only_labelled=True, requires="onnxruntime")
+@feature(of="images", dtype=bytes, only_labelled=True, requires="onnxruntime", length=EFFICIENTNET)
 def efficientnet(detail: Image) -> bytes:
     """Activations of EfficientNet-Lite0 without its head, where the extra `embed` is installed: 1,280 single bytes.
 

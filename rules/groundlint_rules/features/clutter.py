@@ -20,7 +20,7 @@ def scene(pixels: Image) -> NDArray[np.int16]:
     return framed(reduced(pixels))
 
 
-@feature(of="images", dtype=bytes, version=2)
+@feature(of="images", dtype=bytes, version=2, length=256)
 def contours(scene: NDArray[np.int16]) -> bytes:
     """The share of thin contours in each of 16 x 16 cells, row by row, in parts of 255."""
     from groundlint_rules.features import _contours

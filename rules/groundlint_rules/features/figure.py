@@ -46,7 +46,7 @@ def surrounded(context: Context) -> NDArray[np.uint8] | None:
     return np.asarray(context.picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-@feature(of="crops", dtype=bytes, version=2, only_sampled=True)
+@feature(of="crops", dtype=bytes, version=2, only_sampled=True, length=QUARTERS * CHANNELS)
 def figure(surrounded: NDArray[np.uint8] | None, context: Context) -> bytes | None:
     """Activations of SqueezeNet 1.1 in the quarters of the box's middle less those round it: 4 x 384 single bytes.
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _ORIENTATION = 0x0112
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @feature(of="images", dtype=bool)
@@ -27,3 +28,15 @@ def orientation(header: Image) -> int | None:
     except Exception:  # noqa: BLE001
         return None
     return value if isinstance(value, int) and 1 <= value <= 8 else None
+
+
+@feature(of="images", dtype=bool)
+def transparent(header: Image) -> bool:
+    """Whether some of its pixels may be seen through: by a channel, or by a colour or entry of the palette."""
+    return header.has_transparency_data
+
+
+@feature(of="images", dtype=int)
+def bits(data: bytes) -> int | None:
+    """Bits of a colour that a PNG has, of which Pillow keeps eight; null for other formats."""
+    return data[24] if data.startswith(_PNG) and len(data) > 24 else None

@@ -34,13 +34,13 @@ def thumbnail(grey: Image) -> NDArray[np.uint8]:
     return shades
 
 
-@feature(of="images", dtype=bytes, version=2)
+@feature(of="images", dtype=bytes, version=2, length=SIDE * SIDE)
 def small_picture(thumbnail: NDArray[np.uint8]) -> bytes:
     """The grey square, row by row: 1,024 bytes."""
     return thumbnail.tobytes()
 
 
-@feature(of="images", dtype=bytes, version=2)
+@feature(of="images", dtype=bytes, version=2, length=8)
 def phash(thumbnail: NDArray[np.uint8]) -> bytes:
     """Perceptual hash, 8 bytes: which of the 64 lowest frequencies lie above their median (imagehash.phash)."""
     import imagehash
@@ -50,7 +50,7 @@ def phash(thumbnail: NDArray[np.uint8]) -> bytes:
     return np.packbits(imagehash.phash(Pillow.fromarray(thumbnail)).hash).tobytes()
 
 
-@feature(of="images", dtype=bytes, version=2)
+@feature(of="images", dtype=bytes, version=2, length=16)
 def pixel_digest(data: bytes, header: Image, pixels: Image) -> bytes:  # noqa: ARG001 - with the small picture all is decoded
     """A digest of the picture at full size, 16 bytes: equal for equal pixels in other bytes.
 

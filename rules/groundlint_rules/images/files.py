@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import polars as pl
-from polars import LazyFrame, col, lit
+from polars import Expr, LazyFrame, col, lit
 
 from groundlint import Bad, Good, Rule, Severity, worded
-
-_TAKEN = ["JPEG", "PNG", "MPO"]
-"""Formats that the service takes: of others it is enough to say that it does not."""
+from groundlint_rules.tables.verdicts import MAX_BYTES, MAX_SIDE
 
 _SUFFIXES = {"jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP"}
 
@@ -36,11 +34,13 @@ class UnreadableImage(Rule):
             says="the image cannot be decoded: broken PNG file",
         ),
         Bad(images=[{"fault": "timed-out", "detail": "it takes more than 30 s"}]),
+        Good(images=[{"fault": "too-big", "width": 13_000, "height": 13_000}]),
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Images at which a decoder failed, but for those that end too early."""
-        return images.filter(col("fault").is_in(["unreadable", "too-big", "crashed", "timed-out"]))
+        """Images at which a decoder failed, but for those that end too early or are larger than the service takes."""
+        is_other = col("fault").is_in(["unreadable", "crashed", "timed-out"])
+        return images.filter(is_other | ((col("fault") == "too-big") & ~_is_refused_for_size()))
 
 
 class TruncatedImage(Rule):
@@ -69,6 +69,40 @@ class TruncatedImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """Images whose data ends too early."""
         return images.filter(col("fault") == "truncated")
+
+
+class ImageTooBigToJudge(Rule):
+    """The image is too large to be looked at here.
+
+    ## Why is this bad?
+    What only its picture shows is not judged. Most trainers scale such images down first.
+
+    ## How to mend it
+    Scale the image down, with its boxes.
+    """
+
+    code = "IMG209"
+    name = "image-too-big-to-judge"
+    severity = Severity.INFO
+    message = "the image is not decoded: {detail}"
+    features = ("decoded",)
+    targets = ("ground-truth",)
+    examples = (
+        Good(images=[{"width": 4000, "height": 4000}]),
+        Bad(
+            images=[{"fault": "too-big", "width": 9000, "height": 9000, "detail": "it has 9,000 x 9,000 pixels"}],
+            says="the image is not decoded: it has 9,000 x 9,000 pixels",
+        ),
+    )
+
+    def check(self, images: LazyFrame) -> LazyFrame:
+        """Images that Custom Labels would refuse for their size, where another service is to take them."""
+        return images.filter(col("fault") == "too-big", _is_refused_for_size())
+
+
+def _is_refused_for_size() -> Expr:
+    """Whether Custom Labels has a code of its own for the size of a file or of its picture."""
+    return ((col("bytes") > MAX_BYTES) | (pl.max_horizontal("width", "height") > MAX_SIDE)).fill_null(False)
 
 
 class MissingImage(Rule):
@@ -103,7 +137,7 @@ class MissingImage(Rule):
             .when(~col("found"))
             .then(lit("the image is not found"))
             .when(col("fault") == "no-image")
-            .then(worded("the file is no image: {}", "detail"))
+            .then(worded("the file is no image that can be read: {}", "detail"))
         )
         return images.with_columns(what=what).filter(col("what").is_not_null())
 
@@ -242,6 +276,7 @@ class SuffixContradictsContent(Rule):
     examples = (
         Good(images=[{"path": "1.JPG", "format": "JPEG"}, {"path": "2.jpg", "format": "MPO"}, {"path": "3"}]),
         Bad(images=[{"path": "1.jpg", "format": "PNG"}], says="the suffix is .jpg, the content PNG"),
+        Bad(images=[{"path": "1.jpg", "format": "WEBP"}], says="the suffix is .jpg, the content WEBP"),
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
@@ -250,7 +285,7 @@ class SuffixContradictsContent(Rule):
         meant = col("suffix").replace_strict(_SUFFIXES, default=None, return_dtype=pl.String)
         # Several pictures in one file, the first of them a plain JPEG: cameras and phones write those.
         is_other = (meant != col("format")) & ~((meant == "JPEG") & (col("format") == "MPO"))
-        return images.with_columns(suffix=suffix).filter(is_other, col("format").is_in(_TAKEN))
+        return images.with_columns(suffix=suffix).filter(is_other)
 
 
 class UnusualPicture(Rule):
@@ -268,11 +303,14 @@ class UnusualPicture(Rule):
     name = "unusual-picture"
     severity = Severity.INFO
     message = "the picture {what}"
+    features = ("transparent", "bits")
     examples = (
         Good(images=[{"mode": "RGB"} for _ in range(20)]),
         Good(images=[{"mode": "L"} for _ in range(20)]),
         Bad(images=[{"mode": "CMYK"}], says="the picture is in inks (CMYK)"),
         Bad(images=[{"mode": "RGBA"}], says="the picture has transparency (RGBA)"),
+        Bad(images=[{"mode": "P", "transparent": True}], says="the picture has transparency (P)"),
+        Bad(images=[{"mode": "RGB", "bits": 16}], says="the picture has 16 bits a colour (RGB)"),
         Bad(images=[{"animated": True}], says="the picture is animated"),
         Bad(images=[{"mode": "L"}, *({} for _ in range(30))], says="the picture is grey (L), as few others are"),
     )
@@ -286,10 +324,12 @@ class UnusualPicture(Rule):
             .then(lit("is animated"))
             .when(mode == "CMYK")
             .then(lit("is in inks (CMYK)"))
-            .when(mode.is_in(["RGBA", "LA", "PA", "La", "RGBa"]))
-            .then(worded("has transparency ({})", mode))
+            .when(col("bits") > 8)
+            .then(worded("has {} bits a colour ({})", "bits", mode))
             .when(mode.str.starts_with("I") | (mode == "F"))
             .then(worded("has sixteen bits or more a colour ({})", mode))
+            .when(mode.is_in(["RGBA", "LA", "PA", "La", "RGBa"]) | col("transparent"))
+            .then(worded("has transparency ({})", mode))
             .when(mode == "P")
             .then(lit("has a palette (P)"))
             .when(mode.is_in(["YCbCr", "LAB", "HSV"]))
@@ -297,4 +337,4 @@ class UnusualPicture(Rule):
             .when(mode.is_in(["L", "1"]) & few_grey)
             .then(worded("is grey ({}), as few others are", mode))
         )
-        return images.with_columns(what=what).filter(col("what").is_not_null(), col("format").is_in(_TAKEN))
+        return images.with_columns(what=what).filter(col("what").is_not_null())

@@ -18,6 +18,18 @@ RESIZED_SIDE = 1280
 SILENTLY_REMOVED = ("line-too-long", "missing-source-ref", "invalid-source-ref", "invalid-json", "repeated-source-ref")
 """Kinds of loss that the service counts as terminal content errors and does not show."""
 
+_FIRST_GROUP = (
+    "missing-source-ref",
+    "invalid-source-ref",
+    "no-label-attributes",
+    "invalid-label-attribute",
+    "invalid-label-metadata",
+    "missing-box-confidence",
+    "missing-class-id",
+    "invalid-json",
+)
+"""Kinds of loss after which the service does not look at the image."""
+
 SERVICE_CODES = {
     "not-a-manifest": "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT",
     "empty-manifest": "ERROR_EMPTY_MANIFEST",
@@ -114,10 +126,11 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
 
 
 @table()
-def image_losses(lines: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
+def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
     """One line whose image, as it is found, the service does not take: its `kind` and `detail`.
 
-    An image that Git LFS has not fetched is not judged.
+    An image that Git LFS has not fetched is not judged, nor that of a line whose structure the service refuses first.
+    How long an image is for its width is told by `image_size` where a line declares it, and not here.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
     size = worded("the file's picture has {} x {} pixels", "width", "height")
@@ -125,7 +138,7 @@ def image_losses(lines: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> 
     reasons = (
         (col("fault") == "refused", worded("the image is not opened: {}", "detail")),
         (~col("found"), lit("the image is not found; bring it, or mend the source-ref")),
-        (col("fault") == "no-image", worded("the file is no image: {}", "detail")),
+        (col("fault") == "no-image", worded("the file is no image that can be read: {}", "detail")),
         (
             ~col("format").is_in(["JPEG", "PNG", "MPO"]),
             worded("the file is {}; the service takes JPEG and PNG, convert it", "format"),
@@ -135,13 +148,27 @@ def image_losses(lines: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> 
             worded(f"the file has {{}} bytes, more than {MAX_BYTES}; compress it", "bytes"),
         ),
         (is_out, worded(f"{{}}; a side is outside {MIN_SIDE} to {MAX_SIDE}, scale it", size)),
-        (long > MAX_ASPECT * short, worded(f"{{}}, more than {MAX_ASPECT} times as long as wide; cut it", size)),
     )
     detail = pl.coalesce(pl.when(reason).then(text) for reason, text in reasons)
+    too_long = worded(f"{{}}, more than {MAX_ASPECT} times as long as wide; cut it", size)
+    too_long = pl.when(detail.is_null(), long > MAX_ASPECT * short).then(too_long)
     judged = images.filter((col("fault") != "not-fetched") | col("fault").is_null())
-    bad = judged.select("source_ref", is_out=is_out.fill_null(False), detail=detail).filter(col("detail").is_not_null())
-    boxed = attributes.filter(col("boxes") > 0).select("manifest", "line", has_boxes=lit(True)).unique()
-    named = lines.join(bad, on="source_ref").join(boxed, on=["manifest", "line"], how="left")
+    bad = judged.select("source_ref", is_out=is_out.fill_null(False), detail=detail, too_long=too_long)
+    bad = bad.filter(col("detail").is_not_null() | col("too_long").is_not_null())
+    key = ["manifest", "line"]
+    declared = attributes.group_by(key).agg(
+        has_boxes=(col("boxes") > 0).any(), has_size=col("image_width").is_not_null().any()
+    )
+    refused = problems.filter(col("kind").is_in(_FIRST_GROUP)).select(key)
+    named = (
+        lines.join(bad, on="source_ref")
+        .join(refused, on=key, how="anti")
+        .join(declared, on=key, how="left")
+        .with_columns(
+            detail=pl.when(col("has_size").fill_null(False)).then("detail").otherwise(pl.coalesce("detail", "too_long"))
+        )
+        .filter(col("detail").is_not_null())
+    )
     is_dimension = col("is_out") & col("has_boxes").fill_null(False) & col("detail").str.contains("a side is outside")
     kind = pl.when(is_dimension).then(lit("invalid-image-dimension")).otherwise(lit("invalid-image"))
     return named.select("manifest", "line", "source_ref", "detail", kind=kind)
@@ -166,10 +193,14 @@ def losses(
         is_out=((side[0] < MIN_SIDE) | (side[1] > MAX_SIDE)) & (col("boxes") > 0),
         is_long=side[1] > MAX_ASPECT * side[0],
     ).filter(col("is_out") | col("is_long"))
-    # A picture that was looked at is judged by its own size.
-    seen = images.filter(col("width").is_not_null()).select("source_ref")
+    # How large a picture is that was looked at is told by the file, how long for its width by what is declared.
+    seen = images.filter(col("width").is_not_null()).select("source_ref", is_seen=lit(True))
+    lost = image_losses.select("manifest", "line")
     sizes = (
-        sizes.join(seen, on="source_ref", how="anti")
+        sizes.join(seen, on="source_ref", how="left")
+        .with_columns(is_out=col("is_out") & col("is_seen").is_null())
+        .filter(col("is_out") | col("is_long"))
+        .join(lost, on=["manifest", "line"], how="anti")
         .sort("attribute")
         .group_by("manifest", "line", maintain_order=True)
         .agg(col("source_ref", "image_width", "image_height").first(), col("is_out").any())

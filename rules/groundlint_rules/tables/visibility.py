@@ -36,7 +36,8 @@ _COVERS = {
     "covered": col("in_front"),
     "covered_same": col("in_front") & (col("label") == col("label_other")),
     "covered_other": col("in_front") & (col("label") != col("label_other")),
-    "covered_any": lit(True),
+    "covered_same_any": col("label") == col("label_other"),
+    "covered_other_any": col("label") != col("label_other"),
 }
 
 
@@ -46,8 +47,9 @@ def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> DataFrame:
 
     `sides` of the frame that it touches, 0 to 4, null without `image_size` and for a box that leaves the image, which
     the service rejects; `covered`, 0 to 1, the share of its area under boxes in front of it, of which `covered_same`
-    under those of its label and `covered_other` under others; `covered_any` under any other box; `score` 0 visible to
-    1 hidden or cut. In front is what has the lower bottom edge, or at equal ones is bigger: on the ground the nearer
+    under those of its label and `covered_other` under others; `covered_same_any`
+    and `covered_other_any` the same under any boxes, in front or not; `score` 0 visible to 1 hidden or cut, null where
+    neither is known. In front is what has the lower bottom edge, or at equal ones is bigger: on the ground the nearer
     thing stands lower in the picture. Lines of too many boxes to compare have no `covered`.
     """
     near_x = pl.max_horizontal(lit(_NEAR_PIXELS), _NEAR_SHARE * col("image_width"))
@@ -77,7 +79,7 @@ def visibility(boxes: LazyFrame, overlaps: LazyFrame) -> DataFrame:
     for name in _COVERS:
         share = pl.zeros(sides.height, pl.Float64, eager=True).scatter(found["row"], found[name].fill_null(0.0))
         sides = sides.with_columns(pl.when("is_compared").then(share).alias(name))
-    cut = col("sides").fill_null(0).replace_strict(dict(enumerate((0.0, *_CUT[1:]))), return_dtype=pl.Float64)
+    cut = col("sides").replace_strict(dict(enumerate((0.0, *_CUT[1:]))), return_dtype=pl.Float64)
     return sides.drop("is_compared").with_columns(score=pl.max_horizontal(cut, "covered"))
 
 
