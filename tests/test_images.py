@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import psutil
 import pytest
@@ -687,3 +688,89 @@ def test_the_exported_images_have_every_measured_column(suffix: str, folder: Pat
     read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[suffix]
     row = read(folder / f"images.{suffix}").row(0, named=True)
     assert {"blur", "noise", "phash", "contours", "net"} <= {name for name, value in row.items() if value is not None}
+
+
+def test_a_picture_that_is_cut_off_still_says_how_it_lies(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = picture(exif=exif)
+    Path("images/0.jpg").write_bytes(data[: len(data) * 2 // 3])
+    select = ("--select", "IMG202,IMG205")
+    for flags in ((*select, "--no-cache"), select, select):
+        told = {finding["code"] for finding in check("a.manifest", *flags)[1]["findings"] if finding["line"] == 1}
+        assert told == {"IMG202", "IMG205"}
+
+
+def test_a_file_too_big_to_read_is_told_by_the_service_code(folder: Path) -> None:
+    with Path("images/0.jpg").open("wb") as stream:
+        stream.truncate(300 * 1024 * 1024)
+    told = [(f["code"], f["aws"]) for f in check("a.manifest", "--select", "IMG1,IMG2")[1]["findings"]]
+    assert told == [("IMG101", "ERROR_INVALID_IMAGE")]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<html>403</html>", "the content is of no known image format"),
+        (b"\0\0\0\x18ftyphevx\0\0\0\0mif1", "it is HEIF (HEIC)"),
+    ],
+)
+def test_what_is_no_image_is_named(folder: Path, data: bytes, said: str) -> None:
+    Path("images/0.jpg").write_bytes(data)
+    (finding,) = check("a.manifest", "--select", "IMG101")[1]["findings"]
+    assert said in finding["message"]
+
+
+def test_a_link_within_the_folders_that_are_searched_is_followed(folder: Path) -> None:
+    Path("set").mkdir()
+    Path("store").mkdir()
+    Path("images/0.jpg").rename("store/0.jpg")
+    Path("set/0.jpg").symlink_to("../store/0.jpg")
+    Path("set/b.manifest").write_text(manifest(classification("s3://bucket/0.jpg")), encoding="utf-8")
+    assert check("set/b.manifest")[1]["summary"]["images"]["found"] == 1
+
+
+def test_a_folder_of_images_that_is_not_there_is_wrong_usage(folder: Path) -> None:
+    status, _, said = check("a.manifest", "--images", "gone")
+    assert status == 2
+    assert "--images: there is no folder gone" in said
+    Path("images").rename("size=96")
+    assert check("a.manifest", "--images", "size=96")[1]["summary"]["images"]["found"] == COUNT
+
+
+def test_measurements_that_cannot_be_are_not_taken_from_a_cache(folder: Path) -> None:
+    select = ("--select", "IMG1,IMG2,DUP", "--cache-dir", "kept")
+    sound = check("a.manifest", *select)
+    decode, encode = msgspec.msgpack.decode, msgspec.msgpack.encode
+    with sqlite3.connect(Path("kept", FILE)) as connection:
+        for digest, data in connection.execute("SELECT digest, data FROM facts").fetchall():
+            size, form, mode, _, height, *rest, values = decode(data)
+            cut = {key: value[:5] if isinstance(value, bytes) else value for key, value in values.items()}
+            wrong = [size, form, mode, 2**40, height, *rest, values], [size, form, mode, 96, height, *rest, cut]
+            connection.execute("UPDATE facts SET data = ? WHERE digest = ?", (encode(wrong[digest < "8"]), digest))
+    connection.close()
+    assert check("a.manifest", *select)[:2] == sound[:2]
+
+
+def test_a_cache_is_not_written_through_links(folder: Path) -> None:
+    Path(".groundlint_cache").mkdir()
+    Path(".groundlint_cache/.gitignore").symlink_to("../../outside")
+    check("a.manifest")
+    assert not Path("../outside").exists()
+
+
+def test_what_was_measured_when_the_run_is_broken_off_is_kept(folder: Path) -> None:
+    made = gallery(folder / "kept")
+    tables = read([Source("a.manifest", "train", Path("a.manifest"))]).tables
+
+    def interrupt(text: str) -> None:
+        if text.startswith("measuring images: 3 "):
+            raise KeyboardInterrupt
+
+    made.tell = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        made.tables(tables["lines"], tables["boxes"], tables["labels"])
+    made.cache.close()
+    with sqlite3.connect(folder / "kept" / FILE) as connection:
+        assert connection.execute("SELECT count(*) FROM facts").fetchone()[0] >= 3
+    connection.close()

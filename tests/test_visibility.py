@@ -39,7 +39,7 @@ KINDS = ("front", "same", "other", "same_any", "other_any")
 
 
 def shares(places: list[tuple[int, ...]]) -> list[tuple[float, ...]]:
-    """Of each box the shares under boxes in front, of them under its label's and under others, and under any of either."""
+    """Of each box the shares under boxes in front, of them under its label's and under others, and under any."""
     found = []
     for n, (left, top, width, height, label) in enumerate(places):
         hidden = {name: np.zeros((2 * SIDE, 2 * SIDE), bool) for name in KINDS}

@@ -49,7 +49,7 @@ class Store:
         self._is_declared = bool(roots.prefixes or roots.folders)
         self._tops = [top.resolve() for top in tops]
         self._listings: dict[str, dict[str, os.DirEntry[str]]] = {}
-        self._candidates: dict[tuple[str, str], list[str]] = {}
+        self._candidates: dict[tuple[str, str], list[tuple[str, list[Path]]]] = {}
         self._bases: dict[str, list[Path]] = {}
 
     def find(self, source_ref: str, manifest: str) -> Place:
@@ -70,10 +70,10 @@ class Store:
         if known not in self._candidates:
             self._candidates[known] = list(self._folders_of(bucket, directory, home))
         refused = None
-        for folder in self._candidates[known]:
+        for folder, allowed in self._candidates[known]:
             # Of most folders it is none, and there are many images: no call more than needed.
             if name in self._listed(folder):
-                place = self._entry(folder, name, self._bases_of(home))
+                place = self._entry(folder, name, allowed)
                 if place.path is not None:
                     return place
                 refused = refused or place.refused
@@ -95,14 +95,20 @@ class Store:
             return Place(None, refused=f"it lies outside {os.path.relpath(root)}")
         return self._entry(directory, name, [root])
 
-    def _folders_of(self, bucket: str, directory: str, home: str) -> Iterable[str]:
-        """Folders that may hold the images of a key's directory, the longest suffix first."""
+    def _folders_of(self, bucket: str, directory: str, home: str) -> Iterable[tuple[str, list[Path]]]:
+        """Folders that may hold the images of a key's directory, the longest suffix first, with where links may lead.
+
+        That is the folder that was looked into, and those of the others that were declared or in which the user works.
+        """
         parts = [bucket, *(part for part in directory.split("/") if part)]
+        bases = self._bases_of(home)
+        own = [base for base in bases if self._is_declared or any(base.is_relative_to(top) for top in self._tops)]
         for skipped in range(len(parts) + 1):
-            for base in self._bases_of(home):
+            for base in bases:
+                allowed = [base, *own]
                 folder = os.path.join(base, *parts[skipped:])  # noqa: PTH118 - as above
-                if os.path.isdir(folder) and _is_below(os.path.realpath(folder), self._bases_of(home)):  # noqa: PTH112 - as above
-                    yield folder
+                if os.path.isdir(folder) and _is_below(os.path.realpath(folder), allowed):  # noqa: PTH112 - as above
+                    yield folder, allowed
 
     def _bases_of(self, home: str) -> list[Path]:
         if self._is_declared:
@@ -129,7 +135,7 @@ class Store:
             if entry.is_symlink():
                 path = os.path.realpath(path, strict=True)
                 if not _is_below(path, roots):
-                    names = ", ".join(os.path.relpath(root) for root in roots)
+                    names = ", ".join(dict.fromkeys(os.path.relpath(root) for root in roots))
                     return Place(None, refused=f"it is a link that leads out of {names}")
             if not (entry.is_file() if path == entry.path else os.path.isfile(path)):  # noqa: PTH113 - as above
                 return Place(None, refused="it is no regular file")

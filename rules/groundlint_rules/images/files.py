@@ -8,6 +8,9 @@ from polars import Expr, LazyFrame, col, lit
 from groundlint import Bad, Good, Rule, Severity, worded
 from groundlint_rules.tables.verdicts import MAX_BYTES, MAX_SIDE
 
+_TAKEN = ["JPEG", "PNG", "MPO"]
+"""Formats that Custom Labels takes: of others it is enough to say that it does not."""
+
 _SUFFIXES = {"jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP"}
 
 
@@ -276,16 +279,54 @@ class SuffixContradictsContent(Rule):
     examples = (
         Good(images=[{"path": "1.JPG", "format": "JPEG"}, {"path": "2.jpg", "format": "MPO"}, {"path": "3"}]),
         Bad(images=[{"path": "1.jpg", "format": "PNG"}], says="the suffix is .jpg, the content PNG"),
-        Bad(images=[{"path": "1.jpg", "format": "WEBP"}], says="the suffix is .jpg, the content WEBP"),
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Images whose suffix is that of another format."""
-        suffix = col("path").str.to_lowercase().str.extract(r"\.([a-z]+)$")
-        meant = col("suffix").replace_strict(_SUFFIXES, default=None, return_dtype=pl.String)
-        # Several pictures in one file, the first of them a plain JPEG: cameras and phones write those.
-        is_other = (meant != col("format")) & ~((meant == "JPEG") & (col("format") == "MPO"))
-        return images.with_columns(suffix=suffix).filter(is_other)
+        return images.with_columns(suffix=_suffix()).filter(_contradicts(), col("format").is_in(_TAKEN))
+
+
+def _suffix() -> Expr:
+    return col("path").str.to_lowercase().str.extract(r"\.([a-z]+)$")
+
+
+def _contradicts() -> Expr:
+    """Whether a file's suffix names another format than it has."""
+    meant = _suffix().replace_strict(_SUFFIXES, default=None, return_dtype=pl.String)
+    # Several pictures in one file, the first of them a plain JPEG: cameras and phones write those.
+    return ((meant != col("format")) & ~((meant == "JPEG") & (col("format") == "MPO"))).fill_null(False)
+
+
+class UnusualFormat(Rule):
+    """The file is neither JPEG nor PNG.
+
+    ## Why is this bad?
+    Custom Labels refuses it, and not every trainer reads it.
+
+    ## How to mend it
+    Convert it to JPEG or PNG.
+    """
+
+    code = "IMG210"
+    name = "unusual-format"
+    severity = Severity.INFO
+    message = "the file is {format}{more}"
+    targets = ("ground-truth",)
+    examples = (
+        Good(images=[{"format": "PNG", "path": "1.png"}]),
+        Bad(images=[{"format": "BMP", "path": "1.bmp"}], says="the file is BMP"),
+        Bad(
+            images=[{"format": "WEBP", "path": "1.jpg", "animated": True}],
+            says="the file is WEBP, animated, though its suffix is .jpg",
+        ),
+    )
+
+    def check(self, images: LazyFrame) -> LazyFrame:
+        """Files of other formats, with what else of them their rules would say."""
+        animated = pl.when("animated").then(lit(", animated")).otherwise(lit(""))
+        suffix = pl.when(_contradicts()).then(worded(", though its suffix is .{}", _suffix())).otherwise(lit(""))
+        others = images.filter(col("format").is_not_null(), ~col("format").is_in(_TAKEN))
+        return others.with_columns(more=animated + suffix)
 
 
 class UnusualPicture(Rule):
@@ -337,4 +378,4 @@ class UnusualPicture(Rule):
             .when(mode.is_in(["L", "1"]) & few_grey)
             .then(worded("is grey ({}), as few others are", mode))
         )
-        return images.with_columns(what=what).filter(col("what").is_not_null())
+        return images.with_columns(what=what).filter(col("what").is_not_null(), col("format").is_in(_TAKEN))
