@@ -268,12 +268,15 @@ def test_a_rule_that_raises_is_named_and_the_others_are_reported(folder: Path) -
 
 def test_an_export_has_a_row_an_object_and_none_is_left_out() -> None:
     config = Config()
-    images = export(REGISTRY, "lines", config, Request(("train.manifest", "test.manifest")))
+    images = export(REGISTRY, "lines", config, Request(("train.manifest", "test.manifest")))[0]
     assert images.height == 61 + 12
-    boxes = export(REGISTRY, "boxes", config, Request(("train.manifest",)))
+    boxes = export(REGISTRY, "boxes", config, Request(("train.manifest",)))[0]
     assert boxes["left"].to_list() == [10.0] * 60 + [-5.0, 10.0]
     assert boxes["usable"].all()
-    assert export(REGISTRY, "images", config, Request(("train.manifest",))).is_empty()
+    rows, tried = export(REGISTRY, "images", config, Request(("train.manifest",)))
+    assert rows["source_ref"].n_unique() == rows.height > 0
+    assert not rows["found"].any()
+    assert "no image of train.manifest is found" in tried
 
 
 def test_an_export_of_what_cannot_be_read_is_refused() -> None:
@@ -332,5 +335,5 @@ def test_standard_input_stands_for_the_file_by_whose_name_it_is_called() -> None
 def test_an_export_has_what_data_sets_share_once_and_only_what_was_named() -> None:
     datasets = {name: {"train": f"{name}.manifest", "test": "test.manifest"} for name in ("train", "other")}
     config = Config(Settings.model_validate({"datasets": datasets}))
-    assert export(REGISTRY, "lines", config, Request()).height == 61 + 12 + 12
-    assert export(REGISTRY, "lines", config, Request(("test.manifest",))).height == 12
+    assert export(REGISTRY, "lines", config, Request())[0].height == 61 + 12 + 12
+    assert export(REGISTRY, "lines", config, Request(("test.manifest",)))[0].height == 12

@@ -161,7 +161,7 @@ class Workspace:
 
     def __init__(self, plan: Plan, tables: Mapping[str, LazyFrame]) -> None:
         self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
-        for feature in (plan.registry.features[name] for name in plan.features):
+        for feature in (plan.registry.features[name] for name in sorted(plan.features)):
             # Nothing was measured where no image was found, or what the feature requires is not installed.
             if feature.dtype and feature.name not in self.base[feature.of].collect_schema():
                 nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)

@@ -42,6 +42,7 @@ class DerivedTable:
 
     function: Callable[..., pl.LazyFrame | pl.DataFrame]
     features: tuple[str, ...]
+    objects: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,13 +50,17 @@ class DerivedTable:
         return self.function.__name__
 
 
-def table(*, features: tuple[str, ...] = ()) -> Callable[[Callable[..., pl.LazyFrame | pl.DataFrame]], DerivedTable]:
+def table(
+    *, features: tuple[str, ...] = (), objects: tuple[str, ...] = ()
+) -> Callable[[Callable[..., pl.LazyFrame | pl.DataFrame]], DerivedTable]:
     """Declare a function as a derived table.
 
     Args:
         features: measured columns that it wants in `images` or `crops`.
+        objects: the base tables of whose rows it says something: `images`, or `labels` and `boxes`. Exported, it has a
+            row for each of them, empty where the table has none.
     """
-    return lambda function: DerivedTable(function, features)
+    return lambda function: DerivedTable(function, features, objects)
 
 
 SPLIT = pl.Enum(["train", "test", "reference"])

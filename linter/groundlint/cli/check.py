@@ -23,8 +23,11 @@ from groundlint.cli.options import (
     Isolated,
     Jobs,
     NoCache,
+    NoProgress,
     Paths,
     PredProbs,
+    Quiet,
+    RequireImages,
     Select,
     Split,
     StdinName,
@@ -60,9 +63,7 @@ def check(
     test: Split = None,
     reference: Split = None,
     images: Images = None,
-    require_images: Annotated[
-        bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
-    ] = False,
+    require_images: RequireImages = False,
     jobs: Jobs = None,
     no_cache: NoCache = False,
     cache_dir: CacheDir = None,
@@ -86,8 +87,8 @@ def check(
     show_files: Annotated[bool, typer.Option("--show-files", help="Only list the manifests.")] = False,
     stdin_filename: StdinName = "-",
     color: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
-    no_progress: Annotated[bool, typer.Option("--no-progress", help="Do not show on a terminal what is done.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Findings only.")] = False,
+    no_progress: NoProgress = False,
+    quiet: Quiet = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Say which configuration is used, and where a rule failed.")
     ] = False,

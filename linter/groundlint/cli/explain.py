@@ -17,8 +17,11 @@ from groundlint.cli.options import (
     Isolated,
     Jobs,
     NoCache,
+    NoProgress,
     Paths,
     PredProbs,
+    Quiet,
+    RequireImages,
     Split,
     StdinName,
     Target,
@@ -27,7 +30,7 @@ from groundlint.cli.options import (
     measuring,
     requested,
 )
-from groundlint.cli.output import FAILED, fail, print_text, replacing, reported, write
+from groundlint.cli.output import BROKEN, FAILED, fail, print_text, progress, replacing, reported, say, write
 
 
 def export(
@@ -48,6 +51,9 @@ def export(
     cache_dir: CacheDir = None,
     embeddings: Embeddings = None,
     pred_probs: PredProbs = None,
+    require_images: RequireImages = False,
+    no_progress: NoProgress = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a table of the data as a file."""
     if to.suffix not in (".parquet", ".csv", ".jsonl"):
@@ -59,7 +65,10 @@ def export(
         registry, _ = load(settings, isolated=isolated)
         how = measuring(settings, images, jobs, no_cache, cache_dir, embeddings, pred_probs)
         request = requested(paths, train, test, reference, stdin_filename, **how)
-        rows = run.export(registry, table, settings, request)
+        with progress(wanted=not (no_progress or quiet)) as tell:
+            rows, not_found = run.export(registry, table, settings, request, tell)
+    if not_found and (require_images or not quiet):
+        say(f"{'error' if require_images else 'note'}: {not_found}")
     with replacing(to) as temporary:
         if to.suffix == ".parquet":
             rows.write_parquet(temporary)
@@ -67,6 +76,8 @@ def export(
             run.readable(rows).write_ndjson(temporary)
         else:
             run.flat(run.readable(rows)).write_csv(temporary)
+    if not_found and require_images:
+        raise typer.Exit(BROKEN)
 
 
 def rule(

@@ -34,6 +34,11 @@ Images = Annotated[
     typer.Option(metavar="FOLDER|PREFIX=FOLDER", help="Where the images lie; beside the manifest unless given."),
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that read and measure; one a processor by default.")]
+RequireImages = Annotated[
+    bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
+]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Do not show on a terminal what is done.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Findings only.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Measure all images anew and remember nothing.")]
 CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to remember what was measured.")]
 Embeddings = Annotated[

@@ -29,7 +29,7 @@ _COLOURS, _COLOUR_WEIGHT = 260, 0.05
 """Median number of colours in photographs, at which the score is the density, and what a factor of e weighs."""
 
 
-@table(features=("contours", "colours"))
+@table(features=("contours", "colours"), objects=("images",))
 def clutter(images: LazyFrame, boxes: LazyFrame, lines: LazyFrame) -> LazyFrame:
     """One image that was measured.
 

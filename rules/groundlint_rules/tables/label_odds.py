@@ -32,7 +32,7 @@ SCHEMA = pl.Schema(
 )
 
 
-@table()
+@table(objects=("labels", "boxes"))
 def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFrame:
     """One label of an image, of an attribute with one label a line, or of a box, and how well it fits.
 
