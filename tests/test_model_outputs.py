@@ -52,7 +52,7 @@ def vectors() -> list[list[float]]:
 
 def probabilities() -> pl.DataFrame:
     random = np.random.default_rng(0)
-    dog = [abs(shown(n) - random.uniform(0, 0.2)) for n in range(COUNT)]
+    dog = [abs(shown(n) - random.uniform(0, 0.02)) for n in range(COUNT)]
     return keys(cat=[1 - p for p in dog], dog=dog)
 
 
@@ -83,6 +83,26 @@ def test_probabilities_find_a_wrong_label_without_an_image(name: str, folder: Pa
     rows.write_csv(name) if name.endswith(".csv") else rows.write_parquet(name)
     status, report, _ = check("labels.manifest", "--pred-probs", name)
     assert (status, list(suspects(report))) == (0, [("SUS102", WRONG, None)])
+
+
+def test_a_probability_is_that_of_the_label_whose_name_its_column_has(folder: Path) -> None:
+    probabilities().select("source_ref", "attribute", "dog", "cat").write_csv("turned.csv")
+    assert list(suspects(check("labels.manifest", "--pred-probs", "turned.csv")[1])) == [("SUS102", WRONG, None)]
+    probabilities().rename({"cat": "dog", "dog": "cat"}).write_csv("swapped.csv")
+    told = CliRunner().invoke(
+        app, ["export", "label_odds", "labels.manifest", "--pred-probs", "swapped.csv", "--to", "odds.csv", "-q"]
+    )
+    assert told.exit_code == 0
+    odds = pl.read_csv("odds.csv")
+    assert odds.filter(pl.col("p_given") < 0.5)["line"].to_list() == [n for n in range(1, COUNT + 1) if n != WRONG]
+
+
+def test_columns_that_name_no_label_and_labels_without_a_column_are_told(folder: Path) -> None:
+    probabilities().rename({"cat": "foo", "dog": "bar"}).write_csv("own.csv")
+    status, report, stderr = check("labels.manifest", "--pred-probs", "own.csv")
+    assert (status, list(suspects(report))) == (0, [])
+    assert "its columns 'bar', 'foo' name no label of the manifests" in stderr
+    assert "the labels 'cat', 'dog' have no column and are not judged by it" in stderr
 
 
 def test_embeddings_of_boxes_find_a_wrong_one(folder: Path) -> None:
@@ -122,6 +142,9 @@ BROKEN = {
     "one label": ("--pred-probs", keys(cat=[1.0] * COUNT), "there are 1 columns of labels"),
     "more than one": ("--pred-probs", keys(cat=[1.0] * COUNT, dog=[0.0] * 9 + [1.5] * (COUNT - 9)), "row 10 holds"),
     "words": ("--pred-probs", keys(cat=[1.0] * COUNT, dog=["no"] * COUNT), "'dog' holds String, not probabilities"),
+    "no row": ("--pred-probs", keys(cat=[1.0] * COUNT, dog=[0.0] * COUNT).clear(), "there is no row in it"),
+    "no vector": ("--embeddings", keys(embedding=[[1.0]] * COUNT).clear(), "there is no row in it"),
+    "part of a box": ("--embeddings", keys(embedding=[[1.0]] * COUNT, box=[0.5] * COUNT), "whole number"),
     "half a box": ("--pred-probs", keys(cat=[1.0] * COUNT, dog=[0.0] * COUNT, box=["a"] * COUNT), "whole number"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -34,31 +34,45 @@ class ModelOutputs:
             ("pred_probs", read_pred_probs, pred_probs),
         ):
             if path:
-                self.tables[name] = read(path)
+                self.tables |= read(path)
                 self._files[name] = path
         self._objects: list[DataFrame] = [DataFrame(schema=_OBJECTS)]
+        self._labels: set[str] = set()
 
     def compare(self, tables: Mapping[str, DataFrame]) -> None:
         """Keep in mind which labels and boxes a data set has."""
         if self.tables:
             of_images = tables["labels"].select("source_ref", "attribute", box=pl.lit(None, pl.Int32))
             self._objects += [of_images, tables["boxes"].select(KEYS)]
+            self._labels.update(tables["labels"]["label"].drop_nulls(), tables["boxes"]["label"].drop_nulls())
 
     def notes(self) -> list[str]:
         """A sentence for each file that leaves out labels and boxes of the manifests, or names others."""
         objects = pl.concat(self._objects).unique()
         found = []
-        for name, rows in self.tables.items():
+        for name, path in self._files.items():
+            rows = self.tables[name]
             said = []
             if lost := rows.join(objects, on=KEYS, how="anti", nulls_equal=True).height:
                 said.append(f"{lost:,} of its {rows.height:,} rows name no label or box of the manifests")
             if missing := objects.join(rows, on=KEYS, how="anti", nulls_equal=True).height:
                 said.append(f"{missing:,} labels and boxes are not in it, so that it is not told whether they fit")
-            found += [f"{self._files[name]}: {'; '.join(said)}"] if said else []
+            if name == "pred_probs":
+                columns = set(self.tables["pred_prob_labels"]["label"])
+                if unknown := sorted(columns - self._labels):
+                    said.append(f"its columns {_some(unknown)} name no label of the manifests")
+                if missed := sorted(self._labels - columns):
+                    said.append(f"the labels {_some(missed)} have no column and are not judged by it")
+            found += [f"{path}: {'; '.join(said)}"] if said else []
         return found
 
 
-def read_embeddings(path: Path) -> DataFrame:
+def _some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    return ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def read_embeddings(path: Path) -> dict[str, DataFrame]:
     """The table `embeddings` from a parquet file with the columns source_ref, attribute, box and embedding.
 
     Raises:
@@ -72,11 +86,12 @@ def read_embeddings(path: Path) -> DataFrame:
     if not isinstance(dtype, pl.List | pl.Array) or not pl.Series(dtype=dtype.inner).dtype.is_numeric():
         raise ModelOutputError(f"{path}: the column embedding holds {dtype}, not lists of numbers")
     vectors = rows["embedding"].cast(_NUMBERS)
-    return _checked(path, rows, vectors, "the embedding")
+    return {"embeddings": _checked(path, rows, vectors, "the embedding")}
 
 
-def read_pred_probs(path: Path) -> DataFrame:
-    """The table `pred_probs` from a parquet or csv file: source_ref, attribute, box, and one column a label.
+def read_pred_probs(path: Path) -> dict[str, DataFrame]:
+    """The tables `pred_probs` and `pred_prob_labels` from a parquet or csv file: source_ref, attribute, box, and one
+    column a label.
 
     Raises:
         ModelOutputError: the file is none, lacks a column, names an object twice, or holds what is no probability.
@@ -93,7 +108,9 @@ def read_pred_probs(path: Path) -> DataFrame:
     outside = rows.select(pl.any_horizontal(~col(label).is_between(0, 1) for label in labels).fill_null(True))
     if bad := outside.to_series().arg_true().to_list():
         raise ModelOutputError(f"{path}: row {bad[0] + 1} holds something that is no probability from 0 to 1")
-    return _checked(path, rows, rows.select(pl.concat_list(labels).cast(_NUMBERS)).to_series(), "the probabilities")
+    numbers = rows.select(pl.concat_list(labels).cast(_NUMBERS)).to_series()
+    names = DataFrame({"place": range(len(labels)), "label": labels}, schema=BASE["pred_prob_labels"].schema)
+    return {"pred_probs": _checked(path, rows, numbers, "the probabilities"), "pred_prob_labels": names}
 
 
 def _read(path: Path, suffixes: tuple[str, ...]) -> DataFrame:

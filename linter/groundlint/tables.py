@@ -270,6 +270,13 @@ BASE: Mapping[str, Table] = {
             )
         ),
         _table(
+            "pred_prob_labels",
+            "one label of which `pred_probs` has probabilities",
+            "place",
+            place=Column(_COUNT, "Which number of a row is the label's, from 0.", 0),
+            label=_LABEL,
+        ),
+        _table(
             "limits",
             "the limits of the service that depend on the account: always one row",
             "",

@@ -14,9 +14,6 @@ from groundlint_rules.tables._stacked import stacked
 _NEAREST = 3
 """Pictures that are shown beside a suspect."""
 
-_LEAST = 1e-6
-"""What a probability is taken to be at least: its logarithm must be finite."""
-
 
 def block_of(name: str, values: pl.Series) -> Block:
     """The numbers of some objects, whose column is called so: bytes of a feature, or lists that the user gave."""
@@ -31,10 +28,7 @@ def block_of(name: str, values: pl.Series) -> Block:
         # One mean of the quarters tells as much of the label as the four do, at a quarter of the memory.
         whole = stacked(values, QUARTERS * CHANNELS, np.int8).reshape(-1, QUARTERS, CHANNELS)
         return Block(whole.sum(1, dtype=np.int16).astype(np.float32), root=False, components=128, weight=1.0)
-    numbers = np.stack(values.to_list())
-    if name == "probability":
-        numbers = np.log(np.maximum(numbers, _LEAST))
-    return Block(numbers, root=False, components=256, weight=1.0)
+    return Block(np.stack(values.to_list()), root=name == "probability", components=256, weight=1.0)
 
 
 def nearest(block: Block, n: int, among: NDArray[np.intp]) -> list[int]:

@@ -45,6 +45,9 @@ _VOTERS = 10_000
 _LEAST_DEVIATION = 1e-6
 """Deviation, of numbers about one, below which there is nothing but rounding."""
 
+_LEAST_PROBABILITY = 1e-6
+"""What a probability is taken to be at least: its logarithm must be finite."""
+
 _BLOCK_NUMBERS = 4_000_000
 """Numbers in a working block: 32 MB of double precision."""
 
@@ -210,16 +213,14 @@ class Discriminant:
 
     def scores(self, labels: Ints, temperatures: Floats) -> Scores:
         """Scores every row by a model of the other folds under the given labels."""
-        rows, width = self._points.shape
+        width = self._points.shape[1]
         sums = np.zeros((FOLDS, self._labels, width))
         counts = np.zeros((FOLDS, self._labels))
         for fold, members in enumerate(self._members):
             counts[fold] = np.bincount(labels[members], minlength=self._labels)
             for run in runs(len(members), width):
                 sums[fold] += _sums_by(labels[members[run]], self._points[members[run]], self._labels)
-        given, best, suggested = np.empty(rows), np.empty(rows), np.empty(rows, np.intp)
-        log_norms = np.empty((rows, len(temperatures)))
-        mixed = np.zeros((self._labels, self._labels))
+        scored = _Scored(labels, self._labels, temperatures)
         for fold, members in enumerate(self._members):
             slopes, offsets = self._model(fold, sums.sum(0) - sums[fold], counts.sum(0) - counts[fold])
             for run in runs(len(members), width + 2 * self._labels):
@@ -227,17 +228,8 @@ class Discriminant:
                 scores = self._points[some] @ slopes + offsets
                 if self._near:
                     scores += _WEIGHT * np.log(self._votes(self._near, some, labels) + _LEAST_SHARE)
-                suggested[some] = scores.argmax(1)
-                best[some] = scores.max(1)
-                given[some] = scores[np.arange(len(some)), labels[some]]
-                scores -= best[some][:, None]
-                for column, temperature in enumerate(temperatures):
-                    norms = np.log(np.exp(scores / temperature).sum(1))
-                    log_norms[some, column] = norms + best[some] / temperature
-                odds = np.exp(scores)
-                mixed += _sums_by(labels[some], odds / odds.sum(1, keepdims=True), self._labels)
-        mixed /= np.maximum(counts.sum(0), 1)[:, None]
-        return Scores(given, best, suggested, log_norms, mixed)
+                scored.add(some, scores)
+        return scored.finish()
 
     def _model(self, fold: int, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
         """Slopes (components, labels) and offsets (labels,) from the class sums and counts outside a fold."""
@@ -256,6 +248,53 @@ class Discriminant:
         cosines = near.cosines[rows]
         votes = np.bincount(bins.ravel(), cosines.ravel(), len(rows) * self._labels).reshape(-1, self._labels)
         return np.asarray(votes / np.maximum(cosines.sum(1, keepdims=True), np.finfo(np.float32).tiny))
+
+
+class Brought:
+    """What a model of the user's own thinks, in place of the discriminant: the same whatever labels are given."""
+
+    def __init__(self, probabilities: NDArray[np.floating]) -> None:
+        """Takes the probability of each label for each row, (rows, labels)."""
+        self._scores = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+
+    def scores(self, labels: Ints, temperatures: Floats) -> Scores:
+        """The scores of every row, beside the given labels."""
+        scored = _Scored(labels, self._scores.shape[1], temperatures)
+        for run in runs(len(labels), 2 * self._scores.shape[1]):
+            some = np.arange(len(labels))[run]
+            scored.add(some, self._scores[some].astype(np.float64))
+        return scored.finish()
+
+
+Model = Discriminant | Brought
+
+
+class _Scored:
+    """The scores of rows, block by block, summed up."""
+
+    def __init__(self, labels: Ints, names: int, temperatures: Floats) -> None:
+        self._labels, self._temperatures = labels, temperatures
+        self._given, self._best = np.empty(len(labels)), np.empty(len(labels))
+        self._suggested = np.empty(len(labels), np.intp)
+        self._log_norms = np.empty((len(labels), len(temperatures)))
+        self._mixed = np.zeros((names, names))
+
+    def add(self, rows: Ints, scores: Floats) -> None:
+        """Take the scores of some rows, (rows, labels), which are not kept as they are."""
+        best = scores.max(1)
+        self._best[rows], self._suggested[rows] = best, scores.argmax(1)
+        self._given[rows] = scores[np.arange(len(rows)), self._labels[rows]]
+        scores -= best[:, None]
+        for column, temperature in enumerate(self._temperatures):
+            self._log_norms[rows, column] = np.log(np.exp(scores / temperature).sum(1)) + best / temperature
+        odds = np.exp(scores)
+        self._mixed += _sums_by(self._labels[rows], odds / odds.sum(1, keepdims=True), len(self._mixed))
+
+    def finish(self) -> Scores:
+        """What all rows come to."""
+        counts = np.bincount(self._labels, minlength=len(self._mixed))
+        mixed = self._mixed / np.maximum(counts, 1)[:, None]
+        return Scores(self._given, self._best, self._suggested, self._log_norms, mixed)
 
 
 def _shrunk(spread: Floats, rows: int) -> Floats:

@@ -27,9 +27,11 @@ from numpy.typing import NDArray
 
 from groundlint_rules.tables._discriminant import (
     Block,
+    Brought,
     Discriminant,
     Floats,
     Ints,
+    Model,
     components,
     fold_of,
     in_own_order,
@@ -105,16 +107,33 @@ class Odds:
     signal_like: float
 
 
+class Probabilities(NamedTuple):
+    """What a model of the user's own thinks of each row: (rows, labels), and the labels' names."""
+
+    values: NDArray[np.floating]
+    names: tuple[str, ...]
+
+    def of(self, rows: Ints, names: Sequence[str]) -> NDArray[np.floating]:
+        """Those of some rows and labels."""
+        columns = np.array([self.names.index(name) for name in names], np.intp)
+        return self.values[np.ix_(rows, columns)]
+
+
 def label_odds(
-    blocks: Sequence[Block], given: Sequence[str], groups: Sequence[str | bytes], limits: Limits = _DEFAULT_LIMITS
+    blocks: Sequence[Block],
+    given: Sequence[str],
+    groups: Sequence[str | bytes],
+    limits: Limits = _DEFAULT_LIMITS,
+    probabilities: Probabilities | None = None,
 ) -> Odds:
     """Judges the labels of one attribute.
 
     Args:
-        blocks: Features of the same rows, at least one block.
+        blocks: Features of the same rows, at least one block. With probabilities they only tell what is near.
         given: The label of each row.
         groups: The group of near-duplicates of each row, by any stable id: the source-ref of the one that is kept.
         limits: From where on a label is flagged.
+        probabilities: Those of a model that has not seen the rows, in place of our own; judged are the labels it knows.
 
     Returns:
         The odds of each row; all undecided if fewer than two labels have enough rows.
@@ -129,6 +148,8 @@ def label_odds(
     ids = [group.encode("utf-8", "surrogatepass") if isinstance(group, str) else group for group in groups]
     folds = np.array([fold_of(group) for group in ids], np.intp)
     names = judged_names(given, ids, folds)
+    if probabilities:
+        names = tuple(name for name in names if name in probabilities.names)
     if len(names) < 2:
         return _undecided(count)
     rows = in_own_order(blocks, given, ids, set(names))
@@ -137,7 +158,11 @@ def label_odds(
     group = numbered([ids[row] for row in rows])
 
     points = np.hstack([components(block, rows) for block in blocks])
-    model = Discriminant(points, folds[rows], len(names), neighbours(points, labels, group))
+    model: Model = (
+        Brought(probabilities.of(rows, names))
+        if probabilities
+        else Discriminant(points, folds[rows], len(names), neighbours(points, labels, group))
+    )
     temperature, random_share = calibration(model, labels)
     scores = model.scores(labels, np.array([1.0, temperature]))
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
@@ -191,7 +216,7 @@ def judged_names(given: Sequence[str], ids: Sequence[bytes], folds: Ints) -> tup
     return tuple(sorted(name for name in total if total[name] >= MIN_ITEMS and total[name] - largest[name] >= 2))
 
 
-def calibration(model: Discriminant, labels: Ints) -> tuple[float, float]:
+def calibration(model: Model, labels: Ints) -> tuple[float, float]:
     """The temperature T and the share e of labels given at random: step 4."""
     scores = model.scores(labels, _TEMPERATURES)
     chance = 1 / len(scores.mixed)
@@ -223,7 +248,7 @@ def votes_of_nearest(points: NDArray[np.float32], labels: Ints, suggested: Ints,
     return votes
 
 
-def _signals(model: Discriminant, labels: Ints, mixed: Floats, random_share: float) -> tuple[float, float]:
+def _signals(model: Model, labels: Ints, mixed: Floats, random_share: float) -> tuple[float, float]:
     """How well exchanged labels are found again, evenly and for like ones: step 6. Mean areas under the curve.
 
     Wrong labels that are there hide what is to be seen, in two ways: a share r of those left alone is no more sound

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from groundlint_rules.tables._discriminant import (
     Block,
+    Brought,
     Discriminant,
     Floats,
     Ints,
+    Model,
     components,
     fold_of,
     in_own_order,
@@ -27,6 +29,7 @@ from groundlint_rules.tables._discriminant import (
 from groundlint_rules.tables._odds import (
     PLANTED_SHARE,
     Limits,
+    Probabilities,
     area_under_curve,
     calibration,
     judged_names,
@@ -65,6 +68,7 @@ def tag_odds(
     bearers: Mapping[str, Sequence[int]],
     groups: Sequence[str],
     limits: Limits = LIMITS,
+    probabilities: Probabilities | None = None,
 ) -> Iterator[tuple[str, TagOdds]]:
     """Judges labels of which a picture may bear several.
 
@@ -73,9 +77,10 @@ def tag_odds(
         bearers: The rows of the pictures that bear each label.
         groups: The group of near-duplicates of each picture.
         limits: From where on a label is flagged.
+        probabilities: Those of a model that has not seen the pictures, in place of our own.
 
     Yields:
-        Each label with enough pictures that bear it and enough that lack it.
+        Each label with enough pictures that bear it and enough that lack it, and with a probability if any has one.
     """
     count = len(groups)
     ids = [group.encode("utf-8", "surrogatepass") for group in groups]
@@ -83,8 +88,13 @@ def tag_odds(
     folds = np.array([fold_of(group) for group in ids], np.intp)
     group = numbered([ids[row] for row in order])
     points = np.hstack([components(block, order) for block in blocks])
-    model = Discriminant(points, folds[order], 2)
+    model: Model = Discriminant(points, folds[order], 2)
     for name in sorted(bearers):
+        if probabilities:
+            if name not in probabilities.names:
+                continue
+            bearing = probabilities.of(order, [name])
+            model = Brought(np.hstack([1 - bearing, bearing]))
         bears = np.zeros(count, np.intp)
         bears[list(bearers[name])] = _BEARS
         if len(judged_names([str(answer) for answer in bears], ids, folds)) == 2:
@@ -92,7 +102,7 @@ def tag_odds(
 
 
 def _of_tag(
-    points: NDArray[np.float32], model: Discriminant, labels: Ints, group: Ints, order: Ints, limits: Limits
+    points: NDArray[np.float32], model: Model, labels: Ints, group: Ints, order: Ints, limits: Limits
 ) -> TagOdds:
     temperature, _ = calibration(model, labels)
     scores = model.scores(labels, np.array([1.0, temperature]))
@@ -109,7 +119,7 @@ def _of_tag(
     return TagOdds(order[bearing][places], suspicion[places], p_given[bearing][places], flagged[places], signal)
 
 
-def _signal(model: Discriminant, labels: Ints) -> float:
+def _signal(model: Model, labels: Ints) -> float:
     """How well pictures that were given the label as a trial are told from those that bear it."""
     lacking = np.flatnonzero(labels == _LACKS)
     count = max(1, round(PLANTED_SHARE * (len(labels) - len(lacking))))

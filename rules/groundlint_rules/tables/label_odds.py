@@ -41,15 +41,20 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
     enough. `nearest` are for flagged ones the images of the nearest that bear the suggested label. `box` is null for
     the label of an image. Of a label's boxes 20,000 at most are looked at, of all 200,000.
 
-    Embeddings and probabilities of the user's own model stand beside what is measured here; what they leave out is
-    not judged. With the extra `embed` a larger net looks at the pictures too.
+    Embeddings of the user's own model stand beside what is measured here; its probabilities take the place of what is
+    made of that. What they leave out is not judged. With the extra `embed` a larger net looks at the pictures too.
     """
     return pl.concat([image_label_odds, box_label_odds])
 
 
 @table(features=("net", "layout", "efficientnet"))
 def image_label_odds(
-    labels: LazyFrame, images: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+    labels: LazyFrame,
+    images: LazyFrame,
+    copies: LazyFrame,
+    embeddings: LazyFrame,
+    pred_probs: LazyFrame,
+    pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of images."""
     is_single = pl.len().over("manifest", "line", "attribute") == 1
@@ -59,30 +64,40 @@ def image_label_odds(
         .with_columns(box=lit(None, pl.Int32))
         .join(images.select("source_ref", "net", "layout", "efficientnet"), on="source_ref", how="left")
     )
-    return _judged(rows, copies, embeddings, pred_probs)
+    return _judged(rows, copies, embeddings, pred_probs, pred_prob_labels)
 
 
 @table(features=("figure",))
 def box_label_odds(
-    boxes: LazyFrame, crops: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+    boxes: LazyFrame,
+    crops: LazyFrame,
+    copies: LazyFrame,
+    embeddings: LazyFrame,
+    pred_probs: LazyFrame,
+    pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of boxes."""
     rows = boxes.filter(col("label").is_not_null()).join(crops.select(*_BOX, "figure"), on=_BOX, how="left")
-    return _judged(rows, copies, embeddings, pred_probs)
+    return _judged(rows, copies, embeddings, pred_probs, pred_prob_labels)
 
 
-def _judged(objects: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame) -> DataFrame:
+def _judged(
+    objects: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame, pred_prob_labels: LazyFrame
+) -> DataFrame:
     """The odds of objects by all that is known of them, attribute by attribute."""
     kept = copies.select("source_ref", "group")
     rows = objects.join(kept, on="source_ref", how="left").with_columns(group=pl.coalesce("group", "source_ref"))
     for name, numbers in (("embedding", embeddings), ("probability", pred_probs)):
         own = numbers.select("source_ref", "attribute", "box", col("numbers").alias(name))
         rows = rows.join(own, on=["source_ref", "attribute", "box"], how="left", nulls_equal=True)
-    made = [_of_attribute(part) for _, part in rows.collect().group_by("attribute", maintain_order=True)]
+    columns = pred_prob_labels.sort("place").collect()["label"].to_list()
+    made = [
+        _of_attribute(part, tuple(columns)) for _, part in rows.collect().group_by("attribute", maintain_order=True)
+    ]
     return pl.concat([DataFrame(schema=SCHEMA), *made])
 
 
-def _of_attribute(rows: DataFrame) -> DataFrame:
+def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     import numpy as np
 
     from groundlint_rules.tables import _odds
@@ -94,7 +109,10 @@ def _of_attribute(rows: DataFrame) -> DataFrame:
         return DataFrame(schema=SCHEMA)
     blocks = [block_of(name, seen[name]) for name in measured]
     names = seen["label"].to_list()
-    odds = _odds.label_odds(blocks, names, seen["group"].to_list())
+    probabilities = None
+    if "probability" in measured:
+        probabilities = _odds.Probabilities(np.stack(seen["probability"].to_list()), columns)
+    odds = _odds.label_odds(blocks, names, seen["group"].to_list(), probabilities=probabilities)
     given, refs = np.array(names), seen["source_ref"]
     near: list[list[str]] = [[] for _ in names]
     for n in np.flatnonzero(odds.flagged).tolist():

@@ -34,7 +34,12 @@ _SCHEMA = pl.Schema(
 
 @table(features=("net", "layout", "efficientnet"))
 def multi_label_odds(
-    labels: LazyFrame, images: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame
+    labels: LazyFrame,
+    images: LazyFrame,
+    copies: LazyFrame,
+    embeddings: LazyFrame,
+    pred_probs: LazyFrame,
+    pred_prob_labels: LazyFrame,
 ) -> LazyFrame:
     """One label of an image that may bear several, and how well it fits.
 
@@ -43,8 +48,9 @@ def multi_label_odds(
     model and neighbours agree and the label's `signal`, the area under the curve for pictures that were given it as a
     trial, is enough. `nearest` are for flagged ones the nearest pictures without the label.
 
-    Embeddings and probabilities of the user's own model stand beside what is measured here; what they leave out is
-    not judged. Of attributes that are taken together the first counts that has some.
+    Embeddings of the user's own model stand beside what is measured here; its probabilities take the place of what is
+    made of that. What they leave out is not judged. Of attributes that are taken together the first that has some
+    counts.
     """
     has_several = (pl.len().over("manifest", "line", "attribute") > 1).any().over("attribute")
     is_alone = col("label").n_unique().over("attribute") == 1
@@ -64,20 +70,24 @@ def multi_label_odds(
         own = attributes.join(of_images, on=["source_ref", "attribute"]).sort("attribute").drop("attribute")
         seen = seen.join(own.unique(["scope", "source_ref"], keep="first"), on=["scope", "source_ref"], how="left")
     pictures = seen.sort("source_ref").collect().partition_by("scope", as_dict=True)
+    columns = tuple(pred_prob_labels.sort("place").collect()["label"].to_list())
     made = [
         odds
         for scope, part in rows.group_by("scope", maintain_order=True)
-        for odds in _of_scope(str(scope[0]), part, pictures[scope])
+        for odds in _of_scope(str(scope[0]), part, pictures[scope], columns)
     ]
     return rows.lazy().join(DataFrame(made, schema=_SCHEMA).lazy(), on=["scope", "source_ref", "label"]).drop("scope")
 
 
-def _of_scope(scope: str, rows: DataFrame, pictures: DataFrame) -> Iterator[dict[str, Any]]:
+def _of_scope(scope: str, rows: DataFrame, pictures: DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     measured = [name for name in _BLOCKS if pictures[name].is_not_null().any()]
     pictures = pictures.drop_nulls(measured)
     if not measured or rows["label"].n_unique() < 2 or pictures.is_empty():
         return
+    import numpy as np
+
     from groundlint_rules.tables._blocks import block_of, nearest
+    from groundlint_rules.tables._odds import Probabilities
     from groundlint_rules.tables._tags import tag_odds
 
     blocks = [block_of(name, pictures[name]) for name in measured]
@@ -87,7 +97,10 @@ def _of_scope(scope: str, rows: DataFrame, pictures: DataFrame) -> Iterator[dict
     frequent = borne.group_by("label").len().sort("len", "label", descending=[True, False]).head(MAX_LABELS)["label"]
     bearers = {label: borne.filter(col("label") == label)["row"].to_list() for label in frequent}
     groups = pictures.select(pl.coalesce("group", "source_ref")).to_series().to_list()
-    for label, odds in tag_odds(blocks, bearers, groups):
+    probabilities = None
+    if "probability" in measured:
+        probabilities = Probabilities(np.stack(pictures["probability"].to_list()), columns)
+    for label, odds in tag_odds(blocks, bearers, groups, probabilities=probabilities):
         lacking = place.filter(~col("row").is_in(odds.rows.tolist()))["row"].to_numpy()
         for n, row in enumerate(odds.rows.tolist()):
             flagged = bool(odds.flagged[n])
