@@ -171,7 +171,7 @@ def _sound(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         line |= detection(source_ref, tuple(draw(st.lists(sides, min_size=1, max_size=4))))
     if not draw(st.booleans()) or len(line) == 1:
-        name = draw(st.sampled_from(["animal", "weather"]))
+        name = draw(st.sampled_from(["animal", "weather", "cl", 'q"q', "a\\b", "tab\t", "é"]))
         line |= classification(source_ref, draw(st.sampled_from(["cat", "Käfer", "a:b", "x" * 256])), name)
     for key, value in line.items():
         if key.endswith("-metadata"):
@@ -181,9 +181,10 @@ def _sound(draw: st.DrawFn) -> dict[str, Any]:
             if draw(st.booleans()):
                 value["adjustment-status"] = "adjusted"
     if draw(st.booleans()):
-        line["note"] = draw(st.one_of(st.text(max_size=5), st.integers(), st.booleans(), st.none()))
+        key = draw(st.sampled_from(["note", "note", 'no"te', "no\\te", "no\nte"]))
+        line[key] = draw(st.one_of(st.text(max_size=5), st.integers(), st.booleans(), st.none()))
     if draw(st.booleans()):
-        line["cl-metadata"] = {"is_labeled": True}
+        line.setdefault("cl-metadata", {"is_labeled": True})
     return line
 
 

@@ -93,6 +93,15 @@ def test_sound_lines_take_the_fast_path() -> None:
     assert found["boxes"].filter(pl.col("line") == 4)["label"].to_list() == ["cat", "dog"]
 
 
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\x1f", "cl", "ü"])
+def test_a_key_of_any_characters_is_read(name: str) -> None:
+    lines = [detection(name=name), detection("s3://bucket/2.jpg", name=name), classification("s3://b/3.jpg", name=name)]
+    found = tables(manifest(*lines, detection("s3://bucket/4.jpg") | {name: 1}, detection("s3://bucket/5.jpg")))
+    assert found["problems"].is_empty()
+    assert found["boxes"].sort("line")["attribute"].to_list() == [name, name, "animals", "animals"]
+    assert found["labels"]["attribute"].to_list() == [name]
+
+
 def test_every_table_has_the_documented_columns() -> None:
     for name, frame in tables(manifest(detection(), classification())).items():
         assert frame.schema == BASE[name].schema

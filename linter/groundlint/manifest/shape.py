@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -19,6 +20,12 @@ MAX_BYTES = MAX_ATTRIBUTE_CHARACTERS
 
 ESCAPED_QUOTE = b'\\"'
 """Lines with this take the slow path: their quotes do not tell their keys and strings."""
+
+_NOT_LEARNT = re.compile(r'["\\\x00-\x1f]|^cl\Z')
+"""Attributes and extra keys whose lines take the slow path.
+
+The decoder has no fields of such characters, and `cl-metadata`, which the console writes, is a field of its own.
+"""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_NAME)]
 _Scalar = str | int | float | bool | None
@@ -89,7 +96,7 @@ class Shape(NamedTuple):
             return self
         # What was an extra key elsewhere may be half of a label here.
         names = tuple(key for key in dict.fromkeys([*self.extras, *extras]) if key not in known)
-        if len(attributes) + len(names) > MAX_NAMES:
+        if len(attributes) + len(names) > MAX_NAMES or any(map(_NOT_LEARNT.search, (*attributes, *names))):
             return self
         return Shape(attributes, names)
 
