@@ -74,7 +74,8 @@ def data_set_verdicts(
     found += _of_buckets(intact, lines)
     splits = _splits(files, lost_files.to_list(), usable_labels.collect())
     found += _of_labels(splits, has_test="test" in files["split"].to_list())
-    return DataFrame([verdict._asdict() for verdict in found], schema=SCHEMA)
+    # A manifest that is in two splits is said the same of once.
+    return DataFrame([verdict._asdict() for verdict in dict.fromkeys(found)], schema=SCHEMA)
 
 
 def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verdict]:
