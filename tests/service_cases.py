@@ -232,6 +232,14 @@ CASES = [
     Case(
         NO_ATTRIBUTES, "a number without metadata", among('{"source-ref": "s3://b/k", "a": 1}'), {NO_ATTRIBUTES: [LINE]}
     ),
+    *(
+        Case(NO_ATTRIBUTES, what, among(with_key(SOURCE_ONLY, **keys)), {NO_ATTRIBUTES: [LINE]}, (UNANNOTATED,))
+        for what, keys in {
+            "a name without metadata": {"label": "cat"},
+            "metadata without a label": {"fruit-metadata": {"confidence": 1, "human-annotated": "yes"}},
+            "metadata of the image": {"source-ref-metadata": {"type": "groundtruth/object-detection"}},
+        }.items()
+    ),
     Case(UNANNOTATED, "source-ref alone", among(SOURCE_ONLY), {UNANNOTATED: [(1, None, None, None)]}, (NO_ATTRIBUTES,)),
     Case(
         UNANNOTATED,
@@ -741,6 +749,21 @@ CASES = [
         ),
         {"video-or-point-cloud": [(1, "v-ref", None, None)]},
         (UNSUPPORTED_CODE,),
+        settings=GROUND_TRUTH,
+    ),
+    Case(
+        "contract",
+        "keys of the user's own in a job's input",
+        among(with_key(SOURCE_ONLY, id=4, page="7")),
+        spares=("incomplete-label", "orphan-key"),
+        settings=GROUND_TRUTH,
+    ),
+    Case(
+        "contract",
+        "half a label in a job's input",
+        among(with_key(SOURCE_ONLY, **{"fruit-metadata": {"human-annotated": "yes"}})),
+        {"incomplete-label": [(1, None, None, "line")]},
+        ("orphan-key",),
         settings=GROUND_TRUTH,
     ),
     Case(JSON_LINE, "under ground-truth", among("[1]"), {JSON_LINE: [LINE]}, settings=GROUND_TRUTH),

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -176,6 +177,51 @@ def test_a_line_over_eight_mebibytes_is_not_parsed() -> None:
     found = tables(manifest(detection(), detection() | {"note": "x" * (8 << 20)}, detection("s3://bucket/3.jpg")))
     assert found["problems"].select("line", "kind").rows() == [(2, Kind.LINE_TOO_LONG)]
     assert found["lines"]["line"].sort().to_list() == [1, 3]
+
+
+LABEL = {"type": "groundtruth/object-detection"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"image_id": 17, "image_metadata": {"iso": 100}},
+        {"frame_id": 17, "frame_meta": {"fps": 25}},
+        {"capture-metadata": {"objects": 12}},
+        {"capture-metadata": {"objects": [{"name": "tripod"}]}},
+        {"capture": {"image_size": [640, 480], "annotations": "none"}},
+        {"image": 17, "image_metadata": {"iso": 100}},
+        {"page": 7, "metadata": {"pages": 2}},
+    ],
+)
+def test_keys_of_the_users_own_beside_a_label_are_no_orphans(keys: dict[str, Any]) -> None:
+    assert kinds(manifest(detection() | keys)) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "attribute", "pointer", "says"),
+    [
+        ({"boxes-metadata": LABEL}, "boxes", "/boxes-metadata", "`boxes-metadata` has no `boxes` beside it"),
+        ({"a/b": {"annotations": []}}, "a/b", "/a~1b", "`a/b` has no `a/b-metadata` beside it"),
+        ({"fruit": 1, "fruit_metadata": LABEL}, "fruit", "/fruit", "fruit_metadata: did you mean fruit-metadata?"),
+        ({"fruit": 1, "Fruit-metdata": LABEL}, "fruit", "/fruit", "Fruit-metdata: did you mean fruit-metadata?"),
+        ({"fruits": 1, "fruit-metadata": LABEL}, "fruits", "/fruits", "fruit-metadata: did you mean fruits-metadata?"),
+        ({"animals_metadata": LABEL}, "animals_metadata", "/animals_metadata", "is the metadata of no label"),
+    ],
+)
+def test_half_a_label_beside_a_whole_one_is_named_by_its_attribute(
+    keys: dict[str, Any], attribute: str, pointer: str, says: str
+) -> None:
+    problems = tables(manifest(detection() | keys))["problems"]
+    assert problems.select("kind", "attribute", "pointer").rows() == [(Kind.ORPHAN_KEY, attribute, pointer)]
+    assert says in problems["detail"][0]
+
+
+def test_what_is_told_of_metadata_stands_on_its_attribute() -> None:
+    long = detection() | {"note-metadata": "x" * 20_000, "$a": 1, "$a-metadata": "x", "$b-metadata": 1}
+    problems = tables(manifest(long))["problems"].filter(pl.col("kind") != Kind.INVALID_LABEL_METADATA)
+    found = set(problems.select("kind", "attribute").rows())
+    assert found == {(Kind.ATTRIBUTE_TOO_LONG, "note"), (Kind.DOLLAR_KEY, "$a"), (Kind.DOLLAR_KEY, "$b")}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from groundlint.manifest.explain import Explainer
+from groundlint.manifest.explain import Explainer, escape
 from groundlint.manifest.problems import Kind
 
 MAX_LABEL_NAME = 256
@@ -184,13 +184,13 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
     """The checks that lose an attribute, in the service's order; the first one that fails counts."""
     name = attribute.name
     if attribute.kind not in _FORMS and attribute.type is not None:
-        yield Fault(Kind.UNSUPPORTED_LABEL_TYPE, _unsupported(attribute), f"/{_escape(name)}-metadata/type")
+        yield Fault(Kind.UNSUPPORTED_LABEL_TYPE, _unsupported(attribute), f"/{escape(name)}-metadata/type")
     if attribute.kind not in _FORMS:
         yield Fault(
             Kind.INVALID_LABEL_ATTRIBUTE,
             f"`{name}` is neither the index of a class nor an object with image_size and annotations, and "
             f"`{name}-metadata` names no type; write the label as the manifest format says",
-            f"/{_escape(name)}",
+            f"/{escape(name)}",
         )
         return
     of_value, of_metadata = _FORMS[attribute.kind]
@@ -212,13 +212,13 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
             yield Fault(
                 Kind.LABEL_NAME_TOO_LONG,
                 f"the name of a label has {len(text)} characters; {MAX_LABEL_NAME} are allowed: {text[:40]}…",
-                f"/{_escape(name)}-metadata",
+                f"/{escape(name)}-metadata",
             )
 
 
 def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> Iterator[Fault]:
     objects = metadata.get("objects")
-    pointer = f"/{_escape(name)}-metadata/objects"
+    pointer = f"/{escape(name)}-metadata/objects"
     mend = 'write {"confidence": 1} for each box, in the order of the boxes'
     if objects is None:
         yield Fault(Kind.MISSING_BOX_CONFIDENCE, f"`{name}-metadata` has no `objects`; {mend}", pointer)
@@ -236,7 +236,7 @@ def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> 
                 Kind.MISSING_CLASS_ID,
                 f"box {position} has class_id {box['class_id']}, which `{name}-metadata.class-map` does not name; "
                 f"add it there",
-                f"/{_escape(name)}/annotations/{position}/class_id",
+                f"/{escape(name)}/annotations/{position}/class_id",
             )
 
 
@@ -254,19 +254,19 @@ def _notes(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> Iterat
     name = attribute.name
     if attribute.is_empty_detection and attribute.human:
         detail = f"`{name}` has no boxes; the service ignores it and does not take the image as an empty example"
-        yield Fault(Kind.ATTRIBUTE_WITHOUT_BOXES, detail, f"/{_escape(name)}/annotations")
+        yield Fault(Kind.ATTRIBUTE_WITHOUT_BOXES, detail, f"/{escape(name)}/annotations")
     if attribute.kind == "classification":
         if attribute.type == "groundtruth/image-classification-multilabel":
             detail = (
                 f"`{name}` has one class-name but the type of several labels; write groundtruth/image-classification"
             )
-            yield Fault(Kind.MULTILABEL_WITH_CLASS_NAME, detail, f"/{_escape(name)}-metadata/type")
+            yield Fault(Kind.MULTILABEL_WITH_CLASS_NAME, detail, f"/{escape(name)}-metadata/type")
         if isinstance(value, str) and attribute.fault is None:
             detail = f'`{name}` is the string "{value}"; write the index as a number, without quotes'
-            yield Fault(Kind.TEXT_CLASS_INDEX, detail, f"/{_escape(name)}")
+            yield Fault(Kind.TEXT_CLASS_INDEX, detail, f"/{escape(name)}")
     if attribute.fault is None and attribute.created and not _DOCUMENTED_DATE.match(attribute.created):
         detail = f"creation-date {attribute.created} is not in the documented form; write 2024-05-02T10:11:12"
-        yield Fault(Kind.ODD_CREATION_DATE, detail, f"/{_escape(name)}-metadata/creation-date")
+        yield Fault(Kind.ODD_CREATION_DATE, detail, f"/{escape(name)}-metadata/creation-date")
     if attribute.kind == "segmentation":
         yield from _colour_faults(name, metadata)
     yield from _name_faults(attribute)
@@ -280,9 +280,7 @@ def _colour_faults(name: str, metadata: dict[str, Any]) -> Iterator[Fault]:
             detail = (
                 f"class {key} of the mask `{name}` has no hex-color of the form #2ca02c; the mask cannot be adjusted"
             )
-            yield Fault(
-                Kind.MASK_WITHOUT_COLOURS, detail, f"/{_escape(name)}-metadata/internal-color-map/{_escape(key)}"
-            )
+            yield Fault(Kind.MASK_WITHOUT_COLOURS, detail, f"/{escape(name)}-metadata/internal-color-map/{escape(key)}")
             return
 
 
@@ -361,7 +359,3 @@ def _number(value: object) -> float | None:
 def _size(value: object) -> int | None:
     is_size = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2147483647
     return value if is_size else None  # type: ignore[return-value]
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

@@ -49,15 +49,20 @@ class Explainer:
         if shape not in self._reasons:
             self._reasons[shape] = _reason(schema, value, steps)
         path = key + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-        pointer = "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in [key, *steps])
+        pointer = "/" + "/".join(escape(str(step)) for step in [key, *steps])
         return Fault(pointer, f"`{path}` {self._reasons[shape].replace(_FOUND, _describe(part))}")
 
 
-def closest(wanted: str, written: Iterable[str]) -> str | None:
+def closest(wanted: str, written: Iterable[str], *, cutoff: float = 0.8) -> str | None:
     """The written key that most likely stands for the wanted one; None where none comes near."""
     plain = {_plain(key): key for key in written if _plain(key)}
-    near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=cutoff)
     return plain[near[0]] if near else None
+
+
+def escape(key: str) -> str:
+    """A key as a step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -135,9 +135,10 @@ class IncompleteLabel(Rule):
     targets = ("ground-truth",)
     examples = (
         Good(manifest=lines(classification())),
+        Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg", "page": 7, "taken-by": "Ada"}')),
         Bad(manifest=lines(classification().replace("animal-metadata", "animal_metadata"))),
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """Lines on which a half was found and no whole attribute."""
-        return problems.filter(col("kind") == "no-label-attributes")
+        """Lines with no whole attribute and a key that by its value is half of one: a job's input may have others."""
+        return problems.filter(col("kind") == "no-label-attributes", col("pointer").is_not_null())
