@@ -704,6 +704,34 @@ CASES = [
         {"odd-attribute-name": [(1, "animals-ref", None, None)]},
         settings=GROUND_TRUTH,
     ),
+    *(
+        Case(
+            "(none) Ground Truth: label attribute name rule",
+            f"-ref for {type_}",
+            among(classification(name="x-ref", metadata={"type": type_})),
+            {"odd-attribute-name": [(1, "x-ref", None, None)]},
+            settings=GROUND_TRUTH,
+        )
+        for type_ in ("groundtruth/text-classification", "groundtruth/custom", "groundTruth/custom")
+    ),
+    *(
+        Case(
+            "(none) Ground Truth: label attribute name rule",
+            name,
+            among(with_key(detection(), **{name: "s3://bucket/1.jpg", f"{name}-metadata": UNSUPPORTED})),
+            {"odd-attribute-name": [(1, name, None, None)]},
+            ("orphan-key",),
+            settings=GROUND_TRUTH,
+        )
+        for name in ("source", "source-ref")
+    ),
+    Case(
+        "(none) Ground Truth: label attribute name rule",
+        "what a point cloud's line says of its source",
+        among(with_key(detection(), **{"source-ref-metadata": {"format": "text/xyzi", "prefix": "s3://b/p/"}})),
+        spares=("odd-attribute-name", "orphan-key"),
+        settings=GROUND_TRUTH,
+    ),
     Case(
         "(none) Ground Truth: label attribute name rule",
         "a mask without -ref",

@@ -32,6 +32,7 @@ _KINDS = {
     "groundtruth/semantic-segmentation": "segmentation",
     "groundtruth/label-verification": "verification",
 }
+_TYPES_OF_REFERENCES = tuple(f"groundtruth/{task}" for task in ("semantic-segmentation", "video", "point", "3d"))
 _HEX_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -289,14 +290,16 @@ def _name_faults(attribute: Attribute) -> Iterator[Fault]:
     name, type_ = attribute.name, attribute.type or ""
     if name.endswith("-metadata"):
         yield Fault(Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must not end in -metadata; rename the attribute")
-    if not type_.startswith("groundtruth/"):
+    # The guide writes groundTruth/custom, jobs write lower case.
+    task = type_.casefold()
+    if not task.startswith("groundtruth/"):
         return
-    holds_reference = type_.startswith(("groundtruth/semantic-segmentation", "groundtruth/video", "groundtruth/point"))
-    if name.endswith("-ref") and not holds_reference and attribute.kind != "other":
+    holds_reference = task.startswith(_TYPES_OF_REFERENCES)
+    if name.endswith("-ref") and not holds_reference:
         yield Fault(
             Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must not end in -ref for {type_}; rename the attribute"
         )
-    if holds_reference and not name.endswith("-ref") and "detection" not in type_:
+    if holds_reference and not name.endswith("-ref") and "detection" not in task:
         yield Fault(Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must end in -ref for {type_}; rename the attribute")
 
 

@@ -29,6 +29,7 @@ _SOURCE_REF = re.compile(r"[sS]3://([^/]+)/(.+)", re.DOTALL)
 _RECORDED_CODE = re.compile(r"(ERROR|WARNING)_[A-Z0-9_]+")
 _BLANKS = b" \t\r"
 _NO_ATTRIBUTES = frozenset({"source", "source-ref"})
+_NO_METADATA = frozenset(f"{name}-metadata" for name in _NO_ATTRIBUTES)
 # Written by the service's console and validation, never labels.
 _BOOKKEEPING = frozenset({"cl-metadata", "cl-errors", "errors", "warnings"})
 _META = re.compile(r"[\s_-]*meta[\s_-]*(?:data)?[\s_-]*$", re.IGNORECASE)
@@ -252,6 +253,10 @@ class _LineFaults:
                     f"the key `{key}` begins with $, which the input of a labeling job must not; rename or remove it"
                 )
                 self.add(Kind.DOLLAR_KEY, detail, attribute=name)
+        for name in sorted(_NO_ATTRIBUTES & set(value)):
+            if _is_half_of_label(f"{name}-metadata", value.get(f"{name}-metadata")):
+                detail = f"a label attribute must not be called `{name}`; rename `{name}-metadata` and its label"
+                self.add(Kind.ODD_ATTRIBUTE_NAME, detail, attribute=name)
         for attribute in attributes:
             for fault in attribute.notes:
                 if fault.kind is Kind.ODD_ATTRIBUTE_NAME or fault.kind is Kind.MASK_WITHOUT_COLOURS:
@@ -346,7 +351,8 @@ def _orphans(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     single = _unpaired(value)
     told: set[str] = set()
     for key in single:
-        if key in told or not _is_half_of_label(key, value[key]):
+        # That no label may be called source-ref is a fault of its own.
+        if key in told or key in _NO_METADATA or not _is_half_of_label(key, value[key]):
             continue
         meant = _misnamed_partner(key, single)
         told |= {key, meant or key}

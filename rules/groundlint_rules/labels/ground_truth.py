@@ -13,8 +13,9 @@ class OddAttributeName(Rule):
     """The name of a label attribute breaks Ground Truth's rules.
 
     ## Why is this bad?
-    A labeling job that reuses the attribute is refused. Names must not end in `-metadata`; those of masks, video and
-    point clouds must end in `-ref`, all others must not. One finding stands for all lines of a manifest.
+    A labeling job that reuses the attribute is refused. Names must not end in `-metadata` and not be `source` or
+    `source-ref`; those of masks, video and point clouds must end in `-ref`, all others must not. One finding stands for
+    all lines of a manifest.
 
     ## How to mend it
     Rename the attribute and its metadata.
