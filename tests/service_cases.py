@@ -555,6 +555,22 @@ CASES = [
         test=text(*images(2, "cat", start=9)),
     ),
     Case(
+        FEW_USABLE,
+        "each choice leaves a split without labels",
+        text(*images(4)),
+        {FEW_USABLE: [WHOLE]},
+        (FEW,),
+        test=text(*boxed(4)),
+    ),
+    Case(
+        FEW_USABLE,
+        "one choice fails in both splits",
+        text(*images(4, "cat"), *boxed(2)),
+        {FEW_USABLE: [(None, None, None, None)]},
+        (FEW,),
+        test=text(*images(4, "cat", start=9), *boxed(2, start=9)),
+    ),
+    Case(
         USABLE_OVERLAP,
         "one choice fails",
         text(*images(4), *boxed(2)),
