@@ -153,6 +153,13 @@ def test_a_byte_order_mark_is_named_once_and_stripped() -> None:
     assert found["boxes"].height == 1
 
 
+def test_a_byte_order_mark_on_a_later_line_is_named_as_such() -> None:
+    problems = tables(manifest(detection(), "\ufeff" + json.dumps(detection())))["problems"]
+    assert problems["detail"].to_list() == [
+        "the line is no valid JSON: remove the byte order mark at character 1",
+    ]
+
+
 def test_crlf_is_named_once() -> None:
     found = tables(manifest(detection(), detection("s3://bucket/2.jpg")).replace("\n", "\r\n"))
     assert found["problems"].select("line", "kind").rows() == [(None, Kind.CRLF_LINE_ENDS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -247,7 +248,8 @@ def _unsupported(attribute: Attribute) -> str:
         "segmentation": "Custom Labels has no masks: draw boxes",
         "verification": "it judges other labels: filter by it, then remove it",
     }.get(attribute.kind, "it trains on groundtruth/image-classification and groundtruth/object-detection only")
-    return f"`{attribute.name}` has the type {attribute.type}, which Custom Labels does not train on; {mend}"
+    type_ = attribute.type if attribute.type and attribute.type.strip() else json.dumps(attribute.type)
+    return f"`{attribute.name}` has the type {type_}, which Custom Labels does not train on; {mend}"
 
 
 def _notes(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> Iterator[Fault]:

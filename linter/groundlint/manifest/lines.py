@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from groundlint.manifest.attributes import Attribute, Fault, read_attribute
-from groundlint.manifest.explain import Explainer, closest, escape
+from groundlint.manifest.explain import Explainer, closest, describe, escape
 from groundlint.manifest.problems import Kind
 from groundlint.manifest.strict_json import InvalidJson, parse
 from groundlint.tables import BASE
@@ -282,7 +282,7 @@ class _LineFaults:
                 self.add(Kind.MISSING_SOURCE, f"the line has neither source-ref nor source; {hint}")
             self.add(Kind.MISSING_SOURCE_REF, f"the line has no source-ref; {hint}")
         elif not isinstance(source_ref, str) or not _SOURCE_REF.fullmatch(source_ref):
-            shown = source_ref if isinstance(source_ref, str) else f"no string but {type(source_ref).__name__}"
+            shown = source_ref if isinstance(source_ref, str) and source_ref.strip() else describe(source_ref)
             detail = f"source-ref is {shown}; write the image's URI as s3://bucket/key"
             self.add(Kind.INVALID_SOURCE_REF, detail, pointer="/source-ref")
         else:
@@ -307,17 +307,16 @@ class _LineFaults:
 
     def _add_recorded(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
         """Errors that the service wrote into a validation manifest, wherever it puts them."""
-        for code, text in _recorded(value):
-            self.add(Kind.RECORDED_ERROR, f"the file records {code}: {text}", recorded=code)
+        for code, detail in _recorded(value):
+            self.add(Kind.RECORDED_ERROR, detail, recorded=code)
         for attribute in attributes:
             name, label = attribute.name, value[attribute.name]
             for part in (label, value[f"{name}-metadata"]):
-                for code, text in _recorded(part):
-                    self.add(Kind.RECORDED_ERROR, f"the file records {code}: {text}", attribute=name, recorded=code)
+                for code, detail in _recorded(part):
+                    self.add(Kind.RECORDED_ERROR, detail, attribute=name, recorded=code)
             annotations = label.get("annotations") if isinstance(label, dict) else None
             for box, annotation in enumerate(annotations if isinstance(annotations, list) else []):
-                for code, text in _recorded(annotation):
-                    detail = f"the file records {code}: {text}"
+                for code, detail in _recorded(annotation):
                     self.add(Kind.RECORDED_ERROR, detail, attribute=name, box=box, recorded=code)
 
 
@@ -343,7 +342,7 @@ def _failures(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key, metadata in value.items():
         name = _without_suffix(key)
         if name != key and name not in value and isinstance(metadata, dict) and "failure-reason" in metadata:
-            yield name, str(metadata["failure-reason"])
+            yield name, _text(metadata["failure-reason"]) or "the job gives no reason"
 
 
 def _orphans(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -427,6 +426,7 @@ def _is_list_of_objects(part: Any, key: str) -> bool:
 
 
 def _recorded(part: Any) -> Iterator[tuple[str, str]]:
+    """Codes that the service wrote into a part of a line, each with a sentence."""
     if not isinstance(part, dict):
         return
     for key in ("errors", "warnings", "cl-errors"):
@@ -434,7 +434,8 @@ def _recorded(part: Any) -> Iterator[tuple[str, str]]:
         for entry in entries if isinstance(entries, list) else ():
             code = entry.get("code") if isinstance(entry, dict) else None
             if isinstance(code, str) and _RECORDED_CODE.fullmatch(code):
-                yield code, str(entry.get("message", ""))
+                message = _text(entry.get("message"))
+                yield code, f"the file records {code}" + (f": {message}" if message else "")
 
 
 def _text(value: object) -> str | None:

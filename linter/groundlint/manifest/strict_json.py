@@ -67,6 +67,7 @@ def parse(raw: bytes) -> Parsed:
 
 
 _MENDS = {
+    "Unexpected UTF-8 BOM (decode using utf-8-sig)": "remove the byte order mark",
     "Expecting value": "a value is missing or not written as JSON",
     "Expecting ',' delimiter": "a comma is missing, or the object is not closed,",
     "Expecting ':' delimiter": "a colon is missing",
