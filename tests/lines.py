@@ -81,6 +81,8 @@ _ODD = st.sampled_from(
         [{}],
         "naïve",
         'q"q',
+        "12\n",
+        10**310,
         "a\\b",
     ]
 )
@@ -122,7 +124,9 @@ _KEYS = st.sampled_from(
 )
 _DATES = st.one_of(
     st.datetimes().map(lambda moment: moment.isoformat()),
-    st.sampled_from([DATE, "2013-11-18 02:53:27", "2024-05-02", "2023-02-29T00:00:00", "2024-02-29T00:00:00Z", "now"]),
+    st.sampled_from(
+        [DATE, "2013-11-18 02:53:27", "2024-05-02", "2023-02-29T00:00:00", "2024-02-29T00:00:00Z", "now", f"{DATE}\n"]
+    ),
 )
 
 

@@ -73,6 +73,16 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         assert is_taken(FORMS["detection-metadata"], metadata(text)) == is_date
 
 
+@pytest.mark.parametrize("date", ["2024-05-02T10:11:12\n", "2024-05-02\n", "20240502T101112"])
+def test_a_date_in_another_form_is_refused(date: str) -> None:
+    assert not is_taken(FORMS["detection-metadata"], metadata(date))
+
+
+def test_a_line_feed_is_no_part_of_an_index() -> None:
+    assert is_taken(FORMS["classification"], "12")
+    assert not is_taken(FORMS["classification"], "12\n")
+
+
 def metadata(date: str) -> Any:
     return detection(**{"creation-date": date})["animals-metadata"]
 

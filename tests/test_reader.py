@@ -116,6 +116,8 @@ def test_every_table_has_the_documented_columns() -> None:
         ('{"source-ref": "s3://b/k", "a": NaN}', Kind.INVALID_JSON),
         ('{"source-ref": "s3://b/k", "a": -Infinity}', Kind.INVALID_JSON),
         ('{"source-ref": "s3://b/\\ud800"}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k", "n": "\\ud800", "n": "x"}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k", "n": {"\\udfff": 1}, "n": ' + "7" * 5000 + "}", Kind.INVALID_JSON),
         ('{"a": ' + "[" * 501 + "]" * 501 + "}", Kind.INVALID_JSON),
         ("[1, 2]", Kind.INVALID_JSON),
         (" \t", Kind.INVALID_JSON),
@@ -145,6 +147,14 @@ def test_nesting_of_five_hundred_is_read() -> None:
 def test_a_number_of_five_thousand_digits_is_read() -> None:
     line = json.dumps(detection())[:-1] + ', "big": ' + "7" * 5000 + "}"
     assert kinds(manifest(detection(), line)) == []
+
+
+@pytest.mark.parametrize("digits", [18, 19, 20, 300, 301, 306, 5000])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_class_index_is_read_alike_on_both_paths(digits: int, sign: str) -> None:
+    line = json.dumps(classification())
+    data = manifest(line, line.replace('"animal": 0', f'"animal": {sign}{"9" * digits}'))
+    assert_same(tables(data), tables(data, fast=False))
 
 
 def test_a_byte_order_mark_is_named_once_and_stripped() -> None:

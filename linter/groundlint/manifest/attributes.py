@@ -20,9 +20,12 @@ MAX_LABEL_NAME = 256
 DATE = (
     "^(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
     "|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
-    "(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+    "(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$(?!\\n)"
 )
-"""A day of the calendar as ISO 8601 writes it, with or without a time."""
+"""A day of the calendar as ISO 8601 writes it, with or without a time.
+
+Python's `$` matches before a line feed at the end too; its `\\Z` is none of a JSON Schema's patterns.
+"""
 
 _DOCUMENTED_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
@@ -75,7 +78,7 @@ class DetectionMetadata(Struct):
     objects: list[Any] = msgspec.field(default_factory=list)
 
 
-Classification = int | Annotated[str, Meta(pattern="^[0-9]+$")]
+Classification = int | Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)")]
 
 
 class ClassificationMetadata(Struct):

@@ -50,6 +50,8 @@ class _ClassificationMetadata(_Metadata, forbid_unknown_fields=True, gc=False, k
     confidence: Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
+# Of larger ones the slow path knows which are read as numbers.
+_Index = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Size = Annotated[int, Meta(ge=0, le=2147483647)]
 
 
@@ -73,7 +75,7 @@ TYPES = {"detection": "groundtruth/object-detection", "classification": "groundt
 
 _FORMS: Mapping[str, tuple[Any, type[Struct]]] = {
     "detection": (_Detection, _DetectionMetadata),
-    "classification": (int, _ClassificationMetadata),
+    "classification": (_Index, _ClassificationMetadata),
 }
 
 
