@@ -98,12 +98,13 @@ _FORMS: dict[str, tuple[Any, type[Struct]]] = {
 
 
 class Fault(NamedTuple):
-    """One fault of an attribute: its kind, a sentence, where in the line, and in which box."""
+    """One fault of an attribute: its kind, a sentence, where in the line, in which box, and of which label."""
 
     kind: Kind
     detail: str
     pointer: str | None = None
     box: int | None = None
+    label: str | None = None
 
 
 class Box(NamedTuple):
@@ -218,6 +219,7 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
                 Kind.LABEL_NAME_TOO_LONG,
                 f"the name of a label has {len(text)} characters; {MAX_LABEL_NAME} are allowed: {text[:40]}…",
                 f"/{escape(name)}-metadata",
+                label=text,
             )
 
 

@@ -192,11 +192,12 @@ class _LineFaults:
         *,
         attribute: str | None = None,
         box: int | None = None,
+        label: str | None = None,
         pointer: str | None = None,
         recorded: str | None = None,
     ) -> None:
         digest = hashlib.sha256(self.raw).hexdigest() if self.source_ref is None else None
-        row = (self.number, attribute, box, self.source_ref, kind, detail, pointer, kind.loses, recorded, digest)
+        row = (self.number, attribute, box, self.source_ref, label, kind, detail, pointer, kind.loses, recorded, digest)
         self.rows.append(row)
 
     def check_line(self, raw: bytes, value: dict[str, Any], attributes: list[Attribute]) -> bool:
@@ -303,7 +304,8 @@ class _LineFaults:
             self.add(Kind.UNANNOTATED_LINE, "the line names an image without labels; the service ignores it")
 
     def _add_fault(self, attribute: Attribute, fault: Fault) -> None:
-        self.add(fault.kind, fault.detail, attribute=attribute.name, box=fault.box, pointer=fault.pointer)
+        name = attribute.name
+        self.add(fault.kind, fault.detail, attribute=name, box=fault.box, label=fault.label, pointer=fault.pointer)
 
     def _add_recorded(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
         """Errors that the service wrote into a validation manifest, wherever it puts them."""
