@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -367,9 +368,9 @@ def _orphans(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _unpaired(value: dict[str, Any]) -> list[str]:
     """Keys that are neither half of a label attribute nor known to be something else."""
-    paired = set(_attribute_keys(value))
-    paired |= {f"{key}-metadata" for key in paired}
-    return [key for key in value if key not in _NO_ATTRIBUTES | _BOOKKEEPING | paired]
+    paired = _attribute_keys(value)
+    known = {*_NO_ATTRIBUTES, *_BOOKKEEPING, *paired, *(f"{key}-metadata" for key in paired)}
+    return [key for key in value if key not in known]
 
 
 def _missing(key: str, value: dict[str, Any]) -> str:
@@ -393,6 +394,8 @@ def _misnamed_partner(key: str, others: list[str]) -> str | None:
     return names[near] if near else None
 
 
+# Lines of a manifest have the same keys, and likeness takes its time.
+@lru_cache(maxsize=256)
 def _stem(key: str) -> str | None:
     """The name of the attribute whose metadata a key is by its name; None where it is none's."""
     if found := _META.search(key):
