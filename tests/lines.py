@@ -81,6 +81,8 @@ _ODD = st.sampled_from(
         [{}],
         "naïve",
         'q"q',
+        "12\n",
+        10**310,
         "a\\b",
     ]
 )
@@ -122,7 +124,9 @@ _KEYS = st.sampled_from(
 )
 _DATES = st.one_of(
     st.datetimes().map(lambda moment: moment.isoformat()),
-    st.sampled_from([DATE, "2013-11-18 02:53:27", "2024-05-02", "2023-02-29T00:00:00", "2024-02-29T00:00:00Z", "now"]),
+    st.sampled_from(
+        [DATE, "2013-11-18 02:53:27", "2024-05-02", "2023-02-29T00:00:00", "2024-02-29T00:00:00Z", "now", f"{DATE}\n"]
+    ),
 )
 
 
@@ -171,7 +175,7 @@ def _sound(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         line |= detection(source_ref, tuple(draw(st.lists(sides, min_size=1, max_size=4))))
     if not draw(st.booleans()) or len(line) == 1:
-        name = draw(st.sampled_from(["animal", "weather"]))
+        name = draw(st.sampled_from(["animal", "weather", "cl", 'q"q', "a\\b", "tab\t", "é"]))
         line |= classification(source_ref, draw(st.sampled_from(["cat", "Käfer", "a:b", "x" * 256])), name)
     for key, value in line.items():
         if key.endswith("-metadata"):
@@ -181,9 +185,10 @@ def _sound(draw: st.DrawFn) -> dict[str, Any]:
             if draw(st.booleans()):
                 value["adjustment-status"] = "adjusted"
     if draw(st.booleans()):
-        line["note"] = draw(st.one_of(st.text(max_size=5), st.integers(), st.booleans(), st.none()))
+        key = draw(st.sampled_from(["note", "note", 'no"te', "no\\te", "no\nte"]))
+        line[key] = draw(st.one_of(st.text(max_size=5), st.integers(), st.booleans(), st.none()))
     if draw(st.booleans()):
-        line["cl-metadata"] = {"is_labeled": True}
+        line.setdefault("cl-metadata", {"is_labeled": True})
     return line
 
 

@@ -232,6 +232,14 @@ CASES = [
     Case(
         NO_ATTRIBUTES, "a number without metadata", among('{"source-ref": "s3://b/k", "a": 1}'), {NO_ATTRIBUTES: [LINE]}
     ),
+    *(
+        Case(NO_ATTRIBUTES, what, among(with_key(SOURCE_ONLY, **keys)), {NO_ATTRIBUTES: [LINE]}, (UNANNOTATED,))
+        for what, keys in {
+            "a name without metadata": {"label": "cat"},
+            "metadata without a label": {"fruit-metadata": {"confidence": 1, "human-annotated": "yes"}},
+            "metadata of the image": {"source-ref-metadata": {"type": "groundtruth/object-detection"}},
+        }.items()
+    ),
     Case(UNANNOTATED, "source-ref alone", among(SOURCE_ONLY), {UNANNOTATED: [(1, None, None, None)]}, (NO_ATTRIBUTES,)),
     Case(
         UNANNOTATED,
@@ -547,6 +555,22 @@ CASES = [
         test=text(*images(2, "cat", start=9)),
     ),
     Case(
+        FEW_USABLE,
+        "each choice leaves a split without labels",
+        text(*images(4)),
+        {FEW_USABLE: [WHOLE]},
+        (FEW,),
+        test=text(*boxed(4)),
+    ),
+    Case(
+        FEW_USABLE,
+        "one choice fails in both splits",
+        text(*images(4, "cat"), *boxed(2)),
+        {FEW_USABLE: [(None, None, None, None)]},
+        (FEW,),
+        test=text(*images(4, "cat", start=9), *boxed(2, start=9)),
+    ),
+    Case(
         USABLE_OVERLAP,
         "one choice fails",
         text(*images(4), *boxed(2)),
@@ -696,6 +720,34 @@ CASES = [
         {"odd-attribute-name": [(1, "animals-ref", None, None)]},
         settings=GROUND_TRUTH,
     ),
+    *(
+        Case(
+            "(none) Ground Truth: label attribute name rule",
+            f"-ref for {type_}",
+            among(classification(name="x-ref", metadata={"type": type_})),
+            {"odd-attribute-name": [(1, "x-ref", None, None)]},
+            settings=GROUND_TRUTH,
+        )
+        for type_ in ("groundtruth/text-classification", "groundtruth/custom", "groundTruth/custom")
+    ),
+    *(
+        Case(
+            "(none) Ground Truth: label attribute name rule",
+            name,
+            among(with_key(detection(), **{name: "s3://bucket/1.jpg", f"{name}-metadata": UNSUPPORTED})),
+            {"odd-attribute-name": [(1, name, None, None)]},
+            ("orphan-key",),
+            settings=GROUND_TRUTH,
+        )
+        for name in ("source", "source-ref")
+    ),
+    Case(
+        "(none) Ground Truth: label attribute name rule",
+        "what a point cloud's line says of its source",
+        among(with_key(detection(), **{"source-ref-metadata": {"format": "text/xyzi", "prefix": "s3://b/p/"}})),
+        spares=("odd-attribute-name", "orphan-key"),
+        settings=GROUND_TRUTH,
+    ),
     Case(
         "(none) Ground Truth: label attribute name rule",
         "a mask without -ref",
@@ -741,6 +793,21 @@ CASES = [
         ),
         {"video-or-point-cloud": [(1, "v-ref", None, None)]},
         (UNSUPPORTED_CODE,),
+        settings=GROUND_TRUTH,
+    ),
+    Case(
+        "contract",
+        "keys of the user's own in a job's input",
+        among(with_key(SOURCE_ONLY, id=4, page="7")),
+        spares=("incomplete-label", "orphan-key"),
+        settings=GROUND_TRUTH,
+    ),
+    Case(
+        "contract",
+        "half a label in a job's input",
+        among(with_key(SOURCE_ONLY, **{"fruit-metadata": {"human-annotated": "yes"}})),
+        {"incomplete-label": [(1, None, None, "line")]},
+        ("orphan-key",),
         settings=GROUND_TRUTH,
     ),
     Case(JSON_LINE, "under ground-truth", among("[1]"), {JSON_LINE: [LINE]}, settings=GROUND_TRUTH),

@@ -105,6 +105,15 @@ def test_an_attack_as_attribute_and_label_is_shown_and_not_done(tmp_path: Path, 
     assert text in {finding["attribute"] for finding in value["findings"]}
 
 
+def test_a_label_with_too_long_a_name_is_named_and_shown_in_part(tmp_path: Path) -> None:
+    name = "\x1b[31m" + "x" * 3000
+    lines = [classification("s3://bucket/1.jpg", name), detection("s3://bucket/2.jpg", **{"class-map": {"0": name}})]
+    output, value = check(tmp_path, "a.manifest", manifest(*lines))
+    assert [f["label"] for f in value["findings"] if f["name"] == "label-name-too-long"] == [name, name]
+    assert "x" * 400 not in output
+    assert not UNSEEN.search(output)
+
+
 NAMES = [f"{text.replace('/', '|')}.manifest" for text in ATTACKS if len(text) < 200]
 
 

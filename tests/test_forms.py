@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from lines import classification, detection, line_texts
 
 from groundlint.manifest import attributes, explain
+from groundlint.manifest.lines import SCHEMAS, LineReader, Rows
 from groundlint.manifest.strict_json import InvalidJson, parse
 
 FORMS = {
@@ -71,8 +73,66 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         assert is_taken(FORMS["detection-metadata"], metadata(text)) == is_date
 
 
+@pytest.mark.parametrize("date", ["2024-05-02T10:11:12\n", "2024-05-02\n", "20240502T101112"])
+def test_a_date_in_another_form_is_refused(date: str) -> None:
+    assert not is_taken(FORMS["detection-metadata"], metadata(date))
+
+
+def test_a_line_feed_is_no_part_of_an_index() -> None:
+    assert is_taken(FORMS["classification"], "12")
+    assert not is_taken(FORMS["classification"], "12\n")
+
+
 def metadata(date: str) -> Any:
     return detection(**{"creation-date": date})["animals-metadata"]
+
+
+def refusals(lines: Iterable[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    """What is said of lines that are read one after the other."""
+    rows = Rows()
+    reader = LineReader(rows)
+    for number, line in enumerate(lines, 1):
+        reader.read(number, json.dumps(line).encode())
+    columns = list(SCHEMAS["problems"])
+    return [(row[columns.index("detail")], row[columns.index("pointer")]) for row in rows.problems]
+
+
+def test_the_number_of_entries_is_that_of_the_line() -> None:
+    lines = [detection(), detection(), detection()]
+    for line, count in zip(lines, (2, 3, 0), strict=True):
+        line["animals"]["image_size"] *= count
+    says = [detail.split(",")[0] for detail, _ in refusals(lines)]
+    assert says == [f"`animals.image_size` holds {count} entries" for count in (2, 3, 0)]
+
+
+def test_the_entry_of_a_class_map_is_named() -> None:
+    maps: list[dict[str, Any]] = [{"1": "x", "0": ""}, {"1": "", "0": "y"}, {"0": 5}, {"a/b": None}]
+    found = refusals(detection(**{"class-map": names}) for names in maps)
+    assert [(detail.split(";")[0], pointer) for detail, pointer in found] == [
+        ("`animals-metadata.class-map.0` is empty", "/animals-metadata/class-map/0"),
+        ("`animals-metadata.class-map.1` is empty", "/animals-metadata/class-map/1"),
+        ("`animals-metadata.class-map.0` is 5, expected a string", "/animals-metadata/class-map/0"),
+        ("`animals-metadata.class-map.a/b` is null, expected a string", "/animals-metadata/class-map/a~1b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (classification() | {"source-ref": None}, "source-ref is null; write"),
+        (classification(""), 'source-ref is the string ""; write'),
+        (classification() | {"source-ref": []}, "source-ref is a list; write"),
+        (classification(type=""), '`animal` has the type "", which'),
+        (classification(confidence=10**400), "is a number beyond all limits"),
+        (
+            classification() | {"x-metadata": {"failure-reason": None}},
+            "labeling of `x` failed: the job gives no reason",
+        ),
+        (classification() | {"errors": [{"code": "ERROR_X", "message": None}]}, "the file records ERROR_X"),
+    ],
+)
+def test_what_is_said_of_odd_values_reads_as_json(line: dict[str, Any], says: str) -> None:
+    assert any(says in detail and "None" not in detail for detail, _ in refusals([line]))
 
 
 def test_faults_of_one_shape_differ_in_place_and_value() -> None:

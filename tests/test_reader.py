@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -93,6 +94,15 @@ def test_sound_lines_take_the_fast_path() -> None:
     assert found["boxes"].filter(pl.col("line") == 4)["label"].to_list() == ["cat", "dog"]
 
 
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\x1f", "cl", "ü"])
+def test_a_key_of_any_characters_is_read(name: str) -> None:
+    lines = [detection(name=name), detection("s3://bucket/2.jpg", name=name), classification("s3://b/3.jpg", name=name)]
+    found = tables(manifest(*lines, detection("s3://bucket/4.jpg") | {name: 1}, detection("s3://bucket/5.jpg")))
+    assert found["problems"].is_empty()
+    assert found["boxes"].sort("line")["attribute"].to_list() == [name, name, "animals", "animals"]
+    assert found["labels"]["attribute"].to_list() == [name]
+
+
 def test_every_table_has_the_documented_columns() -> None:
     for name, frame in tables(manifest(detection(), classification())).items():
         assert frame.schema == BASE[name].schema
@@ -106,6 +116,8 @@ def test_every_table_has_the_documented_columns() -> None:
         ('{"source-ref": "s3://b/k", "a": NaN}', Kind.INVALID_JSON),
         ('{"source-ref": "s3://b/k", "a": -Infinity}', Kind.INVALID_JSON),
         ('{"source-ref": "s3://b/\\ud800"}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k", "n": "\\ud800", "n": "x"}', Kind.INVALID_JSON),
+        ('{"source-ref": "s3://b/k", "n": {"\\udfff": 1}, "n": ' + "7" * 5000 + "}", Kind.INVALID_JSON),
         ('{"a": ' + "[" * 501 + "]" * 501 + "}", Kind.INVALID_JSON),
         ("[1, 2]", Kind.INVALID_JSON),
         (" \t", Kind.INVALID_JSON),
@@ -137,10 +149,25 @@ def test_a_number_of_five_thousand_digits_is_read() -> None:
     assert kinds(manifest(detection(), line)) == []
 
 
+@pytest.mark.parametrize("digits", [18, 19, 20, 300, 301, 306, 5000])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_class_index_is_read_alike_on_both_paths(digits: int, sign: str) -> None:
+    line = json.dumps(classification())
+    data = manifest(line, line.replace('"animal": 0', f'"animal": {sign}{"9" * digits}'))
+    assert_same(tables(data), tables(data, fast=False))
+
+
 def test_a_byte_order_mark_is_named_once_and_stripped() -> None:
     found = tables(b"\xef\xbb\xbf" + manifest(detection()).encode())
     assert found["problems"].select("line", "kind", "loses").rows() == [(1, Kind.BYTE_ORDER_MARK, None)]
     assert found["boxes"].height == 1
+
+
+def test_a_byte_order_mark_on_a_later_line_is_named_as_such() -> None:
+    problems = tables(manifest(detection(), "\ufeff" + json.dumps(detection())))["problems"]
+    assert problems["detail"].to_list() == [
+        "the line is no valid JSON: remove the byte order mark at character 1",
+    ]
 
 
 def test_crlf_is_named_once() -> None:
@@ -167,6 +194,51 @@ def test_a_line_over_eight_mebibytes_is_not_parsed() -> None:
     found = tables(manifest(detection(), detection() | {"note": "x" * (8 << 20)}, detection("s3://bucket/3.jpg")))
     assert found["problems"].select("line", "kind").rows() == [(2, Kind.LINE_TOO_LONG)]
     assert found["lines"]["line"].sort().to_list() == [1, 3]
+
+
+LABEL = {"type": "groundtruth/object-detection"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"image_id": 17, "image_metadata": {"iso": 100}},
+        {"frame_id": 17, "frame_meta": {"fps": 25}},
+        {"capture-metadata": {"objects": 12}},
+        {"capture-metadata": {"objects": [{"name": "tripod"}]}},
+        {"capture": {"image_size": [640, 480], "annotations": "none"}},
+        {"image": 17, "image_metadata": {"iso": 100}},
+        {"page": 7, "metadata": {"pages": 2}},
+    ],
+)
+def test_keys_of_the_users_own_beside_a_label_are_no_orphans(keys: dict[str, Any]) -> None:
+    assert kinds(manifest(detection() | keys)) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "attribute", "pointer", "says"),
+    [
+        ({"boxes-metadata": LABEL}, "boxes", "/boxes-metadata", "`boxes-metadata` has no `boxes` beside it"),
+        ({"a/b": {"annotations": []}}, "a/b", "/a~1b", "`a/b` has no `a/b-metadata` beside it"),
+        ({"fruit": 1, "fruit_metadata": LABEL}, "fruit", "/fruit", "fruit_metadata: did you mean fruit-metadata?"),
+        ({"fruit": 1, "Fruit-metdata": LABEL}, "fruit", "/fruit", "Fruit-metdata: did you mean fruit-metadata?"),
+        ({"fruits": 1, "fruit-metadata": LABEL}, "fruits", "/fruits", "fruit-metadata: did you mean fruits-metadata?"),
+        ({"animals_metadata": LABEL}, "animals_metadata", "/animals_metadata", "is the metadata of no label"),
+    ],
+)
+def test_half_a_label_beside_a_whole_one_is_named_by_its_attribute(
+    keys: dict[str, Any], attribute: str, pointer: str, says: str
+) -> None:
+    problems = tables(manifest(detection() | keys))["problems"]
+    assert problems.select("kind", "attribute", "pointer").rows() == [(Kind.ORPHAN_KEY, attribute, pointer)]
+    assert says in problems["detail"][0]
+
+
+def test_what_is_told_of_metadata_stands_on_its_attribute() -> None:
+    long = detection() | {"note-metadata": "x" * 20_000, "$a": 1, "$a-metadata": "x", "$b-metadata": 1}
+    problems = tables(manifest(long))["problems"].filter(pl.col("kind") != Kind.INVALID_LABEL_METADATA)
+    found = set(problems.select("kind", "attribute").rows())
+    assert found == {(Kind.ATTRIBUTE_TOO_LONG, "note"), (Kind.DOLLAR_KEY, "$a"), (Kind.DOLLAR_KEY, "$b")}
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,8 @@ def _placed(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
     if rows.filter(col("line").is_not_null())["source_ref"].has_nulls():
         wanted = rows.lazy().filter(col("source_ref").is_null()).select("manifest", "line").unique()
         named = lines.join(wanted, on=["manifest", "line"], how="semi").rename({"source_ref": "named"})
-        rows = rows.join(named.collect(), on=["manifest", "line"], how="left", maintain_order="left")
+        # A manifest that is in two splits has each line twice.
+        rows = rows.join(named.unique().collect(), on=["manifest", "line"], how="left", maintain_order="left")
         rows = rows.with_columns(source_ref=pl.coalesce("source_ref", "named"))
     if rows["manifest"].has_nulls():
         first = _first_lines(lines.collect()).rename({"manifest": "its_manifest", "line": "its_line"})

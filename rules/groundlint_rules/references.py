@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import polars as pl
-from polars import LazyFrame, col
+from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Rule, Severity
 from groundlint_rules.samples import classification, lines
@@ -106,11 +106,10 @@ class RepeatedSourceRef(Rule):
         ),
     )
 
-    def check(self, losses: LazyFrame, repeated_lines: LazyFrame) -> LazyFrame:
+    def check(self, repeated_lines: LazyFrame) -> LazyFrame:
         """Lines lost to an earlier one, with that one as related."""
         first = pl.struct("source_ref", manifest="first_manifest", line="first_line")
-        earlier = repeated_lines.select("manifest", "line", related=pl.concat_list(first))
-        return losses.filter(col("kind") == self.name).join(earlier, on=["manifest", "line"])
+        return repeated_lines.with_columns(loses=lit("line"), related=pl.concat_list(first))
 
 
 class UpperCaseScheme(Rule):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from groundlint.manifest.explain import Explainer
+from groundlint.manifest.explain import Explainer, escape
 from groundlint.manifest.problems import Kind
 
 MAX_LABEL_NAME = 256
@@ -19,9 +20,12 @@ MAX_LABEL_NAME = 256
 DATE = (
     "^(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
     "|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
-    "(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+    "(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$(?!\\n)"
 )
-"""A day of the calendar as ISO 8601 writes it, with or without a time."""
+"""A day of the calendar as ISO 8601 writes it, with or without a time.
+
+Python's `$` matches before a line feed at the end too; its `\\Z` is none of a JSON Schema's patterns.
+"""
 
 _DOCUMENTED_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
@@ -32,6 +36,7 @@ _KINDS = {
     "groundtruth/semantic-segmentation": "segmentation",
     "groundtruth/label-verification": "verification",
 }
+_TYPES_OF_REFERENCES = tuple(f"groundtruth/{task}" for task in ("semantic-segmentation", "video", "point", "3d"))
 _HEX_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -73,7 +78,7 @@ class DetectionMetadata(Struct):
     objects: list[Any] = msgspec.field(default_factory=list)
 
 
-Classification = int | Annotated[str, Meta(pattern="^[0-9]+$")]
+Classification = int | Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)")]
 
 
 class ClassificationMetadata(Struct):
@@ -93,12 +98,13 @@ _FORMS: dict[str, tuple[Any, type[Struct]]] = {
 
 
 class Fault(NamedTuple):
-    """One fault of an attribute: its kind, a sentence, where in the line, and in which box."""
+    """One fault of an attribute: its kind, a sentence, where in the line, in which box, and of which label."""
 
     kind: Kind
     detail: str
     pointer: str | None = None
     box: int | None = None
+    label: str | None = None
 
 
 class Box(NamedTuple):
@@ -184,13 +190,13 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
     """The checks that lose an attribute, in the service's order; the first one that fails counts."""
     name = attribute.name
     if attribute.kind not in _FORMS and attribute.type is not None:
-        yield Fault(Kind.UNSUPPORTED_LABEL_TYPE, _unsupported(attribute), f"/{_escape(name)}-metadata/type")
+        yield Fault(Kind.UNSUPPORTED_LABEL_TYPE, _unsupported(attribute), f"/{escape(name)}-metadata/type")
     if attribute.kind not in _FORMS:
         yield Fault(
             Kind.INVALID_LABEL_ATTRIBUTE,
             f"`{name}` is neither the index of a class nor an object with image_size and annotations, and "
             f"`{name}-metadata` names no type; write the label as the manifest format says",
-            f"/{_escape(name)}",
+            f"/{escape(name)}",
         )
         return
     of_value, of_metadata = _FORMS[attribute.kind]
@@ -212,13 +218,14 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
             yield Fault(
                 Kind.LABEL_NAME_TOO_LONG,
                 f"the name of a label has {len(text)} characters; {MAX_LABEL_NAME} are allowed: {text[:40]}…",
-                f"/{_escape(name)}-metadata",
+                f"/{escape(name)}-metadata",
+                label=text,
             )
 
 
 def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> Iterator[Fault]:
     objects = metadata.get("objects")
-    pointer = f"/{_escape(name)}-metadata/objects"
+    pointer = f"/{escape(name)}-metadata/objects"
     mend = 'write {"confidence": 1} for each box, in the order of the boxes'
     if objects is None:
         yield Fault(Kind.MISSING_BOX_CONFIDENCE, f"`{name}-metadata` has no `objects`; {mend}", pointer)
@@ -236,7 +243,7 @@ def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> 
                 Kind.MISSING_CLASS_ID,
                 f"box {position} has class_id {box['class_id']}, which `{name}-metadata.class-map` does not name; "
                 f"add it there",
-                f"/{_escape(name)}/annotations/{position}/class_id",
+                f"/{escape(name)}/annotations/{position}/class_id",
             )
 
 
@@ -246,7 +253,8 @@ def _unsupported(attribute: Attribute) -> str:
         "segmentation": "Custom Labels has no masks: draw boxes",
         "verification": "it judges other labels: filter by it, then remove it",
     }.get(attribute.kind, "it trains on groundtruth/image-classification and groundtruth/object-detection only")
-    return f"`{attribute.name}` has the type {attribute.type}, which Custom Labels does not train on; {mend}"
+    type_ = attribute.type if attribute.type and attribute.type.strip() else json.dumps(attribute.type)
+    return f"`{attribute.name}` has the type {type_}, which Custom Labels does not train on; {mend}"
 
 
 def _notes(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> Iterator[Fault]:
@@ -254,19 +262,19 @@ def _notes(attribute: Attribute, value: Any, metadata: dict[str, Any]) -> Iterat
     name = attribute.name
     if attribute.is_empty_detection and attribute.human:
         detail = f"`{name}` has no boxes; the service ignores it and does not take the image as an empty example"
-        yield Fault(Kind.ATTRIBUTE_WITHOUT_BOXES, detail, f"/{_escape(name)}/annotations")
+        yield Fault(Kind.ATTRIBUTE_WITHOUT_BOXES, detail, f"/{escape(name)}/annotations")
     if attribute.kind == "classification":
         if attribute.type == "groundtruth/image-classification-multilabel":
             detail = (
                 f"`{name}` has one class-name but the type of several labels; write groundtruth/image-classification"
             )
-            yield Fault(Kind.MULTILABEL_WITH_CLASS_NAME, detail, f"/{_escape(name)}-metadata/type")
+            yield Fault(Kind.MULTILABEL_WITH_CLASS_NAME, detail, f"/{escape(name)}-metadata/type")
         if isinstance(value, str) and attribute.fault is None:
             detail = f'`{name}` is the string "{value}"; write the index as a number, without quotes'
-            yield Fault(Kind.TEXT_CLASS_INDEX, detail, f"/{_escape(name)}")
+            yield Fault(Kind.TEXT_CLASS_INDEX, detail, f"/{escape(name)}")
     if attribute.fault is None and attribute.created and not _DOCUMENTED_DATE.match(attribute.created):
         detail = f"creation-date {attribute.created} is not in the documented form; write 2024-05-02T10:11:12"
-        yield Fault(Kind.ODD_CREATION_DATE, detail, f"/{_escape(name)}-metadata/creation-date")
+        yield Fault(Kind.ODD_CREATION_DATE, detail, f"/{escape(name)}-metadata/creation-date")
     if attribute.kind == "segmentation":
         yield from _colour_faults(name, metadata)
     yield from _name_faults(attribute)
@@ -280,9 +288,7 @@ def _colour_faults(name: str, metadata: dict[str, Any]) -> Iterator[Fault]:
             detail = (
                 f"class {key} of the mask `{name}` has no hex-color of the form #2ca02c; the mask cannot be adjusted"
             )
-            yield Fault(
-                Kind.MASK_WITHOUT_COLOURS, detail, f"/{_escape(name)}-metadata/internal-color-map/{_escape(key)}"
-            )
+            yield Fault(Kind.MASK_WITHOUT_COLOURS, detail, f"/{escape(name)}-metadata/internal-color-map/{escape(key)}")
             return
 
 
@@ -291,14 +297,16 @@ def _name_faults(attribute: Attribute) -> Iterator[Fault]:
     name, type_ = attribute.name, attribute.type or ""
     if name.endswith("-metadata"):
         yield Fault(Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must not end in -metadata; rename the attribute")
-    if not type_.startswith("groundtruth/"):
+    # The guide writes groundTruth/custom, jobs write lower case.
+    task = type_.casefold()
+    if not task.startswith("groundtruth/"):
         return
-    holds_reference = type_.startswith(("groundtruth/semantic-segmentation", "groundtruth/video", "groundtruth/point"))
-    if name.endswith("-ref") and not holds_reference and attribute.kind != "other":
+    holds_reference = task.startswith(_TYPES_OF_REFERENCES)
+    if name.endswith("-ref") and not holds_reference:
         yield Fault(
             Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must not end in -ref for {type_}; rename the attribute"
         )
-    if holds_reference and not name.endswith("-ref") and "detection" not in type_:
+    if holds_reference and not name.endswith("-ref") and "detection" not in task:
         yield Fault(Kind.ODD_ATTRIBUTE_NAME, f"the name `{name}` must end in -ref for {type_}; rename the attribute")
 
 
@@ -361,7 +369,3 @@ def _number(value: object) -> float | None:
 def _size(value: object) -> int | None:
     is_size = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2147483647
     return value if is_size else None  # type: ignore[return-value]
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -42,22 +43,30 @@ class Explainer:
             refusal: message of the typed decoder that refused it; it says where.
         """
         found = _LOCATION.search(refusal)
-        steps = _steps(found[1]) if found else []
+        steps = _steps(found[1], value) if found else []
         part = _walk(value, steps)
         keys = tuple(part) if isinstance(part, dict) else type(part)
         shape = (schema, re.sub(r"\[\d+\]", "[]", refusal), keys)
         if shape not in self._reasons:
             self._reasons[shape] = _reason(schema, value, steps)
         path = key + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-        pointer = "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in [key, *steps])
-        return Fault(pointer, f"`{path}` {self._reasons[shape].replace(_FOUND, _describe(part))}")
+        pointer = "/" + "/".join(escape(str(step)) for step in [key, *steps])
+        reason = self._reasons[shape].replace(_FOUND, describe(part))
+        if isinstance(part, list):
+            reason = reason.replace(_COUNT, f"{len(part)}")
+        return Fault(pointer, f"`{path}` {reason}")
 
 
-def closest(wanted: str, written: Iterable[str]) -> str | None:
+def closest(wanted: str, written: Iterable[str], *, cutoff: float = 0.8) -> str | None:
     """The written key that most likely stands for the wanted one; None where none comes near."""
     plain = {_plain(key): key for key in written if _plain(key)}
-    near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=cutoff)
     return plain[near[0]] if near else None
+
+
+def escape(key: str) -> str:
+    """A key as a step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -76,7 +85,9 @@ def validator(name: str) -> Validator:
     return Draft202012Validator(schema(name))
 
 
+# They stand for what differs between faults of one shape.
 _FOUND = "\0"
+_COUNT = "\1"
 
 
 def _reason(name: str, value: Any, steps: list[str | int]) -> str:
@@ -105,8 +116,7 @@ def _sentence(error: ValidationError) -> str:
     elif rule == "anyOf":
         wish, mend = "expected a whole number", "write the index of the class"
     elif rule in ("minItems", "maxItems"):
-        wish = f"holds {len(found)} entries, expected {expected}"
-        return f"{wish}; {mend}"
+        return f"holds {_COUNT} entries, expected {expected}; {mend}"
     elif rule == "minLength":
         return f"is empty; {mend}"
     else:
@@ -123,27 +133,35 @@ _TYPES = {
 }
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
+    """What stands somewhere, in the words of JSON."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "a list"
+    if isinstance(value, float) and math.isinf(value):
+        return "a number beyond all limits"
     shown = json.dumps(value, ensure_ascii=False)
     kind = "the string " if isinstance(value, str) else ""
     return kind + (shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…")
 
 
-def _steps(location: str) -> list[str | int]:
-    """`.annotations[3].left` as keys and positions; a key of a map, which the decoder does not name, ends it."""
+def _steps(location: str, value: Any) -> list[str | int]:
+    """`.annotations[3].left` as keys and positions.
+
+    The decoder does not name the key of a map, which is only a class map: it is the first without a name.
+    """
     steps: list[str | int] = []
     for key, position in _STEP.findall(location):
         if position == "...":
-            break
-        steps.append(int(position) if position else key)
+            names = _walk(value, steps)
+            steps += [id_ for id_, name in names.items() if not (isinstance(name, str) and name)][:1]
+        else:
+            steps.append(int(position) if position else key)
     return steps
 
 
-def _walk(value: Any, steps: list[str | int]) -> object:
+def _walk(value: Any, steps: list[str | int]) -> Any:
     for step in steps:
         value = value[step]
     return value

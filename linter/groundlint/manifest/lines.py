@@ -6,12 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from groundlint.manifest.attributes import Attribute, Fault, read_attribute
-from groundlint.manifest.explain import Explainer, closest
+from groundlint.manifest.explain import Explainer, closest, describe, escape
 from groundlint.manifest.problems import Kind
 from groundlint.manifest.strict_json import InvalidJson, parse
 from groundlint.tables import BASE
@@ -29,8 +30,13 @@ _SOURCE_REF = re.compile(r"[sS]3://([^/]+)/(.+)", re.DOTALL)
 _RECORDED_CODE = re.compile(r"(ERROR|WARNING)_[A-Z0-9_]+")
 _BLANKS = b" \t\r"
 _NO_ATTRIBUTES = frozenset({"source", "source-ref"})
+_NO_METADATA = frozenset(f"{name}-metadata" for name in _NO_ATTRIBUTES)
 # Written by the service's console and validation, never labels.
 _BOOKKEEPING = frozenset({"cl-metadata", "cl-errors", "errors", "warnings"})
+_META = re.compile(r"[\s_-]*meta[\s_-]*(?:data)?[\s_-]*$", re.IGNORECASE)
+_LAST_WORD = re.compile(r"[\s_-]([^\s_-]+)$")
+# `image` and `image_id` are two words, `animal` and `animals` most likely one.
+_TYPO = 0.85
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -187,11 +193,12 @@ class _LineFaults:
         *,
         attribute: str | None = None,
         box: int | None = None,
+        label: str | None = None,
         pointer: str | None = None,
         recorded: str | None = None,
     ) -> None:
         digest = hashlib.sha256(self.raw).hexdigest() if self.source_ref is None else None
-        row = (self.number, attribute, box, self.source_ref, kind, detail, pointer, kind.loses, recorded, digest)
+        row = (self.number, attribute, box, self.source_ref, label, kind, detail, pointer, kind.loses, recorded, digest)
         self.rows.append(row)
 
     def check_line(self, raw: bytes, value: dict[str, Any], attributes: list[Attribute]) -> bool:
@@ -231,7 +238,7 @@ class _LineFaults:
             length = len(bytes(part).decode())
             if length > MAX_ATTRIBUTE_CHARACTERS:
                 detail = f"the value of `{key}` has {length:,} characters; {MAX_ATTRIBUTE_CHARACTERS:,} are allowed"
-                self.add(Kind.ATTRIBUTE_TOO_LONG, detail, attribute=key)
+                self.add(Kind.ATTRIBUTE_TOO_LONG, detail, attribute=_without_suffix(key))
         characters = len(raw.decode())
         if characters <= MAX_CHARACTERS:
             return False
@@ -242,11 +249,16 @@ class _LineFaults:
     def _check_keys(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
         """Ground Truth's rules on keys, and what stands beside sound labels without being one."""
         for key in value:
-            if key.startswith("$"):
+            name = _without_suffix(key)
+            if key.startswith("$") and (key == name or name not in value):
                 detail = (
                     f"the key `{key}` begins with $, which the input of a labeling job must not; rename or remove it"
                 )
-                self.add(Kind.DOLLAR_KEY, detail, attribute=key)
+                self.add(Kind.DOLLAR_KEY, detail, attribute=name)
+        for name in sorted(_NO_ATTRIBUTES & set(value)):
+            if _is_half_of_label(f"{name}-metadata", value.get(f"{name}-metadata")):
+                detail = f"a label attribute must not be called `{name}`; rename `{name}-metadata` and its label"
+                self.add(Kind.ODD_ATTRIBUTE_NAME, detail, attribute=name)
         for attribute in attributes:
             for fault in attribute.notes:
                 if fault.kind is Kind.ODD_ATTRIBUTE_NAME or fault.kind is Kind.MASK_WITHOUT_COLOURS:
@@ -256,9 +268,10 @@ class _LineFaults:
         failed = dict(_failures(value))
         for key, reason in failed.items():
             self.add(Kind.FAILED_LABEL, f"labeling of `{key}` failed: {reason}", attribute=key)
-        for key, detail in _orphans(value, beside_labels=True):
-            if key.removesuffix("-metadata") not in failed:
-                self.add(Kind.ORPHAN_KEY, detail, attribute=key, pointer=f"/{key}")
+        for key, detail in _orphans(value):
+            name = _without_suffix(key)
+            if name not in failed:
+                self.add(Kind.ORPHAN_KEY, detail, attribute=name, pointer=f"/{escape(key)}")
 
     def _check_source_ref(self, value: dict[str, Any]) -> bool:
         source_ref = value.get("source-ref")
@@ -271,7 +284,7 @@ class _LineFaults:
                 self.add(Kind.MISSING_SOURCE, f"the line has neither source-ref nor source; {hint}")
             self.add(Kind.MISSING_SOURCE_REF, f"the line has no source-ref; {hint}")
         elif not isinstance(source_ref, str) or not _SOURCE_REF.fullmatch(source_ref):
-            shown = source_ref if isinstance(source_ref, str) else f"no string but {type(source_ref).__name__}"
+            shown = source_ref if isinstance(source_ref, str) and source_ref.strip() else describe(source_ref)
             detail = f"source-ref is {shown}; write the image's URI as s3://bucket/key"
             self.add(Kind.INVALID_SOURCE_REF, detail, pointer="/source-ref")
         else:
@@ -279,31 +292,40 @@ class _LineFaults:
         return False
 
     def _add_unlabelled(self, value: dict[str, Any]) -> None:
-        reasons = [f"labeling of `{key}` failed: {reason}" for key, reason in _failures(value)]
-        reasons = reasons or [detail for _, detail in _orphans(value, beside_labels=False)]
-        if reasons:
-            detail = "the line has no label attribute, which is a key and the same key with -metadata; " + reasons[0]
-            self.add(Kind.NO_LABEL_ATTRIBUTES, detail)
+        """Only a line with nothing but its image is documented as ignored; any other key may be half a label."""
+        failed = ((f"{key}-metadata", f"labeling of `{key}` failed: {why}") for key, why in _failures(value))
+        halves = [*failed, *_orphans(value)]
+        others = _unpaired(value)
+        if halves or others:
+            key, reason = halves[0] if halves else (others[0], _missing(others[0], value))
+            detail = "the line has no label attribute, which is a key and the same key with -metadata; " + reason
+            # By name and value no half of a label: only the line as a whole can be blamed.
+            self.add(Kind.NO_LABEL_ATTRIBUTES, detail, pointer=f"/{escape(key)}" if halves else None)
         else:
             self.add(Kind.UNANNOTATED_LINE, "the line names an image without labels; the service ignores it")
 
     def _add_fault(self, attribute: Attribute, fault: Fault) -> None:
-        self.add(fault.kind, fault.detail, attribute=attribute.name, box=fault.box, pointer=fault.pointer)
+        name = attribute.name
+        self.add(fault.kind, fault.detail, attribute=name, box=fault.box, label=fault.label, pointer=fault.pointer)
 
     def _add_recorded(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
         """Errors that the service wrote into a validation manifest, wherever it puts them."""
-        for code, text in _recorded(value):
-            self.add(Kind.RECORDED_ERROR, f"the file records {code}: {text}", recorded=code)
+        for code, detail in _recorded(value):
+            self.add(Kind.RECORDED_ERROR, detail, recorded=code)
         for attribute in attributes:
             name, label = attribute.name, value[attribute.name]
             for part in (label, value[f"{name}-metadata"]):
-                for code, text in _recorded(part):
-                    self.add(Kind.RECORDED_ERROR, f"the file records {code}: {text}", attribute=name, recorded=code)
+                for code, detail in _recorded(part):
+                    self.add(Kind.RECORDED_ERROR, detail, attribute=name, recorded=code)
             annotations = label.get("annotations") if isinstance(label, dict) else None
             for box, annotation in enumerate(annotations if isinstance(annotations, list) else []):
-                for code, text in _recorded(annotation):
-                    detail = f"the file records {code}: {text}"
+                for code, detail in _recorded(annotation):
                     self.add(Kind.RECORDED_ERROR, detail, attribute=name, box=box, recorded=code)
+
+
+def _without_suffix(key: str) -> str:
+    """The name of the attribute that a key is of: findings name attributes so."""
+    return key.removesuffix("-metadata")
 
 
 def _attribute_keys(value: dict[str, Any]) -> list[str]:
@@ -315,61 +337,101 @@ def is_plain_extra(key: str, value: object) -> bool:
 
     The answer holds whatever scalar it has and whatever stands beside it.
     """
-    return isinstance(value, _SCALARS) and not key.startswith("$") and not _names_metadata(key)
+    return isinstance(value, _SCALARS) and not key.startswith("$") and "meta" not in key.casefold()
 
 
 def _failures(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Attributes that a labeling job gave up on: metadata with a failure-reason and no label."""
     for key, metadata in value.items():
-        name = key.removesuffix("-metadata")
+        name = _without_suffix(key)
         if name != key and name not in value and isinstance(metadata, dict) and "failure-reason" in metadata:
-            yield name, str(metadata["failure-reason"])
+            yield name, _text(metadata["failure-reason"]) or "the job gives no reason"
 
 
-def _orphans(value: dict[str, Any], *, beside_labels: bool) -> Iterator[tuple[str, str]]:
-    """Keys that look like one half of a label attribute, each with what is missing."""
-    paired = set(_attribute_keys(value))
-    paired |= {f"{key}-metadata" for key in paired}
-    single = [key for key in value if key not in _NO_ATTRIBUTES | _BOOKKEEPING | paired]
+def _orphans(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys that by their value are one half of a label, each with what is missing."""
+    single = _unpaired(value)
     told: set[str] = set()
     for key in single:
-        if key in told:
+        # That no label may be called source-ref is a fault of its own.
+        if key in told or key in _NO_METADATA or not _is_half_of_label(key, value[key]):
             continue
-        partner = key.removesuffix("-metadata") if key.endswith("-metadata") else f"{key}-metadata"
-        stems = {_stem(other): other for other in single if _names_metadata(other) != _names_metadata(key)}
-        near = closest(_stem(key), stems)
-        if near is None and not _is_half_of_label(key, value[key], beside_labels=beside_labels):
-            continue
-        meant = stems[near] if near else None
+        meant = _misnamed_partner(key, single)
         told |= {key, meant or key}
         if meant is None:
-            yield key, f"`{key}` has no `{partner}` beside it; add it, or remove the key"
+            yield key, _missing(key, value)
         else:
-            label, metadata = (meant, key) if _names_metadata(key) else (key, meant)
+            label, metadata = (meant, key) if _stem(key) is not None else (key, meant)
             hint = f"{metadata}: did you mean {label}-metadata?"
             yield label, f"`{label}` has no `{label}-metadata` beside it; {hint}"
 
 
-def _names_metadata(key: str) -> bool:
-    return "meta" in key.casefold()
+def _unpaired(value: dict[str, Any]) -> list[str]:
+    """Keys that are neither half of a label attribute nor known to be something else."""
+    paired = _attribute_keys(value)
+    known = {*_NO_ATTRIBUTES, *_BOOKKEEPING, *paired, *(f"{key}-metadata" for key in paired)}
+    return [key for key in value if key not in known]
 
 
-def _stem(key: str) -> str:
-    """The name of the attribute that a key seems to belong to."""
-    return re.sub(r"[\s_-]*meta[\s_-]*(?:data)?[\s_-]*$", "", key, flags=re.IGNORECASE)
+def _missing(key: str, value: dict[str, Any]) -> str:
+    stem = _stem(key)
+    if stem is None:
+        return f"`{key}` has no `{key}-metadata` beside it; add it, or remove the key"
+    if not stem or stem in value:
+        return f"`{key}` is the metadata of no label; remove the key"
+    return f"`{key}` has no `{stem}` beside it; add it, or remove the key"
 
 
-def _is_half_of_label(key: str, part: Any, *, beside_labels: bool) -> bool:
-    if isinstance(part, dict):
-        if str(part.get("type")).startswith("groundtruth/"):
-            return True
-        marks = ("class-name", "class-map", "objects") if key.endswith("-metadata") else ("annotations", "image_size")
-        return any(mark in part for mark in marks)
-    # Beside sound labels a number is more likely an id of the user's than a label that lost its metadata.
-    return isinstance(part, int) and not isinstance(part, bool) and not beside_labels
+def _misnamed_partner(key: str, others: list[str]) -> str | None:
+    """The other half of a label, named nearly as it must be: with other separators or case, or a letter amiss."""
+    stem = _stem(key)
+    names = {
+        other if its_stem is None else its_stem: other
+        for other in others
+        if ((its_stem := _stem(other)) is None) != (stem is None)
+    }
+    near = closest(key if stem is None else stem, names, cutoff=_TYPO)
+    return names[near] if near else None
+
+
+# Lines of a manifest have the same keys, and likeness takes its time.
+@lru_cache(maxsize=256)
+def _stem(key: str) -> str | None:
+    """The name of the attribute whose metadata a key is by its name; None where it is none's."""
+    if found := _META.search(key):
+        return key[: found.start()]
+    last = _LAST_WORD.search(key)
+    return key[: last.start()] if last and closest("metadata", [last[1]], cutoff=_TYPO) else None
+
+
+def _is_half_of_label(key: str, part: Any) -> bool:
+    if not isinstance(part, dict):
+        # A number is more likely an id of the user's than a label that lost its metadata.
+        return False
+    if str(part.get("type")).startswith("groundtruth/"):
+        return True
+    if _stem(key) is None:
+        annotations = part.get("annotations")
+        return (
+            annotations == []
+            or _is_list_of_objects(annotations, "class_id")
+            or _is_list_of_objects(part.get("image_size"), "width")
+        )
+    return (
+        isinstance(part.get("class-name"), str)
+        or isinstance(part.get("class-map"), dict)
+        or part.get("human-annotated") in ("yes", "no")
+        or _is_list_of_objects(part.get("objects"), "confidence")
+    )
+
+
+def _is_list_of_objects(part: Any, key: str) -> bool:
+    """Whether a part is a list of objects, each with a key; one without entries is not."""
+    return isinstance(part, list) and bool(part) and all(isinstance(entry, dict) and key in entry for entry in part)
 
 
 def _recorded(part: Any) -> Iterator[tuple[str, str]]:
+    """Codes that the service wrote into a part of a line, each with a sentence."""
     if not isinstance(part, dict):
         return
     for key in ("errors", "warnings", "cl-errors"):
@@ -377,7 +439,8 @@ def _recorded(part: Any) -> Iterator[tuple[str, str]]:
         for entry in entries if isinstance(entries, list) else ():
             code = entry.get("code") if isinstance(entry, dict) else None
             if isinstance(code, str) and _RECORDED_CODE.fullmatch(code):
-                yield code, str(entry.get("message", ""))
+                message = _text(entry.get("message"))
+                yield code, f"the file records {code}" + (f": {message}" if message else "")
 
 
 def _text(value: object) -> str | None:

@@ -199,7 +199,7 @@ class _ManifestReader:
             self._add(Kind.CRLF_LINE_ENDS, f"{crlf_lines:,} lines end in CR LF; write LF alone")
 
     def _add(self, kind: Kind, detail: str, line: int | None = None) -> None:
-        self._rows.problems.append((line, None, None, None, kind, detail, None, kind.loses, None, None))
+        self._rows.problems.append((line, None, None, None, None, kind, detail, None, kind.loses, None, None))
 
     def _lose(self, kind: Kind, detail: str, line: int | None = None) -> None:
         """Say one thing of the file as a whole, and nothing of its lines."""

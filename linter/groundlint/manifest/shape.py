@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -19,6 +20,12 @@ MAX_BYTES = MAX_ATTRIBUTE_CHARACTERS
 
 ESCAPED_QUOTE = b'\\"'
 """Lines with this take the slow path: their quotes do not tell their keys and strings."""
+
+_NOT_LEARNT = re.compile(r'["\\\x00-\x1f]|^cl\Z')
+"""Attributes and extra keys whose lines take the slow path.
+
+The decoder has no fields of such characters, and `cl-metadata`, which the console writes, is a field of its own.
+"""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_NAME)]
 _Scalar = str | int | float | bool | None
@@ -43,6 +50,8 @@ class _ClassificationMetadata(_Metadata, forbid_unknown_fields=True, gc=False, k
     confidence: Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
+# Of larger ones the slow path knows which are read as numbers.
+_Index = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Size = Annotated[int, Meta(ge=0, le=2147483647)]
 
 
@@ -66,7 +75,7 @@ TYPES = {"detection": "groundtruth/object-detection", "classification": "groundt
 
 _FORMS: Mapping[str, tuple[Any, type[Struct]]] = {
     "detection": (_Detection, _DetectionMetadata),
-    "classification": (int, _ClassificationMetadata),
+    "classification": (_Index, _ClassificationMetadata),
 }
 
 
@@ -89,7 +98,7 @@ class Shape(NamedTuple):
             return self
         # What was an extra key elsewhere may be half of a label here.
         names = tuple(key for key in dict.fromkeys([*self.extras, *extras]) if key not in known)
-        if len(attributes) + len(names) > MAX_NAMES:
+        if len(attributes) + len(names) > MAX_NAMES or any(map(_NOT_LEARNT.search, (*attributes, *names))):
             return self
         return Shape(attributes, names)
 

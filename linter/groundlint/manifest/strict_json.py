@@ -59,14 +59,17 @@ def parse(raw: bytes) -> Parsed:
     except json.JSONDecodeError as error:
         raise InvalidJson(f"{_MENDS.get(error.msg, error.msg)} at character {error.pos + 1}") from None
     if _SURROGATE.search(raw):
+        # What a repeated key overwrites is written all the same.
+        written = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str) if repeated else value
         try:
-            json.dumps(value, ensure_ascii=False).encode()
+            json.dumps(written, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise InvalidJson("an escape \\ud800 to \\udfff stands alone; write the character itself") from None
     return Parsed(value, tuple(repeated))
 
 
 _MENDS = {
+    "Unexpected UTF-8 BOM (decode using utf-8-sig)": "remove the byte order mark",
     "Expecting value": "a value is missing or not written as JSON",
     "Expecting ',' delimiter": "a comma is missing, or the object is not closed,",
     "Expecting ':' delimiter": "a colon is missing",

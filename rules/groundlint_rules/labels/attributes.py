@@ -16,6 +16,10 @@ class NoLabelAttributes(ServiceRule):
     ## How to mend it
     Add the missing half or mend its name. Where a labeling job gave up, its reason is in the finding: label the image
     again, or remove the line.
+
+    ## What the documents leave open
+    Whether a key of your own counts as half a label: only a line with nothing but its source-ref is documented as
+    ignored (MAN208), so every other line without a label attribute is taken as this error.
     """
 
     code = "LBL101"
@@ -29,6 +33,11 @@ class NoLabelAttributes(ServiceRule):
             manifest=lines(classification().replace("animal-metadata", "animal_metadata")),
             says="the line has no label attribute, which is a key and the same key with -metadata; "
             "`animal` has no `animal-metadata` beside it; animal_metadata: did you mean animal-metadata?",
+        ),
+        Bad(
+            manifest=lines('{"source-ref": "s3://bucket/1.jpg", "animal": "cat"}'),
+            says="the line has no label attribute, which is a key and the same key with -metadata; "
+            "`animal` has no `animal-metadata` beside it; add it, or remove the key",
         ),
         Bad(
             manifest=lines(

@@ -101,8 +101,8 @@ class TooFewUsableLabels(ServiceRule):
         Bad(
             labels=[{"label": "cat"}],
             boxes=[{"line": 3}],
-            says="image labels and boxes are mixed, which leaves the train split too few labels: "
-            "1 for classification (at least 2); keep one kind",
+            says="image labels and boxes are mixed, which leaves too few labels of one kind: "
+            "1 for classification (at least 2) in the train split; keep one kind",
         ),
     )
 

@@ -13,8 +13,9 @@ class OddAttributeName(Rule):
     """The name of a label attribute breaks Ground Truth's rules.
 
     ## Why is this bad?
-    A labeling job that reuses the attribute is refused. Names must not end in `-metadata`; those of masks, video and
-    point clouds must end in `-ref`, all others must not. One finding stands for all lines of a manifest.
+    A labeling job that reuses the attribute is refused. Names must not end in `-metadata` and not be `source` or
+    `source-ref`; those of masks, video and point clouds must end in `-ref`, all others must not. One finding stands for
+    all lines of a manifest.
 
     ## How to mend it
     Rename the attribute and its metadata.
@@ -135,9 +136,10 @@ class IncompleteLabel(Rule):
     targets = ("ground-truth",)
     examples = (
         Good(manifest=lines(classification())),
+        Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg", "page": 7, "taken-by": "Ada"}')),
         Bad(manifest=lines(classification().replace("animal-metadata", "animal_metadata"))),
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """Lines on which a half was found and no whole attribute."""
-        return problems.filter(col("kind") == "no-label-attributes")
+        """Lines with no whole attribute and a key that by its value is half of one: a job's input may have others."""
+        return problems.filter(col("kind") == "no-label-attributes", col("pointer").is_not_null())

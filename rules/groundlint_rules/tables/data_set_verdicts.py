@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from polars import DataFrame, LazyFrame, col
@@ -74,7 +74,8 @@ def data_set_verdicts(
     found += _of_buckets(intact, lines)
     splits = _splits(files, lost_files.to_list(), usable_labels.collect())
     found += _of_labels(splits, has_test="test" in files["split"].to_list())
-    return DataFrame([verdict._asdict() for verdict in found], schema=SCHEMA)
+    # A manifest that is in two splits is said the same of once.
+    return DataFrame([verdict._asdict() for verdict in dict.fromkeys(found)], schema=SCHEMA)
 
 
 def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verdict]:
@@ -140,7 +141,10 @@ def _of_labels(splits: dict[str, _Split], *, has_test: bool) -> Iterator[_Verdic
     use_cases = sorted({use_case for split in splits.values() for use_case in split.labels})
     for split in splits.values():
         yield from _too_many(split)
-        yield from _too_few_usable(split) if len(use_cases) > 1 else _too_few(split, *use_cases)
+        if len(use_cases) < 2:
+            yield from _too_few(split, *use_cases)
+    if len(use_cases) > 1:
+        yield from _too_few_usable(splits.values())
     if "train" in splits and "test" in splits:
         yield from _overlap(splits["train"], splits["test"], use_cases)
     elif "train" in splits and not has_test:
@@ -165,18 +169,18 @@ def _too_few(split: _Split, use_case: str = "detection") -> Iterator[_Verdict]:
         yield _Verdict(None, "too-few-labels", "ERROR_MANIFEST_TOO_FEW_LABELS", detail)
 
 
-def _too_few_usable(split: _Split) -> Iterator[_Verdict]:
-    counts = {use_case: len(split.names(use_case)) for use_case in MIN_LABELS}
-    short = [use_case for use_case, count in counts.items() if count < MIN_LABELS[use_case]]
+def _too_few_usable(splits: Iterable[_Split]) -> Iterator[_Verdict]:
+    """One verdict on all splits: a choice of the service fails if it leaves any of them too few."""
+    short = [
+        (use_case, f"{count} for {use_case} (at least {least}) in the {split.name} split")
+        for use_case, least in MIN_LABELS.items()
+        for split in splits
+        if (count := len(split.names(use_case))) < least
+    ]
     if short:
-        shown = " and ".join(
-            f"{counts[use_case]} for {use_case} (at least {MIN_LABELS[use_case]})" for use_case in short
-        )
-        detail = (
-            f"image labels and boxes are mixed, which leaves the {split.name} split too few labels: {shown}; "
-            "keep one kind"
-        )
-        loses = "training" if len(short) == len(counts) else None
+        shown = " and ".join(what for _, what in short)
+        detail = f"image labels and boxes are mixed, which leaves too few labels of one kind: {shown}; keep one kind"
+        loses = "training" if {use_case for use_case, _ in short} == set(MIN_LABELS) else None
         yield _Verdict(None, "too-few-usable-labels", "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS", detail, loses)
 
 

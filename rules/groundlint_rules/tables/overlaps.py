@@ -23,12 +23,14 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
     `area_other` are in px², `iou` is 0 to 1. Lines of more than `MAX_BOXES` boxes are left out.
     """
     line = ("manifest", "line", "attribute")
-    is_first = pl.any_horizontal(col(name).ne_missing(col(name).shift()) for name in line)
+    # A manifest that is in two splits has each line twice.
+    group = ("split", *line)
+    is_first = pl.any_horizontal(col(name).ne_missing(col(name).shift()) for name in group)
     places = (
         boxes.with_row_index("row")
         .filter(col("width") > 0, col("height") > 0)
-        .select("row", *line, "box")
-        .sort(*line, "box")
+        .select("row", *group, "box")
+        .sort(*group, "box")
         .select("row", first=pl.when(is_first).then(pl.int_range(pl.len(), dtype=pl.Int32)).forward_fill())
         .select("row", place=pl.int_range(pl.len(), dtype=pl.Int32) - col("first"), count=pl.len().over("first"))
         .filter(col("count").is_between(2, MAX_BOXES))

@@ -107,13 +107,16 @@ def _losses(rows: LazyFrame, kind: str | Expr, loses: str | Expr | None, detail:
 
 @table()
 def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
-    """Lines whose source-ref an earlier line of the same split has; that line is `first_manifest`, `first_line`."""
-    order = manifests.select("manifest").with_row_index("order")
+    """Lines whose source-ref an earlier line of the same split has; that line is `first_manifest`, `first_line`.
+
+    A manifest may stand in several splits, and its line then here once for each.
+    """
+    order = manifests.select("manifest", "split").with_row_index("order")
     rows = lines.filter(col("bucket").is_not_null()).select("manifest", "line", "split", "source_ref")
     repeated = rows.filter(pl.struct("split", "source_ref").is_duplicated())
     same = ["split", "source_ref"]
     return (
-        repeated.join(order, on="manifest")
+        repeated.join(order, on=["manifest", "split"])
         .sort("order", "line")
         .with_columns(
             first_manifest=col("manifest").first().over(same),
@@ -121,7 +124,15 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
             n=pl.int_range(pl.len()).over(same),
         )
         .filter(col("n") > 0)
-        .select("manifest", "line", "source_ref", "first_manifest", "first_line")
+        .select(
+            *("manifest", "line", "source_ref", "first_manifest", "first_line"),
+            detail=worded(
+                "{} already stands on line {} of {}; only that line counts",
+                "source_ref",
+                "first_line",
+                "first_manifest",
+            ),
+        )
     )
 
 
@@ -268,17 +279,7 @@ def losses(
                 ),
             ),
             _losses(image_losses, col("kind"), "line", col("detail")),
-            _losses(
-                repeated_lines,
-                "repeated-source-ref",
-                "line",
-                worded(
-                    "{} already stands on line {} of {}; only that line counts",
-                    "source_ref",
-                    "first_line",
-                    "first_manifest",
-                ),
-            ),
+            _losses(repeated_lines, "repeated-source-ref", "line", col("detail")),
         ]
     )
 
