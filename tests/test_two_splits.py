@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lines import detection, manifest
+import pytest
+from lines import classification, detection, manifest
 from typer.testing import CliRunner
 
 from groundlint.cli import app
@@ -40,3 +41,16 @@ def test_what_the_losses_of_the_manifest_come_to_is_told_once(tmp_path: Path) ->
         "2 of 5 lines are lost",
         "2 of 5 lines would be removed silently",
     ]
+
+
+def test_test_data_that_cannot_be_read_are_test_data_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.manifest").write_text(manifest(classification(), classification("s3://bucket/2.jpg", "dog")))
+    Path("groundlint.toml").write_text('[datasets.pets]\ntrain = "train.manifest"\ntest = "test.manifest"\n')
+    done = CliRunner().invoke(app, ["check", "--select", "SPL", "--output", "json:report.json"])
+    report = json.loads(Path("report.json").read_text())
+    assert done.exit_code == 2
+    assert report["findings"] == []
+    assert report["summary"]["manifests"] == 1

@@ -150,7 +150,8 @@ class _Tally:
         """Count what a data set has that no other had."""
         is_new = col("manifest").is_in(list(data_set.named - self.counted))
         self.counted |= data_set.named
-        for name in ("manifests", "labels", "boxes"):
+        self.numbers["manifests"] += tables["manifests"].filter(is_new, col("lines").is_not_null()).height
+        for name in ("labels", "boxes"):
             self.numbers[name] += tables[name].select(is_new.sum()).item()
         self.numbers["lines"] += int(tables["manifests"].filter(is_new)["lines"].sum())
         named = tables["lines"].lazy().filter(is_new).select("source_ref").drop_nulls().unique()

@@ -106,8 +106,8 @@ BASE: Mapping[str, Table] = {
             "manifest",
             manifest=_MANIFEST,
             split=_SPLIT,
-            bytes=Column(pl.Int64(), "Size of the file.", 1000),
-            lines=Column(_COUNT, "Physical lines, blank and bad ones too.", 1),
+            bytes=Column(pl.Int64(), "Size of the file; null where it could not be read.", 1000),
+            lines=Column(_COUNT, "Physical lines, blank and bad ones too; null where it could not be read.", 1),
         ),
         _table(
             "lines",

@@ -81,6 +81,7 @@ def read(
                 manifest.read()
             except OSError as error:
                 unreadable.append((source, error))
+                frames["manifests"].append(manifest.unread())
                 continue
             for name, rows in manifest.tables():
                 frames[name].append(rows)
@@ -139,6 +140,10 @@ class _ManifestReader:
             )
         with path.open("rb") as stream:
             self._read_stream(stream)
+
+    def unread(self) -> DataFrame:
+        """The row of `manifests` of a file that could not be read: it is part of the data set all the same."""
+        return self._complete("manifests", DataFrame({"bytes": [None], "lines": [None]}))
 
     def tables(self) -> Iterator[tuple[str, DataFrame]]:
         """The base tables, each once. What they are made of is let go of on the way: there is no room for both."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
@@ -57,8 +58,9 @@ def data_set_verdicts(
     limits: LazyFrame,
 ) -> DataFrame:
     """One verdict of the service on a manifest or on the data set: it fails the training, or warns of the data."""
-    lost_files = problems.filter(col("kind").is_in(_FILE_IS_LOST)).select("manifest").unique().collect()["manifest"]
     files = manifests.collect()
+    lost_files = problems.filter(col("kind").is_in(_FILE_IS_LOST)).select("manifest").unique().collect()["manifest"]
+    lost_files = pl.concat([lost_files, files.filter(col("lines").is_null())["manifest"]])
     intact = files.filter(~col("manifest").is_in(lost_files.implode()))
     detections = attributes.filter(col("kind") == "detection").select("manifest").unique().collect()["manifest"]
     lost = lost_lines.group_by("manifest").agg(lost=col("line").len(), silently=col("removed_silently").sum()).collect()
