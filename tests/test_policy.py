@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lines import classification, detection, manifest
+from PIL import Image
 from typer.testing import CliRunner
 
 import groundlint
@@ -200,6 +201,64 @@ def test_what_a_run_does_not_judge_is_not_stale() -> None:
     assert command("check", "--strict-baseline").returncode == 1
     assert "18 known, 0 added, 6 removed" in command("baseline", "prune", "train.manifest").stdout
     assert command("check", "train.manifest", "--strict-baseline").returncode == 0
+
+
+def look_at_images() -> None:
+    """A configuration for rules that look at images, and a folder of those that `train.manifest` names: no JPEGs."""
+    Path("groundlint.toml").write_text('select = ["IMG207", "BOX301", "CFG"]\n')
+    for line in LINES:
+        image = Path("seen", line["source-ref"].removeprefix("s3://bucket/"))
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (640, 480)).save(image, "PNG")
+
+
+def test_what_was_found_in_images_is_not_stale_where_they_are_not_at_hand() -> None:
+    look_at_images()
+    assert "24 known" in command("baseline", "create", "--images", "seen").stdout
+    done = command("check", "--strict-baseline")
+    assert (done.returncode, "no longer found" in done.stderr) == (0, False)
+    assert "24 known, 0 added, 0 removed" in command("baseline", "update").stdout
+    Path("train.manifest").write_text(manifest(*LINES[:6]))
+    assert "12 known, 0 added, 12 removed" in command("baseline", "prune", "--images", "seen").stdout
+
+
+def test_images_of_one_data_set_say_nothing_of_another_whose_images_are_not_at_hand() -> None:
+    look_at_images()
+    Path("other.manifest").write_text(manifest(*(detection(f"s3://bucket/c/{n}.jpg", TWICE) for n in range(3))))
+    Path("seen/c").mkdir()
+    for n in range(3):
+        Image.new("RGB", (640, 480)).save(f"seen/c/{n}.jpg", "PNG")
+    assert "30 known" in command("baseline", "create", "--images", "seen").stdout
+    Path("seen/c").rename("gone")
+    assert command("check", "--images", "seen", "--strict-baseline").returncode == 0
+    entry = '[[ignore]]\nrule = "IMG207"\nfiles = "{}.manifest"\nreason = "checked"\n'
+    configured = Path("groundlint.toml").read_text()
+    Path("groundlint.toml").write_text(configured + entry.format("other"))
+    assert "CFG102" not in command("check", "--images", "seen").stdout
+    Path("groundlint.toml").write_text(configured + entry.format("train"))
+    for image in Path("seen").glob("*/*.jpg"):
+        Image.new("RGB", (640, 480)).save(image)
+    assert "CFG102" in command("check", "--images", "seen").stdout
+
+
+def test_an_entry_for_what_images_show_is_not_needless_where_they_are_not_at_hand() -> None:
+    look_at_images()
+    with Path("groundlint.toml").open("a") as file:
+        file.write('[[ignore]]\nrule = "suffix-contradicts-content"\nreason = "checked"\n')
+    assert "12 suppressed" in command("check", "--images", "seen").stdout
+    assert "CFG102" not in command("check").stdout
+
+
+def test_an_entry_for_a_manifest_that_cannot_be_read_is_not_needless() -> None:
+    configure('[[ignore]]\nrule = "BOX301"\nfiles = "gone.manifest"\nreason = "checked"\n')
+    Path("groundlint-baseline.json").write_text(
+        '{"schema_version": 1, "entries": '
+        '[{"manifest": "gone.manifest", "code": "BOX301", "source_ref": null, "fingerprint": "f"}]}'
+    )
+    done = command("check", "train.manifest", "gone.manifest")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "gone.manifest: No such file" in done.stderr
+    assert "CFG102" not in done.stdout
 
 
 def test_a_run_that_could_not_judge_all_changes_no_baseline() -> None:

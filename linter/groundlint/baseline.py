@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +45,9 @@ class Baseline:
         """Fingerprints of the known findings."""
         return [entry.fingerprint for entry in self.entries]
 
-    def judged(self, manifests: Collection[str], codes: Collection[str]) -> list[Entry]:
-        """The entries on which a run of these manifests and rules has something to say."""
-        return [entry for entry in self.entries if entry.manifest in manifests and entry.code in codes]
+    def judged(self, codes: Mapping[str, Collection[str]]) -> list[Entry]:
+        """The entries on which a run has something to say that judged each manifest by the rules of these codes."""
+        return [entry for entry in self.entries if entry.code in codes.get(entry.manifest, ())]
 
     def without(self, entries: Iterable[Entry]) -> Baseline:
         """The baseline less some entries."""
