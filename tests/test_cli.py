@@ -77,6 +77,8 @@ def test_a_finding_names_file_line_code_and_service_code_and_exits_with_1(folder
         (["bad.manifest", "--ignore", "BOX"], 0),
         (["bad.manifest", "--select", "MAN,REF"], 0),
         (["bad.manifest", "--select", "MAN", "--extend-select", "box-outside-image"], 1),
+        (["bad.manifest", "--extend-ignore", "BOX101"], 0),
+        (["bad.manifest", "--ignore", "MAN", "--extend-ignore", "REF,BOX"], 0),
         (["bad.manifest", "--target", "ground-truth"], 0),
         (["missing.manifest"], 2),
         (["good.manifest", "missing.manifest", "--exit-zero"], 2),

@@ -152,6 +152,19 @@ def test_a_flag_goes_before_the_file_and_leaves_the_rest(tmp_path: Path) -> None
     assert (config.settings.fail_on, config.settings.region, config.root) == ("none", "x", tmp_path)
 
 
+def test_one_flag_takes_the_place_of_what_is_ignored_and_another_adds_to_it(tmp_path: Path) -> None:
+    config = load(written(tmp_path, 'ignore = ["BOX", { rule = "REF101", reason = "checked" }]'))
+
+    def ignored(**flags: list[str]) -> list[str]:
+        settings = override(config, flags).settings
+        assert [entry.rule for entry in settings.suppressions] == ["REF101"]
+        return settings.ignored_rules
+
+    assert ignored(ignore=["MAN"]) == ["MAN"]
+    assert ignored(extend_ignore=["MAN"]) == ["BOX", "MAN"]
+    assert ignored(ignore=["LBL"], extend_ignore=["MAN"]) == ["LBL", "MAN"]
+
+
 def test_a_flag_that_is_not_allowed_is_named_as_a_flag() -> None:
     with pytest.raises(ConfigError, match=r"^--fail-on: Input should be"):
         override(Config(), {"fail_on": "never"})

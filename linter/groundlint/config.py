@@ -201,13 +201,19 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
 def override(config: Config, values: Mapping[str, Any]) -> Config:
     """The configuration with some of its keys set by flags.
 
+    Args:
+        config: the configuration.
+        values: of its keys; `extend_ignore` adds rules to those that it leaves out.
+
     Raises:
         ConfigError: a value is not allowed.
     """
     values = dict(values)
-    if "ignore" in values:
+    extended = values.pop("extend_ignore", [])
+    if extended or "ignore" in values:
         # A flag chooses rules; the reasons for single findings stay.
-        values["ignore"] = [*config.settings.suppressions, *values["ignore"]]
+        rules = values.get("ignore", config.settings.ignored_rules)
+        values["ignore"] = [*config.settings.suppressions, *rules, *extended]
     try:
         given = config.settings.model_dump(exclude_unset=True) | values
         return Config(Settings.model_validate(given), config.path)

@@ -18,6 +18,7 @@ from groundlint.cli.options import (
     Embeddings,
     Exclude,
     Extend,
+    ExtendIgnore,
     Ignore,
     Images,
     Isolated,
@@ -47,6 +48,7 @@ def check(
     select: Select = None,
     ignore: Ignore = None,
     extend_select: Extend = None,
+    extend_ignore: ExtendIgnore = None,
     fail_on: Annotated[str | None, typer.Option(help="error (default), warning, info or none.")] = None,
     max_warnings: Annotated[int | None, typer.Option(min=0, help="More warnings than these fail the run.")] = None,
     min_severity: Annotated[str, typer.Option(help="Show only findings of this severity and above.")] = "info",
@@ -117,6 +119,7 @@ def check(
             select=select,
             ignore=ignore,
             extend_select=extend_select,
+            extend_ignore=extend_ignore,
             fail_on=fail_on,
             exclude=exclude,
         )

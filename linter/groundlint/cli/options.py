@@ -21,6 +21,9 @@ Paths = Annotated[
 Select = Annotated[list[str] | None, typer.Option(help="Rules to judge: codes, prefixes, names, service codes, ALL.")]
 Ignore = Annotated[list[str] | None, typer.Option(help="Rules to leave out; the longer selector wins.")]
 Extend = Annotated[list[str] | None, typer.Option("--extend-select", help="Rules to judge beside the selected ones.")]
+ExtendIgnore = Annotated[
+    list[str] | None, typer.Option("--extend-ignore", help="Rules to leave out beside those that are ignored.")
+]
 Target = Annotated[str | None, typer.Option(help="rekognition (default) or ground-truth.")]
 Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="Manifests of this part of one data set.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")]
