@@ -118,15 +118,27 @@ def test_an_empty_folder_among_others_is_named_and_the_rest_is_reported(folder: 
     assert "bad.manifest:1: BOX101" in done.stdout
 
 
+def test_an_empty_path_is_named_and_the_rest_is_reported(folder: Path) -> None:
+    done = groundlint("check", "", "bad.manifest", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr == "error: '': the folder holds no manifest\n"
+    assert "bad.manifest:1: BOX101" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
-    [("/dev/zero", "no regular file"), ("bad.manifest/x", "Not a directory"), ("none", "the folder holds no manifest")],
+    [
+        ("", "an empty path"),
+        ("/dev/zero", "no regular file"),
+        ("bad.manifest/x", "Not a directory"),
+        ("none", "the folder holds no manifest"),
+    ],
 )
 def test_what_is_no_manifest_is_refused(folder: Path, path: str, says: str) -> None:
     (folder / "none").mkdir()
     done = groundlint("check", path, cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {path}: {says}")
+    assert done.stderr.startswith(f"error: {path or repr(path)}: {says}")
     assert done.stderr.count("\n") == 1
 
 
@@ -185,6 +197,8 @@ def test_standard_input_is_called_as_wished(folder: Path) -> None:
         arguments = (*path, "--stdin-filename", "x.manifest", "--select", "BOX")
         done = groundlint("check", *arguments, cwd=folder, stdin=BAD.encode())
         assert done.stdout.startswith("x.manifest:1: BOX101")
+    unnamed = groundlint("check", "-", "--stdin-filename", "", "--select", "BOX", cwd=folder, stdin=BAD.encode())
+    assert unnamed.stdout.startswith("-:1: BOX101")
 
 
 def test_several_reports_at_once(folder: Path) -> None:
