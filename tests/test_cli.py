@@ -357,6 +357,31 @@ def test_a_signal_at_any_time_ends_the_run_and_leaves_nothing_half_done(folder: 
         assert not list(folder.glob(".*"))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("path", ["-", "pipe.manifest"])
+def test_a_signal_ends_the_wait_for_a_pipe_that_stays_open(
+    folder: Path, path: str, sent: signal.Signals, status: int
+) -> None:
+    os.mkfifo(folder / "pipe.manifest")
+    with subprocess.Popen(
+        [sys.executable, "-m", "groundlint", "check", path], cwd=folder, stdin=subprocess.PIPE
+    ) as run:
+        # Until it waits.
+        time.sleep(2)
+        run.send_signal(sent)
+        try:
+            assert run.wait(timeout=10) == status
+        finally:
+            run.kill()
+
+
+def test_a_closed_standard_input_is_no_empty_manifest(folder: Path) -> None:
+    command = f"{sys.executable} -m groundlint check - <&-"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: -: standard input is closed\n")
+
+
 def test_a_reader_that_leaves_gets_no_traceback(folder: Path) -> None:
     lines = (detection(f"s3://bucket/{n}.jpg", ({"left": -1}, {})) for n in range(60))
     (folder / "many.manifest").write_text(manifest(*lines))

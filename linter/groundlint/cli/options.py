@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from groundlint.cli.output import fail
+
 if TYPE_CHECKING:
     from groundlint.config import Config
     from groundlint.datasets import Request
@@ -95,10 +97,16 @@ def requested(
         train=tuple(train or ()),
         test=tuple(test or ()),
         reference=tuple(reference or ()),
-        stdin=sys.stdin.buffer.read() if is_wanted else None,
+        stdin=_standard_input() if is_wanted else None,
         stdin_name=stdin_name,
         **measuring,
     )
+
+
+def _standard_input() -> bytes:
+    if sys.__stdin__ is None:
+        fail("-: standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def measuring(
