@@ -60,6 +60,13 @@ def test_a_glob_leaves_out_paths_and_one_without_a_slash_names_too(glob: str, ke
     assert below(".", glob) == kept
 
 
+def test_a_glob_fits_by_whatever_link_one_comes_to_the_folder(folder: Path) -> None:
+    put("here/a.manifest", "here/sub/out/c.manifest")
+    Path("link").symlink_to("here")
+    found = manifests_below(str(folder / "link"), exclude=["sub/out"], root=folder / "here")
+    assert found == [str(folder / "link/a.manifest")]
+
+
 def test_a_link_into_nowhere_is_kept_so_that_it_is_missed() -> None:
     Path("a.manifest").symlink_to("pulled-later")
     assert below() == ["a.manifest"]

@@ -33,6 +33,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def link(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another way to the working directory."""
+    path = tmp_path_factory.mktemp("links") / "link"
+    path.symlink_to(folder)
+    return path
+
+
 def configure(text: str) -> None:
     Path("groundlint.toml").write_text(f'select = ["BOX301", "CFG"]\n{text}')
 
@@ -88,15 +96,17 @@ def test_a_finding_on_the_whole_data_set_keeps_the_options_of_the_whole() -> Non
         ('rule = "BOX301"\nfiles = "train.manifest"', 0),
         ('rule = "BOX301"\nfiles = ["*.manifest"]', 0),
         ('rule = "BOX301"\nfiles = "sub/*"', 12),
+        ('rule = "BOX301"\nfiles = "../*"', 12),
         ('rule = "BOX301"\nsource-ref = "*/a/*"', 6),
         ('rule = "BOX301"\nsource-ref = "s3://bucket/[ab]/[!1-5].jpg"', 10),
         ('rule = "BOX302"', 12),
     ],
 )
-def test_an_ignore_entry_leaves_out_what_it_names(entry: str, left: int) -> None:
+def test_an_ignore_entry_leaves_out_what_it_names(folder: Path, link: Path, entry: str, left: int) -> None:
     configure(f'[[ignore]]\n{entry}\nreason = "checked"\n')
     assert len(found()) == left
-    assert len(found(str(Path.cwd() / "train.manifest"))) == left
+    for way in (folder, link):
+        assert len(found(str(way / "train.manifest"))) == left
 
 
 def test_selectors_and_reasons_stand_in_one_list() -> None:
@@ -172,6 +182,15 @@ def test_a_baseline_leaves_new_findings_only() -> None:
     done = command("check")
     assert "train.manifest:13: BOX301 boxes 0 and 1" in done.stdout
     assert "1 warning, 0 info, 0 suppressed, 12 baselined" in done.stdout
+
+
+def test_a_baseline_holds_by_whatever_link_one_comes_to_the_manifest(folder: Path, link: Path) -> None:
+    configure("")
+    command("baseline", "create", ".")
+    for way in (folder, link):
+        assert "12 baselined" in command("check", str(way), "--strict-baseline").stdout
+        done = command("baseline", "update", str(way))
+        assert done.stdout == "groundlint-baseline.json: 12 known, 0 added, 0 removed\n"
 
 
 def test_an_existing_baseline_is_not_overwritten() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from groundlint.findings import relative
+
 SUFFIXES = (".manifest", ".jsonl", ".ndjson")
 
 
@@ -26,8 +28,8 @@ def manifests_below(folder: str, *, exclude: Sequence[str], root: Path) -> list[
 
 def is_excluded(name: str, exclude: Sequence[str], root: Path) -> bool:
     """Whether a glob fits a path or a folder above it; one without a slash fits their mere names too."""
-    relative = Path(os.path.relpath(name, root))
-    places = [place for place in (relative, *relative.parents) if place.name]
+    path = Path(relative(name, root))
+    places = [place for place in (path, *path.parents) if place.name]
     globs = [glob.rstrip("/") for glob in exclude]
     return any(fnmatch(place.as_posix(), glob) or fnmatch(place.name, glob) for glob in globs for place in places)
 
@@ -50,16 +52,16 @@ def _ignored_by_git(names: Sequence[str], folder: Path) -> set[str]:
     """Those of the paths that git ignores; none where there is no git or no repository."""
     if not names or not any((parent / ".git").exists() for parent in (folder.resolve(), *folder.resolve().parents)):
         return set()
-    relative = {os.path.relpath(name, folder): name for name in names}
+    paths = {os.path.relpath(name, folder): name for name in names}
     # A folder of a checkout may pose as a repository, whose configuration names programs to run.
     command = ["git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-C", str(folder)]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command; the paths go in as data
             [*command, "check-ignore", "--stdin", "-z"],
-            input="\0".join(relative).encode(errors="surrogateescape"),
+            input="\0".join(paths).encode(errors="surrogateescape"),
             capture_output=True,
             check=False,
         )
     except OSError:
         return set()
-    return {relative[name] for name in done.stdout.decode(errors="surrogateescape").split("\0") if name in relative}
+    return {paths[name] for name in done.stdout.decode(errors="surrogateescape").split("\0") if name in paths}

@@ -61,6 +61,7 @@ Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", hel
 def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     """The configuration with the flags over it."""
     from groundlint import config
+    from groundlint.findings import relative
 
     if isolated:
         found = config.Config()
@@ -71,7 +72,7 @@ def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     if "exclude" in given:
         # On the command line a path starts from here, in the file from there; a mere name fits anywhere.
         globs = [glob.rstrip("/") for glob in given["exclude"]]
-        given["exclude"] = [os.path.relpath(glob, found.root) if "/" in glob else glob for glob in globs]
+        given["exclude"] = [relative(glob, found.root) if "/" in glob else glob for glob in globs]
     return config.override(found, given)
 
 
