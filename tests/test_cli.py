@@ -416,10 +416,18 @@ def test_an_unknown_table_is_refused_with_a_suggestion(folder: Path) -> None:
     assert "did you mean `boxes`?" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["BOX101", "box-outside-image"])
+@pytest.mark.parametrize("name", ["BOX101", "box-outside-image", "ERROR_INVALID_BOUNDING_BOX"])
 def test_a_rule_is_explained(folder: Path, name: str) -> None:
     done = groundlint("rule", name, cwd=folder)
     assert done.stdout.startswith("# BOX101 box-outside-image\n")
+
+
+def test_all_rules_that_give_a_code_of_the_service_are_explained(folder: Path) -> None:
+    done = groundlint("rule", "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT", cwd=folder)
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("# ")] == ["MAN101", "MAN105"]
+    missing = groundlint("rule", "ERROR_INVALID_BOUNDING_BOXES", cwd=folder)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "did you mean ERROR_INVALID_BOUNDING_BOX?" in missing.stderr
 
 
 def test_the_examples_of_a_package_are_tried(folder: Path) -> None:

@@ -45,15 +45,26 @@ class Registry:
     """Package of each module that was searched."""
 
     def find(self, name: str) -> type[Rule]:
-        """A rule by its code or name.
+        """A rule by its code, name or service code.
+
+        Raises:
+            SelectionError: there is none, or several have the service code.
+        """
+        rules = self.named(name)
+        if len(rules) > 1:
+            raise SelectionError(f"several rules have {name}: {', '.join(rule.code for rule in rules)}; name one")
+        return rules[0]
+
+    def named(self, name: str) -> list[type[Rule]]:
+        """The rules that have a code, name or service code, by code; a service code may be given by several.
 
         Raises:
             SelectionError: there is none.
         """
-        for rule in self.rules.values():
-            if name in (rule.code, rule.name):
-                return rule
-        raise SelectionError(self._unknown(name))
+        rules = [rule for _, rule in sorted(self.rules.items()) if name in (rule.code, rule.name, rule.aws)]
+        if not rules:
+            raise SelectionError(self._unknown(name))
+        return rules
 
     def select(self, select: Sequence[str], ignore: Sequence[str], *, target: str) -> list[str]:
         """Codes of the selected rules of a target, sorted. Of the selectors that fit a rule the longest wins.
