@@ -62,6 +62,13 @@ def test_a_severity_by_code_or_name() -> None:
         assert command("check").returncode == 1
 
 
+def test_of_the_selectors_that_give_a_severity_the_longest_wins_in_any_order() -> None:
+    lines = ('duplicated-box = "error"', 'BOX = "info"', 'BOX3 = "warning"')
+    for order in (lines, lines[::-1], lines[1:] + lines[:1]):
+        configure("[severity]\n" + "\n".join(order))
+        assert set(groundlint.check().filter(code="BOX301")["severity"]) == {"error"}
+
+
 def test_an_override_turns_a_rule_off_for_some_images() -> None:
     configure('[[overrides]]\nsources = "s3://bucket/a/*"\nrules = { BOX3 = false }\n')
     assert found() == [line["source-ref"] for line in LINES[6:]]
@@ -139,15 +146,24 @@ def test_an_entry_that_leaves_out_nothing_is_told_where_it_was_tried() -> None:
     [
         ('[[ignore]]\nrule = "BOX301"\n', "`ignore.0.reason`: Field required"),
         ('[[ignore]]\nrule = "BOX301"\nreason = " "\n', "`ignore.0.reason`"),
-        ('[[ignore]]\nrule = "BOX9"\nreason = "x"\n', r"\[\[ignore\]\] 1: no rule has the code or name 'BOX9'"),
+        (
+            '[[ignore]]\nrule = "BOX9"\nreason = "x"\n',
+            r"groundlint.toml: \[\[ignore\]\] 1: no rule has the code or name 'BOX9'",
+        ),
         (
             '[[ignore]]\nrule = "BOX301"\nreason = "x"\nfile = "a"\n',
             "unknown key `ignore.0.file`; did you mean `files`",
         ),
         ('[[ignore]]\nrule = "BOX301"\nreason = "x"\nexpires = "soon"\n', "`ignore.0.expires`"),
-        ('[severity]\nBOX999 = "error"\n', r"\[severity\] BOX999: no rule"),
+        ('[severity]\nBOX999 = "error"\n', r"groundlint.toml: \[severity\] BOX999: no rule"),
+        ('[severity]\nBOX301 = "error"\nduplicated-box = "info"\n', r"\[severity\] duplicated-box: BOX301 has a sev"),
         ('[severity]\nBOX301 = "fatal"\n', "`severity.BOX301`"),
-        ('[[overrides]]\nsources = "*"\nrules = { BOX301 = { io = 1 } }\n', "unknown key `io`; did you mean `iou`"),
+        (
+            '[[overrides]]\nsources = "*"\nrules = { duplicated-box = { io = 1 } }\n',
+            r"groundlint.toml: \[\[overrides\]\] 1: rules.duplicated-box: unknown key `io`; did you mean `iou`",
+        ),
+        ('[[overrides]]\nsources = "*"\nrules = { BOX302 = { io = 1 } }\n', "rules.BOX302: unknown key `io`"),
+        ("[rules.BOX301]\nio = 1\n", r"groundlint.toml: \[rules.BOX301\]: unknown key `io`"),
         ('[[overrides]]\nsources = "*"\nrules = { BOX3 = { iou = 1.0 } }\n', "several rules"),
         ('[[overrides]]\nsources = "*"\nrules = { BOX301 = true }\n', "overrides.0.rules.BOX301"),
         (f'[[overrides]]\nsources = "{"a*" * 600}"\nrules = {{}}\n', "1000 characters"),
