@@ -95,6 +95,29 @@ def test_the_exit_status(folder: Path, arguments: list[str], status: int) -> Non
     assert groundlint("check", *arguments, cwd=folder).returncode == status
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--select", "MAN301"], "for the target rekognition; MAN301 is for the target ground-truth"),
+        (
+            ["--select", "BOX1", "--target", "ground-truth"],
+            "for the target ground-truth; BOX101, BOX102, BOX103, BOX104 are for the target rekognition",
+        ),
+        (["--ignore", "ALL"], "no rule is selected, so that nothing would be judged"),
+        (["--config", "nothing.toml"], "no rule is selected, so that nothing would be judged"),
+    ],
+)
+def test_a_run_without_rules_does_not_pass(folder: Path, arguments: list[str], says: str) -> None:
+    (folder / "nothing.toml").write_text("select = []")
+    for command in (["check"], ["baseline", "create"]):
+        done = groundlint(*command, "bad.manifest", *arguments, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: ")
+        assert says in done.stderr
+    done = groundlint("export", "lines", "bad.manifest", "--to", "a.csv", "--config", "nothing.toml", cwd=folder)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("target", ["rekognition", "ground-truth"])
 def test_an_empty_manifest_is_a_finding_under_every_target(folder: Path, target: str) -> None:
     (folder / "empty.manifest").touch()

@@ -45,9 +45,16 @@ class Baseline:
         """Fingerprints of the known findings."""
         return [entry.fingerprint for entry in self.entries]
 
-    def judged(self, codes: Mapping[str, Collection[str]]) -> list[Entry]:
-        """The entries on which a run has something to say that judged each manifest by the rules of these codes."""
-        return [entry for entry in self.entries if entry.code in codes.get(entry.manifest, ())]
+    def stale(self, found: Baseline, judged: Mapping[str, Collection[str]]) -> list[Entry]:
+        """The entries that a run did not find, of those that it would have.
+
+        Args:
+            found: what it found.
+            judged: the codes of the rules by which it judged each manifest.
+        """
+        seen = set(found.fingerprints)
+        looked_for = (entry for entry in self.entries if entry.code in judged.get(entry.manifest, ()))
+        return [entry for entry in looked_for if entry.fingerprint not in seen]
 
     def without(self, entries: Iterable[Entry]) -> Baseline:
         """The baseline less some entries."""

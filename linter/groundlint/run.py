@@ -25,7 +25,7 @@ from groundlint.manifest.reader import read
 from groundlint.model_outputs import ModelOutputs
 from groundlint.registry import Registry
 from groundlint.rule import inputs
-from groundlint.selection import Selection
+from groundlint.selection import Selection, nothing_selected
 from groundlint.tables import BASE
 
 
@@ -71,8 +71,10 @@ def run(
         tell: is called with what is being done.
 
     Raises:
-        UsageError: nothing is there to judge.
+        UsageError: nothing is there to judge, or nothing to judge by.
     """
+    if not selection.rules:
+        raise UsageError(nothing_selected(registry, config_.settings))
     # What the configuration leaves out is known only once all else is judged.
     last = [scoped for scoped in selection.rules if "suppressions" in inputs(scoped.rule.check)]
     made = plan(registry, [scoped for scoped in selection.rules if scoped not in last])
@@ -121,8 +123,7 @@ def run(
     outcome.findings = everything.filter(~is_hidden).drop("suppression", "is_baselined")
     outcome.hidden = everything.filter(is_hidden)
     outcome.known = of_findings(marked.filter(col("suppression").is_null()), config_.root)
-    seen = set(outcome.known.fingerprints)
-    outcome.stale = [entry for entry in known.judged(judged.codes) if entry.fingerprint not in seen]
+    outcome.stale = known.stale(outcome.known, judged.codes)
     images = tally.images()
     blind = [] if images["found"] else sees
     outcome.summary = tally.numbers | {

@@ -13,7 +13,7 @@ from groundlint.globs import fits
 from groundlint.judge import Scoped
 from groundlint.policy import Suppression
 from groundlint.registry import Registry, SelectionError
-from groundlint.rule import Rule
+from groundlint.rule import TARGETS, Rule
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,17 @@ def of_config(registry: Registry, config: Config) -> Selection:
     except ConfigError as error:
         # No flag says any of this.
         raise ConfigError(f"{config.path}: {error}" if config.path else str(error)) from None
+
+
+def nothing_selected(registry: Registry, settings: Settings) -> str:
+    """Why a configuration selects no rule, as a sentence."""
+    selected = [*settings.select, *settings.extend_select]
+    for target in TARGETS:
+        if codes := registry.select(selected, settings.ignored_rules, target=target):
+            named = ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
+            are = "are" if len(codes) > 1 else "is"
+            return f"no rule is selected for the target {settings.target}; {named} {are} for the target {target}"
+    return "no rule is selected, so that nothing would be judged; see --select and --ignore, or these keys of the file"
 
 
 def _severities(registry: Registry, settings: Settings) -> dict[str, str]:
