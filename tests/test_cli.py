@@ -16,6 +16,8 @@ import polars as pl
 import pytest
 from lines import classification, detection, manifest
 
+from groundlint import __version__
+
 GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
 BAD = manifest(
     detection("s3://bucket/1.jpg", ({"left": -5}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(2, 14))
@@ -73,6 +75,9 @@ def test_a_finding_names_file_line_code_and_service_code_and_exits_with_1(folder
         (["warn.manifest", "--max-warnings", "0"], 1),
         (["warn.manifest", "--max-warnings", "1"], 0),
         (["bad.manifest", "--fail-on", "none"], 0),
+        (["warn.manifest", "--fail-on", "none", "--max-warnings", "0"], 0),
+        (["warn.manifest", "--exit-zero", "--max-warnings", "0"], 0),
+        (["missing.manifest", "--fail-on", "none", "--max-warnings", "0"], 2),
         (["bad.manifest", "--exit-zero"], 0),
         (["bad.manifest", "--ignore", "BOX"], 0),
         (["bad.manifest", "--select", "MAN,REF"], 0),
@@ -318,6 +323,12 @@ def test_no_more_than_fifty_findings_of_a_rule_are_shown_and_the_rest_counted(fo
 def test_color(folder: Path, arguments: list[str], environment: dict[str, str], is_colored: bool) -> None:
     done = groundlint("check", "bad.manifest", *arguments, cwd=folder, **environment)
     assert ("\x1b[" in done.stdout) == is_colored
+
+
+def test_the_version_is_shown(folder: Path) -> None:
+    for arguments in (["--version"], ["check", "--version"], ["check", "missing.manifest", "--version"]):
+        done = groundlint(*arguments, cwd=folder)
+        assert (done.returncode, done.stdout) == (0, f"groundlint {__version__}\n")
 
 
 def test_the_summary_for_a_gate_has_every_selected_rule(folder: Path) -> None:

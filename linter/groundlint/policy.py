@@ -21,16 +21,21 @@ LEVELS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
 class Gate(NamedTuple):
-    """When a run has failed. `fail_on` None: never for its findings' severity."""
+    """When a run has failed. `fail_on` None: never, whatever the other limits are."""
 
     fail_on: Severity | None = Severity.ERROR
     max_warnings: int | None = None
+    refuses_stale: bool = False
 
-    def passes(self, counts: dict[str, int]) -> bool:
-        """Whether findings, counted by severity, let the run pass."""
+    def passes(self, counts: dict[str, int], *, stale: int) -> bool:
+        """Whether findings, counted by severity, and so many stale entries of a baseline let the run pass."""
+        if self.fail_on is None:
+            return True
         if self.max_warnings is not None and counts[Severity.WARNING] > self.max_warnings:
             return False
-        return self.fail_on is None or not any(counts[level] for level in at_least(self.fail_on))
+        if self.refuses_stale and stale:
+            return False
+        return not any(counts[level] for level in at_least(self.fail_on))
 
 
 class Suppression(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from groundlint import __version__
 from groundlint.cli.output import fail
 
 if TYPE_CHECKING:
@@ -55,6 +56,15 @@ PredProbs = Annotated[
         "attribute, box, and a column for each label.",
     ),
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"groundlint {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")]
 Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", help="Findings that are known.")]
 
 
