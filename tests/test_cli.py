@@ -16,6 +16,8 @@ import polars as pl
 import pytest
 from lines import classification, detection, manifest
 
+from groundlint import __version__
+
 GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
 BAD = manifest(
     detection("s3://bucket/1.jpg", ({"left": -5}, {})), *(detection(f"s3://bucket/{n}.jpg") for n in range(2, 14))
@@ -73,10 +75,15 @@ def test_a_finding_names_file_line_code_and_service_code_and_exits_with_1(folder
         (["warn.manifest", "--max-warnings", "0"], 1),
         (["warn.manifest", "--max-warnings", "1"], 0),
         (["bad.manifest", "--fail-on", "none"], 0),
+        (["warn.manifest", "--fail-on", "none", "--max-warnings", "0"], 0),
+        (["warn.manifest", "--exit-zero", "--max-warnings", "0"], 0),
+        (["missing.manifest", "--fail-on", "none", "--max-warnings", "0"], 2),
         (["bad.manifest", "--exit-zero"], 0),
         (["bad.manifest", "--ignore", "BOX"], 0),
         (["bad.manifest", "--select", "MAN,REF"], 0),
         (["bad.manifest", "--select", "MAN", "--extend-select", "box-outside-image"], 1),
+        (["bad.manifest", "--extend-ignore", "BOX101"], 0),
+        (["bad.manifest", "--ignore", "MAN", "--extend-ignore", "REF,BOX"], 0),
         (["bad.manifest", "--target", "ground-truth"], 0),
         (["missing.manifest"], 2),
         (["good.manifest", "missing.manifest", "--exit-zero"], 2),
@@ -91,6 +98,29 @@ def test_a_finding_names_file_line_code_and_service_code_and_exits_with_1(folder
 def test_the_exit_status(folder: Path, arguments: list[str], status: int) -> None:
     (folder / "empty").mkdir()
     assert groundlint("check", *arguments, cwd=folder).returncode == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--select", "MAN301"], "for the target rekognition; MAN301 is for the target ground-truth"),
+        (
+            ["--select", "BOX1", "--target", "ground-truth"],
+            "for the target ground-truth; BOX101, BOX102, BOX103, BOX104 are for the target rekognition",
+        ),
+        (["--ignore", "ALL"], "no rule is selected, so that nothing would be judged"),
+        (["--config", "nothing.toml"], "no rule is selected, so that nothing would be judged"),
+    ],
+)
+def test_a_run_without_rules_does_not_pass(folder: Path, arguments: list[str], says: str) -> None:
+    (folder / "nothing.toml").write_text("select = []")
+    for command in (["check"], ["baseline", "create"]):
+        done = groundlint(*command, "bad.manifest", *arguments, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: ")
+        assert says in done.stderr
+    done = groundlint("export", "lines", "bad.manifest", "--to", "a.csv", "--config", "nothing.toml", cwd=folder)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("target", ["rekognition", "ground-truth"])
@@ -116,15 +146,27 @@ def test_an_empty_folder_among_others_is_named_and_the_rest_is_reported(folder: 
     assert "bad.manifest:1: BOX101" in done.stdout
 
 
+def test_an_empty_path_is_named_and_the_rest_is_reported(folder: Path) -> None:
+    done = groundlint("check", "", "bad.manifest", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr == "error: '': the folder holds no manifest\n"
+    assert "bad.manifest:1: BOX101" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
-    [("/dev/zero", "no regular file"), ("bad.manifest/x", "Not a directory"), ("none", "the folder holds no manifest")],
+    [
+        ("", "an empty path"),
+        ("/dev/zero", "no regular file"),
+        ("bad.manifest/x", "Not a directory"),
+        ("none", "the folder holds no manifest"),
+    ],
 )
 def test_what_is_no_manifest_is_refused(folder: Path, path: str, says: str) -> None:
     (folder / "none").mkdir()
     done = groundlint("check", path, cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {path}: {says}")
+    assert done.stderr.startswith(f"error: {path or repr(path)}: {says}")
     assert done.stderr.count("\n") == 1
 
 
@@ -183,6 +225,8 @@ def test_standard_input_is_called_as_wished(folder: Path) -> None:
         arguments = (*path, "--stdin-filename", "x.manifest", "--select", "BOX")
         done = groundlint("check", *arguments, cwd=folder, stdin=BAD.encode())
         assert done.stdout.startswith("x.manifest:1: BOX101")
+    unnamed = groundlint("check", "-", "--stdin-filename", "", "--select", "BOX", cwd=folder, stdin=BAD.encode())
+    assert unnamed.stdout.startswith("-:1: BOX101")
 
 
 def test_several_reports_at_once(folder: Path) -> None:
@@ -281,6 +325,12 @@ def test_color(folder: Path, arguments: list[str], environment: dict[str, str], 
     assert ("\x1b[" in done.stdout) == is_colored
 
 
+def test_the_version_is_shown(folder: Path) -> None:
+    for arguments in (["--version"], ["check", "--version"], ["check", "missing.manifest", "--version"]):
+        done = groundlint(*arguments, cwd=folder)
+        assert (done.returncode, done.stdout) == (0, f"groundlint {__version__}\n")
+
+
 def test_the_summary_for_a_gate_has_every_selected_rule(folder: Path) -> None:
     groundlint("check", "bad.manifest", "--select", "BOX1", "--summary-file", "gate.json", "--exit-zero", cwd=folder)
     assert report(folder / "gate.json") == {
@@ -341,6 +391,31 @@ def test_a_signal_at_any_time_ends_the_run_and_leaves_nothing_half_done(folder: 
         assert not list(folder.glob(".*"))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("path", ["-", "pipe.manifest"])
+def test_a_signal_ends_the_wait_for_a_pipe_that_stays_open(
+    folder: Path, path: str, sent: signal.Signals, status: int
+) -> None:
+    os.mkfifo(folder / "pipe.manifest")
+    with subprocess.Popen(
+        [sys.executable, "-m", "groundlint", "check", path], cwd=folder, stdin=subprocess.PIPE
+    ) as run:
+        # Until it waits.
+        time.sleep(2)
+        run.send_signal(sent)
+        try:
+            assert run.wait(timeout=10) == status
+        finally:
+            run.kill()
+
+
+def test_a_closed_standard_input_is_no_empty_manifest(folder: Path) -> None:
+    command = f"{sys.executable} -m groundlint check - <&-"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: -: standard input is closed\n")
+
+
 def test_a_reader_that_leaves_gets_no_traceback(folder: Path) -> None:
     lines = (detection(f"s3://bucket/{n}.jpg", ({"left": -1}, {})) for n in range(60))
     (folder / "many.manifest").write_text(manifest(*lines))
@@ -375,10 +450,18 @@ def test_an_unknown_table_is_refused_with_a_suggestion(folder: Path) -> None:
     assert "did you mean `boxes`?" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["BOX101", "box-outside-image"])
+@pytest.mark.parametrize("name", ["BOX101", "box-outside-image", "ERROR_INVALID_BOUNDING_BOX"])
 def test_a_rule_is_explained(folder: Path, name: str) -> None:
     done = groundlint("rule", name, cwd=folder)
     assert done.stdout.startswith("# BOX101 box-outside-image\n")
+
+
+def test_all_rules_that_give_a_code_of_the_service_are_explained(folder: Path) -> None:
+    done = groundlint("rule", "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT", cwd=folder)
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("# ")] == ["MAN101", "MAN105"]
+    missing = groundlint("rule", "ERROR_INVALID_BOUNDING_BOXES", cwd=folder)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "did you mean ERROR_INVALID_BOUNDING_BOX?" in missing.stderr
 
 
 def test_the_examples_of_a_package_are_tried(folder: Path) -> None:

@@ -60,6 +60,13 @@ def test_a_glob_leaves_out_paths_and_one_without_a_slash_names_too(glob: str, ke
     assert below(".", glob) == kept
 
 
+def test_a_glob_fits_by_whatever_link_one_comes_to_the_folder(folder: Path) -> None:
+    put("here/a.manifest", "here/sub/out/c.manifest")
+    Path("link").symlink_to("here")
+    found = manifests_below(str(folder / "link"), exclude=["sub/out"], root=folder / "here")
+    assert found == [str(folder / "link/a.manifest")]
+
+
 def test_a_link_into_nowhere_is_kept_so_that_it_is_missed() -> None:
     Path("a.manifest").symlink_to("pulled-later")
     assert below() == ["a.manifest"]
@@ -94,6 +101,39 @@ def test_what_git_ignores_is_left_out_unless_it_is_tracked() -> None:
     git("add", "-f", "tracked/f.manifest")
     assert below() == ["a.manifest", "sub/b.manifest", "tracked/f.manifest"]
     assert below("sub") == ["sub/b.manifest"]
+
+
+def make_module(place: str) -> None:
+    """A repository that ignores one of its two manifests."""
+    put(f"{place}/sub/kept.manifest", f"{place}/sub/ignored.manifest")
+    Path(place, ".gitignore").write_text("ignored.manifest\n")
+    git("init", place)
+    git("-C", place, "add", ".")
+    git("-C", place, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "a")
+
+
+@pytest.mark.parametrize("within_a_hook", [False, True])
+def test_each_repository_has_its_own_say(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, within_a_hook: bool
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    make_module(str(elsewhere / "module"))
+    git("init")
+    put("a.manifest", "out/b.manifest")
+    Path(".gitignore").write_text("out/\nkept.manifest\n")
+    git("-c", "protocol.file.allow=always", "submodule", "add", str(elsewhere / "module"), "data/module")
+    put("data/module/sub/ignored.manifest")
+    make_module("data/clone")
+    make_module("data/clone/deeper")
+    make_module("out/clone")
+    if within_a_hook:
+        monkeypatch.setenv("GIT_DIR", str(folder / ".git"))
+    modules = [f"data/{name}/sub/kept.manifest" for name in ("clone/deeper", "clone", "module")]
+    assert below() == ["a.manifest", *modules]
+    assert below("data") == modules
+    # The submodule's own is kept in there.
+    Path(".git").rename("no-git")
+    assert [name for name in below("data") if "module" not in name] == modules[:2]
 
 
 def test_without_git_or_a_repository_nothing_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

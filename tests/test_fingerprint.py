@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lines import detection, manifest
 
 import groundlint
+from groundlint.findings import relative
 
 LINES = [
     detection("s3://bucket/1.jpg", ({"left": -1}, {"left": -1}, {"left": -2}, {})),
@@ -59,3 +60,27 @@ def test_the_way_to_a_manifest_does_not_matter(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     absolute = prints(tmp_path, manifest(*LINES))
     assert prints(Path(), manifest(*LINES)) == absolute
+
+
+def test_links_on_the_way_to_a_manifest_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real/sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "deep").symlink_to("real/sub")
+    monkeypatch.chdir(tmp_path / "link")
+    known = prints(Path("sub"), manifest(*LINES))
+    for folder in ("real/sub", "link/sub", "deep"):
+        assert prints(tmp_path / folder, manifest(*LINES)) == known
+    outside = prints(Path(".."), manifest(*LINES))
+    assert prints(tmp_path, manifest(*LINES)) == outside != known
+
+
+def test_a_link_below_the_folder_is_called_as_it_is_and_not_by_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/data").symlink_to("../mounted")
+    (tmp_path / "root/a.manifest").symlink_to("../mounted/b.manifest")
+    (tmp_path / "link").symlink_to("root")
+    root = tmp_path.resolve() / "root"
+    for way in ("root", "link"):
+        assert relative(str(tmp_path / way / "data/b.manifest"), root) == "data/b.manifest"
+        assert relative(str(tmp_path / way / "a.manifest"), root) == "a.manifest"

@@ -317,6 +317,20 @@ def test_junit_cases_on_boxes_of_a_line_have_names_of_their_own() -> None:
     assert len(names) == 6
 
 
+def test_junit_cases_of_one_place_have_names_of_their_own_that_stay_when_others_go() -> None:
+    def cases(*findings: dict[str, Any]) -> list[tuple[str | None, str | None]]:
+        suite = ElementTree.fromstring(FORMATS["junit"](report(*findings)))
+        return [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")]
+
+    whole = {"line": None, "attribute": None, "box": None, "code": "SPL103"}
+    of_labels = [finding(**whole, label=label) for label in "abc"]
+    assert len(set(cases(*of_labels))) == 3
+    assert cases(*of_labels)[1:] == cases(*of_labels[1:])
+    alike = [*of_labels, finding(**whole, label="a"), finding(**whole, label="a"), finding(), finding()]
+    assert len(set(cases(*alike))) == 7
+    assert cases(*alike)[:3] == cases(*of_labels)
+
+
 def test_markdown_counts_by_rule_and_lists_the_worst_first() -> None:
     text = FORMATS["markdown"](many())
     rows = [re.split(r" *\| *", line)[1:-1] for line in text.splitlines() if line.startswith("| [")]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lines import classification, detection, manifest
+from PIL import Image
 from typer.testing import CliRunner
 
 import groundlint
@@ -30,6 +31,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("train.manifest").write_text(manifest(*LINES))
     return tmp_path
+
+
+@pytest.fixture
+def link(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another way to the working directory."""
+    path = tmp_path_factory.mktemp("links") / "link"
+    path.symlink_to(folder)
+    return path
 
 
 def configure(text: str) -> None:
@@ -51,6 +60,13 @@ def test_a_severity_by_code_or_name() -> None:
         configure(f'[severity]\n{key} = "error"\n')
         assert set(groundlint.check().filter(code="BOX301")["severity"]) == {"error"}
         assert command("check").returncode == 1
+
+
+def test_of_the_selectors_that_give_a_severity_the_longest_wins_in_any_order() -> None:
+    lines = ('duplicated-box = "error"', 'BOX = "info"', 'BOX3 = "warning"')
+    for order in (lines, lines[::-1], lines[1:] + lines[:1]):
+        configure("[severity]\n" + "\n".join(order))
+        assert set(groundlint.check().filter(code="BOX301")["severity"]) == {"error"}
 
 
 def test_an_override_turns_a_rule_off_for_some_images() -> None:
@@ -87,15 +103,17 @@ def test_a_finding_on_the_whole_data_set_keeps_the_options_of_the_whole() -> Non
         ('rule = "BOX301"\nfiles = "train.manifest"', 0),
         ('rule = "BOX301"\nfiles = ["*.manifest"]', 0),
         ('rule = "BOX301"\nfiles = "sub/*"', 12),
+        ('rule = "BOX301"\nfiles = "../*"', 12),
         ('rule = "BOX301"\nsource-ref = "*/a/*"', 6),
         ('rule = "BOX301"\nsource-ref = "s3://bucket/[ab]/[!1-5].jpg"', 10),
         ('rule = "BOX302"', 12),
     ],
 )
-def test_an_ignore_entry_leaves_out_what_it_names(entry: str, left: int) -> None:
+def test_an_ignore_entry_leaves_out_what_it_names(folder: Path, link: Path, entry: str, left: int) -> None:
     configure(f'[[ignore]]\n{entry}\nreason = "checked"\n')
     assert len(found()) == left
-    assert len(found(str(Path.cwd() / "train.manifest"))) == left
+    for way in (folder, link):
+        assert len(found(str(way / "train.manifest"))) == left
 
 
 def test_selectors_and_reasons_stand_in_one_list() -> None:
@@ -128,15 +146,24 @@ def test_an_entry_that_leaves_out_nothing_is_told_where_it_was_tried() -> None:
     [
         ('[[ignore]]\nrule = "BOX301"\n', "`ignore.0.reason`: Field required"),
         ('[[ignore]]\nrule = "BOX301"\nreason = " "\n', "`ignore.0.reason`"),
-        ('[[ignore]]\nrule = "BOX9"\nreason = "x"\n', r"\[\[ignore\]\] 1: no rule has the code or name 'BOX9'"),
+        (
+            '[[ignore]]\nrule = "BOX9"\nreason = "x"\n',
+            r"groundlint.toml: \[\[ignore\]\] 1: no rule has the code or name 'BOX9'",
+        ),
         (
             '[[ignore]]\nrule = "BOX301"\nreason = "x"\nfile = "a"\n',
             "unknown key `ignore.0.file`; did you mean `files`",
         ),
         ('[[ignore]]\nrule = "BOX301"\nreason = "x"\nexpires = "soon"\n', "`ignore.0.expires`"),
-        ('[severity]\nBOX999 = "error"\n', r"\[severity\] BOX999: no rule"),
+        ('[severity]\nBOX999 = "error"\n', r"groundlint.toml: \[severity\] BOX999: no rule"),
+        ('[severity]\nBOX301 = "error"\nduplicated-box = "info"\n', r"\[severity\] duplicated-box: BOX301 has a sev"),
         ('[severity]\nBOX301 = "fatal"\n', "`severity.BOX301`"),
-        ('[[overrides]]\nsources = "*"\nrules = { BOX301 = { io = 1 } }\n', "unknown key `io`; did you mean `iou`"),
+        (
+            '[[overrides]]\nsources = "*"\nrules = { duplicated-box = { io = 1 } }\n',
+            r"groundlint.toml: \[\[overrides\]\] 1: rules.duplicated-box: unknown key `io`; did you mean `iou`",
+        ),
+        ('[[overrides]]\nsources = "*"\nrules = { BOX302 = { io = 1 } }\n', "rules.BOX302: unknown key `io`"),
+        ("[rules.BOX301]\nio = 1\n", r"groundlint.toml: \[rules.BOX301\]: unknown key `io`"),
         ('[[overrides]]\nsources = "*"\nrules = { BOX3 = { iou = 1.0 } }\n', "several rules"),
         ('[[overrides]]\nsources = "*"\nrules = { BOX301 = true }\n', "overrides.0.rules.BOX301"),
         (f'[[overrides]]\nsources = "{"a*" * 600}"\nrules = {{}}\n', "1000 characters"),
@@ -173,6 +200,15 @@ def test_a_baseline_leaves_new_findings_only() -> None:
     assert "1 warning, 0 info, 0 suppressed, 12 baselined" in done.stdout
 
 
+def test_a_baseline_holds_by_whatever_link_one_comes_to_the_manifest(folder: Path, link: Path) -> None:
+    configure("")
+    command("baseline", "create", ".")
+    for way in (folder, link):
+        assert "12 baselined" in command("check", str(way), "--strict-baseline").stdout
+        done = command("baseline", "update", str(way))
+        assert done.stdout == "groundlint-baseline.json: 12 known, 0 added, 0 removed\n"
+
+
 def test_an_existing_baseline_is_not_overwritten() -> None:
     configure("")
     Path("groundlint-baseline.json").write_text("mine")
@@ -198,8 +234,67 @@ def test_what_a_run_does_not_judge_is_not_stale() -> None:
     assert command("check", "--select", "BOX302", "--strict-baseline").returncode == 0
     assert "12 entries are no longer found" in command("check").stderr
     assert command("check", "--strict-baseline").returncode == 1
+    assert command("check", "--strict-baseline", "--fail-on", "none").returncode == 0
     assert "18 known, 0 added, 6 removed" in command("baseline", "prune", "train.manifest").stdout
     assert command("check", "train.manifest", "--strict-baseline").returncode == 0
+
+
+def look_at_images() -> None:
+    """A configuration for rules that look at images, and a folder of those that `train.manifest` names: no JPEGs."""
+    Path("groundlint.toml").write_text('select = ["IMG207", "BOX301", "CFG"]\n')
+    for line in LINES:
+        image = Path("seen", line["source-ref"].removeprefix("s3://bucket/"))
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (640, 480)).save(image, "PNG")
+
+
+def test_what_was_found_in_images_is_not_stale_where_they_are_not_at_hand() -> None:
+    look_at_images()
+    assert "24 known" in command("baseline", "create", "--images", "seen").stdout
+    done = command("check", "--strict-baseline")
+    assert (done.returncode, "no longer found" in done.stderr) == (0, False)
+    assert "24 known, 0 added, 0 removed" in command("baseline", "update").stdout
+    Path("train.manifest").write_text(manifest(*LINES[:6]))
+    assert "12 known, 0 added, 12 removed" in command("baseline", "prune", "--images", "seen").stdout
+
+
+def test_images_of_one_data_set_say_nothing_of_another_whose_images_are_not_at_hand() -> None:
+    look_at_images()
+    Path("other.manifest").write_text(manifest(*(detection(f"s3://bucket/c/{n}.jpg", TWICE) for n in range(3))))
+    Path("seen/c").mkdir()
+    for n in range(3):
+        Image.new("RGB", (640, 480)).save(f"seen/c/{n}.jpg", "PNG")
+    assert "30 known" in command("baseline", "create", "--images", "seen").stdout
+    Path("seen/c").rename("gone")
+    assert command("check", "--images", "seen", "--strict-baseline").returncode == 0
+    entry = '[[ignore]]\nrule = "IMG207"\nfiles = "{}.manifest"\nreason = "checked"\n'
+    configured = Path("groundlint.toml").read_text()
+    Path("groundlint.toml").write_text(configured + entry.format("other"))
+    assert "CFG102" not in command("check", "--images", "seen").stdout
+    Path("groundlint.toml").write_text(configured + entry.format("train"))
+    for image in Path("seen").glob("*/*.jpg"):
+        Image.new("RGB", (640, 480)).save(image)
+    assert "CFG102" in command("check", "--images", "seen").stdout
+
+
+def test_an_entry_for_what_images_show_is_not_needless_where_they_are_not_at_hand() -> None:
+    look_at_images()
+    with Path("groundlint.toml").open("a") as file:
+        file.write('[[ignore]]\nrule = "suffix-contradicts-content"\nreason = "checked"\n')
+    assert "12 suppressed" in command("check", "--images", "seen").stdout
+    assert "CFG102" not in command("check").stdout
+
+
+def test_an_entry_for_a_manifest_that_cannot_be_read_is_not_needless() -> None:
+    configure('[[ignore]]\nrule = "BOX301"\nfiles = "gone.manifest"\nreason = "checked"\n')
+    Path("groundlint-baseline.json").write_text(
+        '{"schema_version": 1, "entries": '
+        '[{"manifest": "gone.manifest", "code": "BOX301", "source_ref": null, "fingerprint": "f"}]}'
+    )
+    done = command("check", "train.manifest", "gone.manifest")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "gone.manifest: No such file" in done.stderr
+    assert "CFG102" not in done.stdout
 
 
 def test_a_run_that_could_not_judge_all_changes_no_baseline() -> None:

@@ -79,3 +79,12 @@ def test_the_other_hook_judges_the_whole_repository(repository: Path, home: Path
         assert "24 lines, 2 manifests" in done.stdout
     none = hook("groundlint-all", "--files", "readme.txt", repository=repository, home=home)
     assert "no files to check" in none.stdout
+
+
+@pytest.mark.parametrize("name", ["groundlint", "groundlint-all"])
+def test_a_hook_leaves_out_what_the_repository_ignores(repository: Path, home: Path, name: str) -> None:
+    (repository / "groundlint.toml").write_text('ignore = ["BOX101"]\n')
+    run("git", "add", ".", cwd=repository)
+    done = hook(name, "--all-files", repository=repository, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "BOX301" in done.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +45,16 @@ class Baseline:
         """Fingerprints of the known findings."""
         return [entry.fingerprint for entry in self.entries]
 
-    def judged(self, manifests: Collection[str], codes: Collection[str]) -> list[Entry]:
-        """The entries on which a run of these manifests and rules has something to say."""
-        return [entry for entry in self.entries if entry.manifest in manifests and entry.code in codes]
+    def stale(self, found: Baseline, judged: Mapping[str, Collection[str]]) -> list[Entry]:
+        """The entries that a run did not find, of those that it would have.
+
+        Args:
+            found: what it found.
+            judged: the codes of the rules by which it judged each manifest.
+        """
+        seen = set(found.fingerprints)
+        looked_for = (entry for entry in self.entries if entry.code in judged.get(entry.manifest, ()))
+        return [entry for entry in looked_for if entry.fingerprint not in seen]
 
     def without(self, entries: Iterable[Entry]) -> Baseline:
         """The baseline less some entries."""

@@ -78,7 +78,7 @@ class Override(_Model):
         min_length=1, description="Globs of source-refs."
     )
     rules: dict[str, dict[str, Any] | Literal[False]] = Field(
-        description="Options by code or name of a rule; false turns rules off, by any selector."
+        description="Options by code, name or service code of a rule; false turns rules off, by any selector."
     )
 
 
@@ -88,8 +88,14 @@ class Settings(_Model):
     target: Literal["rekognition", "ground-truth"] = Field(
         "rekognition", description="What the data is for: Custom Labels training, or a Ground Truth labeling job."
     )
-    region: str | None = Field(None, description="Region of the service; some have lower limits.")
-    max_images: int | None = Field(None, gt=0, description="Raised quota of images with image-level labels a manifest.")
+    region: str | None = Field(
+        None,
+        pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$",
+        description="Region of the service, as eu-west-2; some have lower limits.",
+    )
+    max_images: int | None = Field(
+        None, gt=0, strict=True, description="Raised quota of images with image-level labels a manifest."
+    )
     select: list[str] = Field(["ALL"], description="Rules to judge: codes, prefixes, names, service codes, or ALL.")
     ignore: list[_Ignored] = Field(
         [],
@@ -102,9 +108,9 @@ class Settings(_Model):
     )
     exclude: list[str] = Field([], description="Globs of manifests to leave out when a folder is searched.")
     severity: dict[str, Literal["error", "warning", "info"]] = Field(
-        {}, description="Severity of rules, by code or name."
+        {}, description="Severity of rules, by selector; of several that fit a rule the longest wins."
     )
-    rules: dict[str, dict[str, Any]] = Field({}, description="Options of rules, by code or name.")
+    rules: dict[str, dict[str, Any]] = Field({}, description="Options of rules, by code, name or service code.")
     overrides: list[Override] = Field([], description="Other options for some of the images; the last that fits wins.")
     datasets: dict[str, DataSet] = Field({}, description="Manifests that belong together, by name.")
     images: dict[str, _Path] = Field(
@@ -201,13 +207,19 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
 def override(config: Config, values: Mapping[str, Any]) -> Config:
     """The configuration with some of its keys set by flags.
 
+    Args:
+        config: the configuration.
+        values: of its keys; `extend_ignore` adds rules to those that it leaves out.
+
     Raises:
         ConfigError: a value is not allowed.
     """
     values = dict(values)
-    if "ignore" in values:
+    extended = values.pop("extend_ignore", [])
+    if extended or "ignore" in values:
         # A flag chooses rules; the reasons for single findings stay.
-        values["ignore"] = [*config.settings.suppressions, *values["ignore"]]
+        rules = values.get("ignore", config.settings.ignored_rules)
+        values["ignore"] = [*config.settings.suppressions, *rules, *extended]
     try:
         given = config.settings.model_dump(exclude_unset=True) | values
         return Config(Settings.model_validate(given), config.path)
@@ -222,6 +234,31 @@ def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, 
     Raises:
         ConfigError: options are given for an unknown rule or twice for one, or are none of its options.
     """
+    given = options_by_code(registry, options)
+    names = {registry.find(name).code: name for name in options}
+    built = {code: build_rule(registry.rules[code], given[code], f"[rules.{names[code]}]") for code in sorted(given)}
+    # Defaults were validated when the rule was loaded; to build a validator costs more than to judge.
+    return [built[code] if code in built else registry.rules[code].model_construct() for code in sorted(codes)]
+
+
+def build_rule(rule: type[Rule], options: Mapping[str, Any], place: str) -> Rule:
+    """A rule with some options.
+
+    Raises:
+        ConfigError: they are none of its options; the text names the place that gives them.
+    """
+    try:
+        return rule(**options)
+    except ValidationError as error:
+        raise ConfigError(f"{place}: {_first_fault(error, partial(_options_of, rule))}") from None
+
+
+def options_by_code(registry: Registry, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The options of each rule, by whichever of its names they are given.
+
+    Raises:
+        ConfigError: a rule is not known, or has options twice.
+    """
     by_code: dict[str, Mapping[str, Any]] = {}
     for name, values in options.items():
         try:
@@ -229,17 +266,9 @@ def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, 
         except SelectionError as error:
             raise ConfigError(f"[rules.{name}]: {error}") from None
         if code in by_code:
-            raise ConfigError(f"[rules.{name}]: the rule has options by its code and by its name; keep one of the two")
+            raise ConfigError(f"[rules.{name}]: {code} has options under another of its names; keep one of the two")
         by_code[code] = values
-    rules = []
-    for code in sorted({*codes, *by_code}):
-        rule = registry.rules[code]
-        try:
-            # Defaults were validated when the rule was loaded; to build a validator costs more than to judge.
-            rules.append(rule(**by_code[code]) if code in by_code else rule.model_construct())
-        except ValidationError as error:
-            raise ConfigError(f"[rules.{code}]: {_first_fault(error, partial(_options_of, rule))}") from None
-    return [rule for rule in rules if rule.code in set(codes)]
+    return by_code
 
 
 def schema(registry: Registry) -> dict[str, Any]:
@@ -249,7 +278,9 @@ def schema(registry: Registry) -> dict[str, Any]:
     for code, rule in sorted(registry.rules.items()):
         described = rule.model_json_schema() | {"title": f"{code} {rule.name}"}
         described.pop("description", None)
-        options |= {code: described, rule.name: {"$ref": f"#/properties/rules/properties/{code}"}}
+        # A code of the service that several rules give names none of them.
+        names = [name for name in (rule.name, rule.aws) if name and registry.named(name) == [rule]]
+        options |= {code: described} | {name: {"$ref": f"#/properties/rules/properties/{code}"} for name in names}
     known["properties"]["rules"] |= {"properties": options, "additionalProperties": False}
     return known
 

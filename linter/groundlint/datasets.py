@@ -82,7 +82,7 @@ def data_sets(config_: Config, request: Request) -> list[DataSet]:
             if len(paths) == 1:
                 raise
             # The other paths are judged all the same: that this one cannot be is told when it is read.
-            sources = [Source(_as_text(path), "train", Path(path))]
+            sources = [Source(_as_text(path) or "''", "train", Path(path))]
         for source in sources:
             asked.setdefault(_identity(source), source)
     brought_in: dict[int, tuple[DataSet, dict[str, Source]]] = {}
@@ -143,7 +143,10 @@ def _data_set(sources: Iterable[Source], name: str = "the data set") -> DataSet:
 def _sources(path: str, split: str, config_: Config, request: Request) -> list[Source]:
     """The manifests that a path means: a file itself, a folder those below it."""
     if path == STDIN:
-        return [Source(_as_text(request.stdin_name), split, data=request.stdin)]
+        return [Source(_as_text(request.stdin_name) or STDIN, split, data=request.stdin)]
+    if not path:
+        # As comes of a variable that is not set; it must not be taken for the working directory.
+        raise UsageError("'': an empty path names no manifest")
     names = [path]
     # Where a name is too long for the system pathlib raises; such a file is missing as any other.
     if os.path.isdir(path):  # noqa: PTH112

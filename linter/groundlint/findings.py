@@ -199,5 +199,14 @@ def _first_lines(lines: DataFrame) -> DataFrame:
 
 
 def relative(manifest: str, root: Path) -> str:
-    """A manifest's path as seen from a folder, with slashes."""
-    return PurePath(os.path.relpath(manifest, root)).as_posix()
+    """A manifest's path as seen from a folder, with slashes, the same by whatever links one comes to the folder.
+
+    Args:
+        manifest: its path as given; where it lies below the folder, links on the way from there keep their names.
+        root: the folder, without links.
+    """
+    path = Path(os.path.abspath(manifest))  # noqa: PTH100 - a link below the folder stays one
+    if not path.is_relative_to(root):
+        ways = (root / path.relative_to(above) for above in path.parents if os.path.realpath(above) == str(root))
+        path = next(ways, Path(os.path.realpath(path.parent), path.name))
+    return PurePath(os.path.relpath(path, root)).as_posix()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,16 +21,21 @@ LEVELS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
 class Gate(NamedTuple):
-    """When a run has failed. `fail_on` None: never for its findings' severity."""
+    """When a run has failed. `fail_on` None: never, whatever the other limits are."""
 
     fail_on: Severity | None = Severity.ERROR
     max_warnings: int | None = None
+    refuses_stale: bool = False
 
-    def passes(self, counts: dict[str, int]) -> bool:
-        """Whether findings, counted by severity, let the run pass."""
+    def passes(self, counts: dict[str, int], *, stale: int) -> bool:
+        """Whether findings, counted by severity, and so many stale entries of a baseline let the run pass."""
+        if self.fail_on is None:
+            return True
         if self.max_warnings is not None and counts[Severity.WARNING] > self.max_warnings:
             return False
-        return self.fail_on is None or not any(counts[level] for level in at_least(self.fail_on))
+        if self.refuses_stale and stale:
+            return False
+        return not any(counts[level] for level in at_least(self.fail_on))
 
 
 class Suppression(NamedTuple):
@@ -78,8 +83,7 @@ def suppression_rows(
     suppressions: Sequence[Suppression],
     counts: Sequence[int],
     configuration: Path | None,
-    manifests: Collection[str],
-    codes: Collection[str],
+    judged: Mapping[str, Set[str]],
 ) -> DataFrame:
     """The table `suppressions`: what became of each `[[ignore]]` entry.
 
@@ -87,10 +91,9 @@ def suppression_rows(
         suppressions: the entries.
         counts: how many findings each one fits.
         configuration: the file that they are from.
-        manifests: those that were judged, relative to the configuration's folder.
-        codes: of the rules that judged them.
+        judged: the codes of the rules that judged each manifest, by its path relative to the configuration's folder.
     """
-    names = Series("files", list(manifests), dtype=pl.String).to_frame()
+    names = Series("files", list(judged), dtype=pl.String).to_frame()
     rows = [
         {
             "manifest": os.path.relpath(configuration) if configuration else None,
@@ -100,7 +103,7 @@ def suppression_rows(
             "expires": each.expires,
             "expired": each.is_expired,
             "findings": count,
-            "judged": bool(each.codes & set(codes)) and bool(names.select(_is_of_files(each).any()).item()),
+            "judged": any(each.codes & judged[name] for name in names.filter(_is_of_files(each))["files"]),
         }
         for number, (each, count) in enumerate(zip(suppressions, counts, strict=True), 1)
     ]

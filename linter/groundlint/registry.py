@@ -45,15 +45,26 @@ class Registry:
     """Package of each module that was searched."""
 
     def find(self, name: str) -> type[Rule]:
-        """A rule by its code or name.
+        """A rule by its code, name or service code.
+
+        Raises:
+            SelectionError: there is none, or several have the service code.
+        """
+        rules = self.named(name)
+        if len(rules) > 1:
+            raise SelectionError(f"several rules have {name}: {', '.join(rule.code for rule in rules)}; name one")
+        return rules[0]
+
+    def named(self, name: str) -> list[type[Rule]]:
+        """The rules that have a code, name or service code, by code; a service code may be given by several.
 
         Raises:
             SelectionError: there is none.
         """
-        for rule in self.rules.values():
-            if name in (rule.code, rule.name):
-                return rule
-        raise SelectionError(self._unknown(name))
+        rules = [rule for _, rule in sorted(self.rules.items()) if name in (rule.code, rule.name, rule.aws)]
+        if not rules:
+            raise SelectionError(self._unknown(name))
+        return rules
 
     def select(self, select: Sequence[str], ignore: Sequence[str], *, target: str) -> list[str]:
         """Codes of the selected rules of a target, sorted. Of the selectors that fit a rule the longest wins.
@@ -69,18 +80,26 @@ class Registry:
         best: dict[str, tuple[int, bool]] = {}
         for selectors, is_selected in ((select, True), (ignore, False)):
             for selector in selectors:
-                for code, length in self._fitting(selector):
+                for code, length in self.fitting(selector).items():
                     if length > best.get(code, (-1, True))[0] or (length == best[code][0] and not is_selected):
                         best[code] = (length, is_selected)
         return sorted(code for code, (_, chosen) in best.items() if chosen and target in self.rules[code].targets)
 
-    def fitting(self, selector: str) -> list[str]:
-        """Codes of the rules that a selector fits.
+    def fitting(self, selector: str) -> dict[str, int]:
+        """Codes of the rules that a selector fits, and how exactly: a full name counts as a full code.
 
         Raises:
             SelectionError: it fits none.
         """
-        return [code for code, _ in self._fitting(selector)]
+        if selector == "ALL":
+            return dict.fromkeys(self.rules, 0)
+        exact = [code for code, rule in self.rules.items() if selector in (code, rule.name, rule.aws)]
+        if exact:
+            return {code: len(code) for code in exact}
+        by_prefix = {code: len(selector) for code in self.rules if selector and code.startswith(selector)}
+        if not by_prefix:
+            raise SelectionError(self._unknown(selector))
+        return by_prefix
 
     def of_package(self, name: str) -> list[type[Rule]]:
         """The rules of a package, which is named as it is installed or as it is imported; empty if it has none."""
@@ -89,18 +108,6 @@ class Registry:
             for code, rule in sorted(self.rules.items())
             if _normal(name) in (_normal(self.packages[code]), _normal(rule.__module__.partition(".")[0]))
         ]
-
-    def _fitting(self, selector: str) -> list[tuple[str, int]]:
-        """Codes that a selector fits, and how exactly: a full name counts as a full code."""
-        if selector == "ALL":
-            return [(code, 0) for code in self.rules]
-        exact = [code for code, rule in self.rules.items() if selector in (code, rule.name, rule.aws)]
-        if exact:
-            return [(code, len(code)) for code in exact]
-        by_prefix = [(code, len(selector)) for code in self.rules if selector and code.startswith(selector)]
-        if not by_prefix:
-            raise SelectionError(self._unknown(selector))
-        return by_prefix
 
     def _unknown(self, selector: str) -> str:
         known = [name for rule in self.rules.values() for name in (rule.code, rule.name, rule.aws) if name]

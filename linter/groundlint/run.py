@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import metadata
@@ -21,12 +21,12 @@ from groundlint.images.cache import Cache
 from groundlint.images.gallery import Gallery
 from groundlint.images.record import Fault
 from groundlint.images.store import Roots, Store
-from groundlint.judge import Plan, Raised, Workspace, collected, judge, looks_at_images, measured, plan
+from groundlint.judge import Plan, Raised, Scoped, Workspace, collected, judge, looks_at_images, measured, plan
 from groundlint.manifest.reader import read
 from groundlint.model_outputs import ModelOutputs
 from groundlint.registry import Registry
 from groundlint.rule import inputs
-from groundlint.selection import Selection
+from groundlint.selection import Selection, nothing_selected
 from groundlint.tables import BASE
 
 
@@ -75,14 +75,17 @@ def run(
         tell: is called with what is being done.
 
     Raises:
-        UsageError: nothing is there to judge.
+        UsageError: nothing is there to judge, or nothing to judge by.
     """
+    if not selection.rules:
+        raise UsageError(nothing_selected(registry, config_.settings))
     # What the configuration leaves out is known only once all else is judged.
     last = [scoped for scoped in selection.rules if "suppressions" in inputs(scoped.rule.check)]
     made = plan(registry, [scoped for scoped in selection.rules if scoped not in last])
     outcome = Outcome(config_.settings.target, selection.codes)
     found = [findings.EMPTY.with_columns(fingerprint=lit(None, pl.String))]
     tally = _Tally()
+    judged = _Judged(config_.root)
     blind_sets: list[DataSet] = []
     brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
     sees = [rule.code for rule, _ in made.rules if looks_at_images(made, rule, brought.tables.keys())]
@@ -92,12 +95,15 @@ def run(
         outcome.unread += [each for each in unread if each not in outcome.unread]
         is_blind = gallery and not _has_images(tables) and not tables["lines"]["source_ref"].is_null().all()
         blind_sets += [data_set] if is_blind else []
-        judgement = judge(without if is_blind else made, {name: frame.lazy() for name, frame in tables.items()})
+        used = without if is_blind else made
+        judgement = judge(used, {name: frame.lazy() for name, frame in tables.items()})
         outcome.raised += [raised for raised in judgement.raised if raised.code not in {r.code for r in outcome.raised}]
         is_named = col("manifest").is_in(list(data_set.named))
         wanted = judgement.findings.filter(is_named | col("of_data_set"))
         found.append(wanted.with_columns(findings.fingerprints(wanted, tables, config_.root)))
         tally.add(data_set, tables)
+        # While a part of it is missing a data set is not judged.
+        judged.add(data_set, () if unread else (*used.rules, *last), judgement.raised)
         brought.compare(tables)
     outcome.notes += brought.notes()
     if gallery:
@@ -106,12 +112,10 @@ def run(
         outcome.raised += [Raised("", text, "") for text in gallery.raised]
         outcome.notes += [gallery.cache.warning] if gallery.cache.warning else []
         gallery.cache.close()
-    codes = [code for code in outcome.rules if code not in {raised.code for raised in outcome.raised}]
-    manifests = {findings.relative(name, config_.root) for name in tally.counted}
     once = pl.concat(found).unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
     known = baseline or Baseline()
     marked, uses = policy.hide(once, selection.suppressions, known, config_.root)
-    rows = policy.suppression_rows(selection.suppressions, uses, config_.path, manifests, codes)
+    rows = policy.suppression_rows(selection.suppressions, uses, config_.path, judged.codes)
     judgement = judge(plan(registry, last), {"suppressions": rows.lazy()})
     outcome.raised += judgement.raised
     of_config = judgement.findings.with_columns(
@@ -124,9 +128,7 @@ def run(
     outcome.findings = everything.filter(~is_hidden).drop("suppression", "is_baselined")
     outcome.hidden = everything.filter(is_hidden)
     outcome.known = of_findings(marked.filter(col("suppression").is_null()), config_.root)
-    seen = set(outcome.known.fingerprints)
-    looked_for = known.judged(manifests, set(codes))
-    outcome.stale = [entry for entry in looked_for if entry.fingerprint not in seen]
+    outcome.stale = known.stale(outcome.known, judged.codes)
     skipped = sees if outcome.blind or not tally.found else []
     outcome.summary = tally.numbers | {
         "images": tally.images(looked=gallery is not None),
@@ -136,6 +138,21 @@ def run(
         "skipped_rules": [{"code": code, "reason": _reason(outcome.blind)} for code in dict.fromkeys(skipped)],
     }
     return outcome
+
+
+class _Judged:
+    """By which rules each named manifest was judged, so that of others nothing is said to be mended or needless."""
+
+    def __init__(self, root: Path) -> None:
+        self.codes: dict[str, frozenset[str]] = {}
+        self._root = root
+
+    def add(self, data_set: DataSet, rules: Iterable[Scoped], raised: Iterable[Raised]) -> None:
+        """Note which rules judged a data set. A manifest of several was judged by those that judged them all."""
+        codes = frozenset(scoped.rule.code for scoped in rules) - {each.code for each in raised}
+        for name in data_set.named:
+            path = findings.relative(name, self._root)
+            self.codes[path] = self.codes.get(path, codes) & codes
 
 
 class _Tally:

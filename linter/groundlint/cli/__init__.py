@@ -7,12 +7,12 @@ import io
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from groundlint import __version__
 from groundlint.cli import baseline, check, explain, start
+from groundlint.cli.options import Version
 from groundlint.cli.output import BROKEN, say, say_lines, temporaries
 
 # What is imported by this package is paid for by `groundlint --version`; all else is imported where it is used.
@@ -58,18 +58,8 @@ def _end(number: int, _: object) -> NoReturn:
     os._exit(128 + number)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"groundlint {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
-    ] = False,
-) -> None:
+def _options(version: Version = False) -> None:
     pass
 
 

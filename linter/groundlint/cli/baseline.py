@@ -16,6 +16,7 @@ from groundlint.cli.options import (
     Embeddings,
     Exclude,
     Extend,
+    ExtendIgnore,
     Ignore,
     Images,
     Isolated,
@@ -54,6 +55,7 @@ def baseline(
     select: Select = None,
     ignore: Ignore = None,
     extend_select: Extend = None,
+    extend_ignore: ExtendIgnore = None,
     target: Target = None,
     train: Split = None,
     test: Split = None,
@@ -81,6 +83,7 @@ def baseline(
             select=select,
             ignore=ignore,
             extend_select=extend_select,
+            extend_ignore=extend_ignore,
             exclude=exclude,
         )
         path = file or Path(os.path.relpath(settings.root / baselines.FILE))

@@ -18,6 +18,7 @@ from groundlint.cli.options import (
     Embeddings,
     Exclude,
     Extend,
+    ExtendIgnore,
     Ignore,
     Images,
     Isolated,
@@ -32,6 +33,7 @@ from groundlint.cli.options import (
     Split,
     StdinName,
     Target,
+    Version,
     baseline_file,
     configure,
     load,
@@ -50,7 +52,8 @@ def check(
     select: Select = None,
     ignore: Ignore = None,
     extend_select: Extend = None,
-    fail_on: Annotated[str | None, typer.Option(help="error (default), warning, info or none.")] = None,
+    extend_ignore: ExtendIgnore = None,
+    fail_on: Annotated[str | None, typer.Option(help="error (default), warning, info or none: never.")] = None,
     max_warnings: Annotated[int | None, typer.Option(min=0, help="More warnings than these fail the run.")] = None,
     min_severity: Annotated[str, typer.Option(help="Show only findings of this severity and above.")] = "info",
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")] = False,
@@ -92,6 +95,7 @@ def check(
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Say which configuration is used, and where a rule failed.")
     ] = False,
+    _version: Version = False,
 ) -> None:
     """Report what would spoil a training: exit 0 if nothing, 1 if something, 2 if not all could be judged."""
     from groundlint.report import gate
@@ -118,6 +122,7 @@ def check(
             select=select,
             ignore=ignore,
             extend_select=extend_select,
+            extend_ignore=extend_ignore,
             fail_on=fail_on,
             exclude=exclude,
         )
@@ -134,12 +139,11 @@ def check(
         known = baselines.load(file) if file else None
         with progress(wanted=not (no_progress or quiet)) as tell:
             outcome = run(registry, selection, settings, request, baseline=known, tell=tell)
-    counts = outcome.summary["counts"]
     level = settings.settings.fail_on
-    limits = policy.Gate(None if level == "none" else Severity(level), max_warnings)
+    limits = policy.Gate(None if level == "none" else Severity(level), max_warnings, refuses_stale=strict_baseline)
     is_blind = require_images and bool(outcome.blind)
     is_whole = not outcome.raised and not outcome.unread and not is_blind
-    passed = limits.passes(counts) and not (strict_baseline and outcome.stale)
+    passed = limits.passes(outcome.summary["counts"], stale=len(outcome.stale))
     report = Report(
         version=__version__,
         target=outcome.target,

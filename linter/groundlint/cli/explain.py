@@ -81,7 +81,9 @@ def export(
 
 
 def rule(
-    name: Annotated[str | None, typer.Argument(metavar="CODE|NAME", help="The rule.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="CODE|NAME", help="The rule; a code of the service is one too.")
+    ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
     to: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write a page for each rule, with an index.")
@@ -95,7 +97,7 @@ def rule(
 
     with reported():
         known = registry.load(isolated=isolated)
-        codes = sorted(known.rules) if show_all else [known.find(str(name)).code]
+        codes = sorted(known.rules) if show_all else [rule.code for rule in known.named(str(name))]
     pages = {code: docs.page(known, code) for code in codes}
     if to is None:
         print_text("\n".join(pages.values()))

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from groundlint import __version__
+from groundlint.cli.output import fail
+
 if TYPE_CHECKING:
     from groundlint.config import Config
     from groundlint.datasets import Request
@@ -21,6 +24,9 @@ Paths = Annotated[
 Select = Annotated[list[str] | None, typer.Option(help="Rules to judge: codes, prefixes, names, service codes, ALL.")]
 Ignore = Annotated[list[str] | None, typer.Option(help="Rules to leave out; the longer selector wins.")]
 Extend = Annotated[list[str] | None, typer.Option("--extend-select", help="Rules to judge beside the selected ones.")]
+ExtendIgnore = Annotated[
+    list[str] | None, typer.Option("--extend-ignore", help="Rules to leave out beside those that are ignored.")
+]
 Target = Annotated[str | None, typer.Option(help="rekognition (default) or ground-truth.")]
 Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="Manifests of this part of one data set.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")]
@@ -55,12 +61,22 @@ PredProbs = Annotated[
         "attribute, box, and a column for each label.",
     ),
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"groundlint {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")]
 Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", help="Findings that are known.")]
 
 
 def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     """The configuration with the flags over it."""
     from groundlint import config
+    from groundlint.findings import relative
 
     if isolated:
         found = config.Config()
@@ -71,7 +87,7 @@ def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     if "exclude" in given:
         # On the command line a path starts from here, in the file from there; a mere name fits anywhere.
         globs = [glob.rstrip("/") for glob in given["exclude"]]
-        given["exclude"] = [os.path.relpath(glob, found.root) if "/" in glob else glob for glob in globs]
+        given["exclude"] = [relative(glob, found.root) if "/" in glob else glob for glob in globs]
     return config.override(found, given)
 
 
@@ -97,10 +113,16 @@ def requested(
         train=tuple(train or ()),
         test=tuple(test or ()),
         reference=tuple(reference or ()),
-        stdin=sys.stdin.buffer.read() if is_wanted else None,
+        stdin=_standard_input() if is_wanted else None,
         stdin_name=stdin_name,
         **measuring,
     )
+
+
+def _standard_input() -> bytes:
+    if sys.__stdin__ is None:
+        fail("-: standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def measuring(

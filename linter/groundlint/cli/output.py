@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,10 @@ def reported() -> Iterator[None]:
     from groundlint.model_outputs import ModelOutputError
     from groundlint.registry import PluginError, SelectionError
 
+    if hasattr(signal, "siginterrupt"):
+        # Polars, imported by now, handles Ctrl-C before we do and restarts what it breaks into: a pipe that stays open
+        # would be waited for all the same.
+        signal.siginterrupt(signal.SIGINT, True)
     try:
         yield
     except (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -98,11 +99,16 @@ def _suite(suite: Element, n: int, findings: DataFrame) -> None:
     }
     SubElement(suite, "properties")
     output = []
-    columns = ("code", "name", "severity", "aws", "message", "line", "attribute", "box")
-    for code, rule, severity, aws, message, line, attribute, box in findings.select(columns).iter_rows():
-        # GitLab takes cases of equal names for one.
-        place = [name, line or 1, *(visible(part) for part in [attribute] if part), *([] if box is None else [box])]
-        case = {"name": f"groundlint.{code}", "classname": ":".join(map(str, place)), "time": "0"}
+    cases: Counter[tuple[str, str]] = Counter()
+    columns = ("code", "name", "severity", "aws", "message", "line", "attribute", "box", "label")
+    for code, rule, severity, aws, message, line, attribute, box, label in findings.select(columns).iter_rows():
+        # GitLab takes cases of equal names for one. What they are about tells them apart, so that a name stays when
+        # others go; a number only what is about the same.
+        about = [visible(part) for part in (attribute, label if box is None else None) if part]
+        place = ":".join(map(str, [name, line or 1, *about, *([] if box is None else [box])]))
+        cases[place, code] += 1
+        number = f" ({cases[place, code]})" if cases[place, code] > 1 else ""
+        case = {"name": f"groundlint.{code}{number}", "classname": place, "time": "0"}
         element = SubElement(suite, "testcase", case)
         text = sentence(rule, aws, message)
         full = f"{name}:{line or 1}: {code} {text}"
