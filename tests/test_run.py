@@ -16,8 +16,9 @@ import groundlint
 from groundlint import registry
 from groundlint.config import Config, ConfigError, Settings
 from groundlint.datasets import Request, UsageError, data_sets
+from groundlint.export import export, flat
 from groundlint.registry import SelectionError
-from groundlint.run import export, flat, run
+from groundlint.run import run
 from groundlint.selection import of_config
 
 REGISTRY = registry.load(isolated=True)

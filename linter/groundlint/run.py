@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from polars import DataFrame, Series, col, lit
+from polars import DataFrame, col, lit
 
-from groundlint import config, findings, policy
+from groundlint import findings, policy
 from groundlint.baseline import Baseline, Entry, of_findings
 from groundlint.config import Config
 from groundlint.datasets import DataSet, Request, UsageError, data_sets
@@ -21,7 +20,7 @@ from groundlint.images.cache import Cache
 from groundlint.images.gallery import Gallery
 from groundlint.images.record import Fault
 from groundlint.images.store import Roots, Store
-from groundlint.judge import Plan, Raised, Scoped, Workspace, collected, judge, looks_at_images, measured, plan
+from groundlint.judge import Plan, Raised, Scoped, collected, judge, looks_at_images, measured, plan
 from groundlint.manifest.reader import read
 from groundlint.model_outputs import ModelOutputs
 from groundlint.registry import Registry
@@ -90,10 +89,10 @@ def run(
     brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
     sees = [rule.code for rule, _ in made.rules if looks_at_images(made, rule, brought.tables.keys())]
     without = replace(made, rules=tuple(scoped for scoped in made.rules if scoped.rule.code not in sees))
-    gallery = _gallery(made, config_, request, tell)
-    for data_set, tables, unread in _read_all(made, config_, request, brought.tables, gallery, tell):
+    gallery = open_gallery(made, config_, request, tell)
+    for data_set, tables, unread in read_all(made, config_, request, brought.tables, gallery, tell):
         outcome.unread += [each for each in unread if each not in outcome.unread]
-        is_blind = gallery and not _has_images(tables) and not tables["lines"]["source_ref"].is_null().all()
+        is_blind = gallery and not has_images(tables) and not tables["lines"]["source_ref"].is_null().all()
         blind_sets += [data_set] if is_blind else []
         used = without if is_blind else made
         judgement = judge(used, {name: frame.lazy() for name, frame in tables.items()})
@@ -108,7 +107,7 @@ def run(
     outcome.notes += brought.notes()
     if gallery:
         outcome.blind = sorted({name for data_set in blind_sets for name in data_set.named})
-        outcome.tried = _not_found(outcome.blind, gallery) if outcome.blind else ""
+        outcome.tried = not_found(outcome.blind, gallery) if outcome.blind else ""
         outcome.raised += [Raised("", text, "") for text in gallery.raised]
         outcome.notes += [gallery.cache.warning] if gallery.cache.warning else []
         gallery.cache.close()
@@ -188,7 +187,7 @@ class _Tally:
         return {"total": images.height, "found": found, "unreadable": broken}
 
 
-def _has_images(tables: Mapping[str, DataFrame]) -> bool:
+def has_images(tables: Mapping[str, DataFrame]) -> bool:
     """Whether an image of a data set is there: a pointer of Git LFS is none."""
     images = tables["images"]
     return not images.filter("found", col("fault").is_null() | (col("fault") != Fault.NOT_FETCHED)).is_empty()
@@ -202,7 +201,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
 
 
-def _not_found(manifests: Sequence[str], gallery: Gallery) -> str:
+def not_found(manifests: Sequence[str], gallery: Gallery) -> str:
     """That no image of some manifests is there, and what was tried."""
     tried = ", ".join(gallery.store.tried(manifests)[:6])
     return (
@@ -211,87 +210,7 @@ def _not_found(manifests: Sequence[str], gallery: Gallery) -> str:
     )
 
 
-def export(
-    registry: Registry,
-    table: str,
-    config_: Config,
-    request: Request,
-    tell: Callable[[str], None] = lambda _: None,
-) -> tuple[DataFrame, str]:
-    """A table of the manifests that were asked for, base or derived; what data sets share stands in it once.
-
-    A table of images, or of labels and boxes, has a row for each that a manifest names, empty where nothing is known.
-
-    Returns:
-        The table, and where images were looked for in vain; nothing where they were found or not looked for.
-
-    Raises:
-        UsageError: there is no such table, or nothing is there to read.
-    """
-    if table not in BASE and table not in registry.tables:
-        known = [*BASE, *registry.tables]
-        raise UsageError(f"there is no table {table}" + config.suggestion(table, known))
-    made = plan(registry, (), [table])
-    columns = {name for name, feature in registry.features.items() if feature.of == table and feature.dtype}
-    made = replace(made, features=made.features | columns)
-    objects = registry.tables[table].objects if table in registry.tables else ("images",) * (table == "images")
-    parts = []
-    seen: set[str] = set()
-    blind: set[str] = set()
-    gallery = _gallery(made, config_, request, tell)
-    brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
-    for data_set, tables, unread in _read_all(made, config_, request, brought.tables, gallery, tell):
-        if unread:
-            raise UsageError(unread[0])
-        blind |= data_set.named if gallery and not _has_images(tables) else set()
-        workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
-        rows = collected(workspace.table(table))
-        parts.append(_of_manifests(rows, list(data_set.named - seen), objects, tables))
-        seen |= data_set.named
-    whole = pl.concat(parts)
-    if objects == ("images",):
-        whole = whole.unique("source_ref", keep="first", maintain_order=True)
-    if table == "images":
-        whole = whole.with_columns(col("found").fill_null(False))
-    key = BASE[table].key if table in BASE else ("manifest", "line", "attribute", "box")
-    tried = _not_found(sorted(blind), gallery) if gallery and blind else ""
-    return whole.sort([name for name in key if name in whole.columns], maintain_order=True), tried
-
-
-def _of_manifests(
-    rows: DataFrame, manifests: Sequence[str], objects: Sequence[str], tables: Mapping[str, DataFrame]
-) -> DataFrame:
-    """What a table has of some manifests, with a row for each of its objects in them."""
-    is_theirs = col("manifest").is_in(manifests)
-    if objects == ("images",):
-        lines = tables["lines"].filter(is_theirs, col("source_ref").is_not_null()).sort("manifest", "line")
-        named = lines.unique("source_ref", keep="first", maintain_order=True).select("manifest", "line", "source_ref")
-        values = rows.drop("manifest", "line", strict=False)
-        return named.join(values, on="source_ref", how="left", maintain_order="left")
-    if objects:
-        key = ["manifest", "line", "source_ref", "attribute", "box", "label"]
-        every = pl.concat([tables[name] for name in objects], how="diagonal").filter(is_theirs).select(key)
-        return every.join(rows, on=key, how="left", nulls_equal=True, maintain_order="left").select(rows.columns)
-    named_in = [name for name in ("manifest", "b_manifest") if name in rows.columns]
-    return rows.filter(pl.any_horizontal(col(name).is_in(manifests) for name in named_in)) if named_in else rows
-
-
-def readable(rows: DataFrame) -> DataFrame:
-    """With bytes as hexadecimal digits, for formats that are text."""
-    return rows.with_columns(col(pl.Binary).bin.encode("hex"))
-
-
-def flat(rows: DataFrame) -> DataFrame:
-    """With lists and structs as JSON text, for formats that have none."""
-    nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
-    texts = [
-        Series(name, [None if value is None else json.dumps(value) for value in rows[name].to_list()], pl.String)
-        for name in nested
-    ]
-    return rows.with_columns(texts)
-
-
-def _gallery(
+def open_gallery(
     made: Plan, config_: Config, request: Request, tell: Callable[[str], None] = lambda _: None
 ) -> Gallery | None:
     """Where the images of a run come from; None where no rule asks for them."""
@@ -310,7 +229,7 @@ def _gallery(
     return Gallery(store, Cache(request.cache), measured(made), request.processes, tell)
 
 
-def _read_all(
+def read_all(
     made: Plan,
     config_: Config,
     request: Request,

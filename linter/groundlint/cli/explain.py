@@ -58,7 +58,7 @@ def export(
     """Write a table of the data as a file."""
     if to.suffix not in (".parquet", ".csv", ".jsonl"):
         fail(f"{to}: a table is written as .parquet, .csv or .jsonl")
-    from groundlint import run
+    from groundlint import export as exports
 
     with reported():
         settings = configure(config, isolated, target=target, exclude=exclude)
@@ -66,16 +66,16 @@ def export(
         how = measuring(settings, images, jobs, no_cache, cache_dir, embeddings, pred_probs)
         request = requested(paths, train, test, reference, stdin_filename, **how)
         with progress(wanted=not (no_progress or quiet)) as tell:
-            rows, not_found = run.export(registry, table, settings, request, tell)
+            rows, not_found = exports.export(registry, table, settings, request, tell)
     if not_found and (require_images or not quiet):
         say(f"{'error' if require_images else 'note'}: {not_found}")
     with replacing(to) as temporary:
         if to.suffix == ".parquet":
             rows.write_parquet(temporary)
         elif to.suffix == ".jsonl":
-            run.readable(rows).write_ndjson(temporary)
+            exports.readable(rows).write_ndjson(temporary)
         else:
-            run.flat(run.readable(rows)).write_csv(temporary)
+            exports.flat(exports.readable(rows)).write_csv(temporary)
     if not_found and require_images:
         raise typer.Exit(BROKEN)
 
