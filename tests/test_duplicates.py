@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagehash
+import numpy as np
 import polars as pl
 import pytest
 from lines import classification, detection, manifest
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 
 import groundlint
 from groundlint.cli import app
+from groundlint_rules.tables.near_pairs import phashes
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "fixtures/photographs"
 RACCOONS = sorted((PHOTOGRAPHS / "raccoons").iterdir())[:9]
@@ -74,6 +77,12 @@ def test_the_same_pixels_in_other_bytes_are_exact(tmp_path: Path) -> None:
     path.write_text("".join(lines), encoding="utf-8")
     told = groundlint.check(path, isolated=True, select=["exact-duplicate", "near-duplicate"])
     assert told["name"].to_list() == ["exact-duplicate"]
+
+
+def test_the_hashes_that_are_searched_are_those_of_imagehash() -> None:
+    squares = np.stack([np.asarray(Image.open(path).convert("L").resize((32, 32))) for path in RACCOONS])
+    expected = [imagehash.phash(Image.fromarray(square)) for square in squares]
+    assert [f"{made:016x}" for made in phashes(squares)] == [str(wanted) for wanted in expected]
 
 
 def test_a_burst_is_a_star_round_one_of_it(tmp_path: Path) -> None:

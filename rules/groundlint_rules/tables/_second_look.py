@@ -3,14 +3,8 @@
 A perceptual hash keeps where a picture is bright and dark in the large; two shirts laid out on one bed agree in that.
 Here the finer structure is compared, which only one photograph has twice: the normalised correlation (Lewis: Fast
 Normalized Cross-Correlation, 1995) of small grey pictures without their coarse part, the best over small crops of
-either. It does not change with brightness and contrast. The picture is the one that phash is computed of anyway:
-
-    image = Image.open(file)
-    image.draft("RGB", (256, 256))  # JPEG only: decoded at 1/2, 1/4 or 1/8 while both sides stay 256 px or more
-    grey = image.convert("RGB").convert("L")
-    small = grey.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
-
-The sides' ratio is given up, as phash does; the gap spares eight parts in nine of the time of scaling.
+either. It does not change with brightness and contrast. The pictures are those that the hashes are of, squares of 32
+pixels whose sides' ratio is given up (features/likeness.py).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class _Pair(NamedTuple):
     relation: str
 
 
-@table(features=("phash", "small_picture", "pixel_digest"))
+@table(features=("small_picture", "pixel_digest"))
 def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     """Two images that show the same: `relation` is exact, near, mirrored or rotated, `distance` in bits of the hash.
 
@@ -48,7 +48,7 @@ def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     area = col("width").cast(pl.Int64) * col("height")
     is_sound = col("digest").is_not_null() & col("fault").is_null()
     looked_at = images.filter(is_sound).sort(*keeping_order(area), nulls_last=True)
-    rows = looked_at.select("source_ref", "digest", *_PIXELS, "phash", "small_picture").collect()
+    rows = looked_at.select("source_ref", "digest", *_PIXELS, "small_picture").collect()
     schema = {"a": pl.Int64, "b": pl.Int64, "distance": pl.Int32, "relation": pl.String}
     pairs = DataFrame(list(_pairs(rows)), schema=schema, orient="row")
     names = rows.select("source_ref").with_row_index("row").with_columns(col("row").cast(pl.Int64))
@@ -85,7 +85,7 @@ _PIXELS = ("width", "height", "pixel_digest")
 def _pairs(rows: DataFrame) -> Iterator[_Pair]:
     """Pairs of rows, which stand in the order in which one is kept."""
     kept = yield from _equal(rows.with_row_index("row"), ["digest"])
-    kept = kept.filter(col("small_picture").is_not_null(), col("phash").is_not_null())
+    kept = kept.filter(col("small_picture").is_not_null())
     kept = yield from _equal(kept, list(_PIXELS))
     if not kept.is_empty():
         yield from _alike(kept)
@@ -105,10 +105,9 @@ def _alike(rows: DataFrame) -> Iterator[_Pair]:
     import numpy as np
 
     from groundlint_rules.tables import _hamming
-    from groundlint_rules.tables._stacked import stacked
 
     pictures = _Pictures(rows["small_picture"])
-    hashes = stacked(rows["phash"], 1, ">u8").ravel().astype(np.uint64)
+    hashes = pictures.phashes(np.arange(len(rows)), _UPRIGHT)
     places = rows["row"].to_numpy()
     # A plain picture is not even like itself: it would be like all others that are.
     telling = np.flatnonzero(pictures.tell())
@@ -223,6 +222,8 @@ class _Pictures:
 
 def phashes(pictures: Grey) -> NDArray[np.uint64]:
     """Perceptual hashes of small grey pictures (n, 32, 32), bit for bit as imagehash.phash makes them but for rounding.
+
+    Together they take a fiftieth of the time of as many calls, which would be a fifth of all that an image costs.
 
     Zauner: Implementation and Benchmarking of Perceptual Image Hash Functions, 2010: of the discrete cosine transform
     the 8 x 8 lowest frequencies, each above the median or not.
