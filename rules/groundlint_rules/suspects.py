@@ -124,7 +124,7 @@ class MislabelSuspect(Rule):
     one label of an attribute are judged, and labels of at least a dozen images.
 
     With the extra (`pip install "groundlint[embed]"`) a larger net looks at the pictures too, for 4 ms each: then it
-    finds .60 and .49 of the labels exchanged in clothing, and twice as many of the wrong ones in CIFAR-10N.
+    finds .64 and .55 of the labels exchanged in clothing, and twice as many of the wrong ones in CIFAR-10N.
     """
 
     code = "SUS102"
