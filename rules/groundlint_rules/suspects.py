@@ -120,8 +120,8 @@ class MislabelSuspect(Rule):
     nothing was chosen (benchmarks/mislabel.py, 128 px): of 5 % of clothing's labels exchanged at random it finds .53,
     exchanged for like labels .43, and .94 and .97 of those it flags are among them; of the set as published it flags
     .1 %. In CIFAR-10N, errors people made on pictures of 32 pixels, .93 of those it flags are wrong, and it finds one
-    in nine. The order of all labels is exported as `label_odds` (area under the curve .98, .97 and .91). Only lines with
-    one label of an attribute are judged, and labels of at least a dozen images.
+    in nine. The order of all labels is exported as `label_odds` (area under the curve .98, .97 and .91). Only lines
+    with one label of an attribute are judged, and labels of at least a dozen images.
 
     With the extra (`pip install "groundlint[embed]"`) a larger net looks at the pictures too, for 4 ms each: then it
     finds .64 and .55 of the labels exchanged in clothing, and twice as many of the wrong ones in CIFAR-10N.

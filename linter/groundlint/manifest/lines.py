@@ -6,13 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from groundlint.manifest.attributes import Attribute, Fault, read_attribute
 from groundlint.manifest.explain import Explainer, closest, describe, escape
+from groundlint.manifest.halves import NO_ATTRIBUTES, attribute_keys, is_half_of_label, missing, orphans, unpaired
 from groundlint.manifest.problems import Kind
 from groundlint.manifest.strict_json import InvalidJson, parse
 from groundlint.tables import BASE
@@ -29,14 +29,6 @@ MAX_BYTES = 8 * 1024 * 1024
 _SOURCE_REF = re.compile(r"[sS]3://([^/]+)/(.+)", re.DOTALL)
 _RECORDED_CODE = re.compile(r"(ERROR|WARNING)_[A-Z0-9_]+")
 _BLANKS = b" \t\r"
-_NO_ATTRIBUTES = frozenset({"source", "source-ref"})
-_NO_METADATA = frozenset(f"{name}-metadata" for name in _NO_ATTRIBUTES)
-# Written by the service's console and validation, never labels.
-_BOOKKEEPING = frozenset({"cl-metadata", "cl-errors", "errors", "warnings"})
-_META = re.compile(r"[\s_-]*meta[\s_-]*(?:data)?[\s_-]*$", re.IGNORECASE)
-_LAST_WORD = re.compile(r"[\s_-]([^\s_-]+)$")
-# `image` and `image_id` are two words, `animal` and `animals` most likely one.
-_TYPO = 0.85
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -120,7 +112,7 @@ class LineReader:
         for key in repeated:
             faults.add(Kind.REPEATED_KEY, f"the key `{key}` stands twice in one object; only the last one counts")
         attributes = [
-            read_attribute(key, value[key], value[f"{key}-metadata"], self._explainer) for key in _attribute_keys(value)
+            read_attribute(key, value[key], value[f"{key}-metadata"], self._explainer) for key in attribute_keys(value)
         ]
         line_is_lost = faults.check_line(raw, value, attributes)
         self._append(faults, value, attributes, line_is_lost)
@@ -255,8 +247,8 @@ class _LineFaults:
                     f"the key `{key}` begins with $, which the input of a labeling job must not; rename or remove it"
                 )
                 self.add(Kind.DOLLAR_KEY, detail, attribute=name)
-        for name in sorted(_NO_ATTRIBUTES & set(value)):
-            if _is_half_of_label(f"{name}-metadata", value.get(f"{name}-metadata")):
+        for name in sorted(NO_ATTRIBUTES & set(value)):
+            if is_half_of_label(f"{name}-metadata", value.get(f"{name}-metadata")):
                 detail = f"a label attribute must not be called `{name}`; rename `{name}-metadata` and its label"
                 self.add(Kind.ODD_ATTRIBUTE_NAME, detail, attribute=name)
         for attribute in attributes:
@@ -268,7 +260,7 @@ class _LineFaults:
         failed = dict(_failures(value))
         for key, reason in failed.items():
             self.add(Kind.FAILED_LABEL, f"labeling of `{key}` failed: {reason}", attribute=key)
-        for key, detail in _orphans(value):
+        for key, detail in orphans(value):
             name = _without_suffix(key)
             if name not in failed:
                 self.add(Kind.ORPHAN_KEY, detail, attribute=name, pointer=f"/{escape(key)}")
@@ -294,10 +286,10 @@ class _LineFaults:
     def _add_unlabelled(self, value: dict[str, Any]) -> None:
         """Only a line with nothing but its image is documented as ignored; any other key may be half a label."""
         failed = ((f"{key}-metadata", f"labeling of `{key}` failed: {why}") for key, why in _failures(value))
-        halves = [*failed, *_orphans(value)]
-        others = _unpaired(value)
+        halves = [*failed, *orphans(value)]
+        others = unpaired(value)
         if halves or others:
-            key, reason = halves[0] if halves else (others[0], _missing(others[0], value))
+            key, reason = halves[0] if halves else (others[0], missing(others[0], value))
             detail = "the line has no label attribute, which is a key and the same key with -metadata; " + reason
             # By name and value no half of a label: only the line as a whole can be blamed.
             self.add(Kind.NO_LABEL_ATTRIBUTES, detail, pointer=f"/{escape(key)}" if halves else None)
@@ -328,10 +320,6 @@ def _without_suffix(key: str) -> str:
     return key.removesuffix("-metadata")
 
 
-def _attribute_keys(value: dict[str, Any]) -> list[str]:
-    return [key for key in value if key not in _NO_ATTRIBUTES and f"{key}-metadata" in value]
-
-
 def is_plain_extra(key: str, value: object) -> bool:
     """Whether a key beside sound labels is passed through by the service and can be no half of a label.
 
@@ -346,88 +334,6 @@ def _failures(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
         name = _without_suffix(key)
         if name != key and name not in value and isinstance(metadata, dict) and "failure-reason" in metadata:
             yield name, _text(metadata["failure-reason"]) or "the job gives no reason"
-
-
-def _orphans(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Keys that by their value are one half of a label, each with what is missing."""
-    single = _unpaired(value)
-    told: set[str] = set()
-    for key in single:
-        # That no label may be called source-ref is a fault of its own.
-        if key in told or key in _NO_METADATA or not _is_half_of_label(key, value[key]):
-            continue
-        meant = _misnamed_partner(key, single)
-        told |= {key, meant or key}
-        if meant is None:
-            yield key, _missing(key, value)
-        else:
-            label, metadata = (meant, key) if _stem(key) is not None else (key, meant)
-            hint = f"{metadata}: did you mean {label}-metadata?"
-            yield label, f"`{label}` has no `{label}-metadata` beside it; {hint}"
-
-
-def _unpaired(value: dict[str, Any]) -> list[str]:
-    """Keys that are neither half of a label attribute nor known to be something else."""
-    paired = _attribute_keys(value)
-    known = {*_NO_ATTRIBUTES, *_BOOKKEEPING, *paired, *(f"{key}-metadata" for key in paired)}
-    return [key for key in value if key not in known]
-
-
-def _missing(key: str, value: dict[str, Any]) -> str:
-    stem = _stem(key)
-    if stem is None:
-        return f"`{key}` has no `{key}-metadata` beside it; add it, or remove the key"
-    if not stem or stem in value:
-        return f"`{key}` is the metadata of no label; remove the key"
-    return f"`{key}` has no `{stem}` beside it; add it, or remove the key"
-
-
-def _misnamed_partner(key: str, others: list[str]) -> str | None:
-    """The other half of a label, named nearly as it must be: with other separators or case, or a letter amiss."""
-    stem = _stem(key)
-    names = {
-        other if its_stem is None else its_stem: other
-        for other in others
-        if ((its_stem := _stem(other)) is None) != (stem is None)
-    }
-    near = closest(key if stem is None else stem, names, cutoff=_TYPO)
-    return names[near] if near else None
-
-
-# Lines of a manifest have the same keys, and likeness takes its time.
-@lru_cache(maxsize=256)
-def _stem(key: str) -> str | None:
-    """The name of the attribute whose metadata a key is by its name; None where it is none's."""
-    if found := _META.search(key):
-        return key[: found.start()]
-    last = _LAST_WORD.search(key)
-    return key[: last.start()] if last and closest("metadata", [last[1]], cutoff=_TYPO) else None
-
-
-def _is_half_of_label(key: str, part: Any) -> bool:
-    if not isinstance(part, dict):
-        # A number is more likely an id of the user's than a label that lost its metadata.
-        return False
-    if str(part.get("type")).startswith("groundtruth/"):
-        return True
-    if _stem(key) is None:
-        annotations = part.get("annotations")
-        return (
-            annotations == []
-            or _is_list_of_objects(annotations, "class_id")
-            or _is_list_of_objects(part.get("image_size"), "width")
-        )
-    return (
-        isinstance(part.get("class-name"), str)
-        or isinstance(part.get("class-map"), dict)
-        or part.get("human-annotated") in ("yes", "no")
-        or _is_list_of_objects(part.get("objects"), "confidence")
-    )
-
-
-def _is_list_of_objects(part: Any, key: str) -> bool:
-    """Whether a part is a list of objects, each with a key; one without entries is not."""
-    return isinstance(part, list) and bool(part) and all(isinstance(entry, dict) and key in entry for entry in part)
 
 
 def _recorded(part: Any) -> Iterator[tuple[str, str]]:
