@@ -129,12 +129,13 @@ def run(
     outcome.known = of_findings(marked.filter(col("suppression").is_null()), config_.root)
     outcome.stale = known.stale(outcome.known, judged.codes)
     skipped = sees if outcome.blind or not tally.found else []
+    reason = f"no image of {_listed(outcome.blind)} is found" if tally.found else "no image is found"
     outcome.summary = tally.numbers | {
         "images": tally.images(looked=gallery is not None),
         "counts": policy.count(outcome.findings),
         "suppressed": outcome.hidden["suppression"].is_not_null().sum(),
         "baselined": outcome.hidden["is_baselined"].sum(),
-        "skipped_rules": [{"code": code, "reason": _reason(outcome.blind)} for code in dict.fromkeys(skipped)],
+        "skipped_rules": [{"code": code, "reason": reason} for code in dict.fromkeys(skipped)],
     }
     return outcome
 
@@ -191,10 +192,6 @@ def has_images(tables: Mapping[str, DataFrame]) -> bool:
     """Whether an image of a data set is there: a pointer of Git LFS is none."""
     images = tables["images"]
     return not images.filter("found", col("fault").is_null() | (col("fault") != Fault.NOT_FETCHED)).is_empty()
-
-
-def _reason(blind: Sequence[str]) -> str:
-    return f"no image of {_listed(blind)} is found" if blind else "no image is found"
 
 
 def _listed(names: Sequence[str]) -> str:
