@@ -128,14 +128,12 @@ def run(
     outcome.hidden = everything.filter(is_hidden)
     outcome.known = of_findings(marked.filter(col("suppression").is_null()), config_.root)
     outcome.stale = known.stale(outcome.known, judged.codes)
-    skipped = sees if outcome.blind or not tally.found else []
-    reason = f"no image of {_listed(outcome.blind)} is found" if tally.found else "no image is found"
     outcome.summary = tally.numbers | {
         "images": tally.images(looked=gallery is not None),
         "counts": policy.count(outcome.findings),
         "suppressed": outcome.hidden["suppression"].is_not_null().sum(),
         "baselined": outcome.hidden["is_baselined"].sum(),
-        "skipped_rules": [{"code": code, "reason": reason} for code in dict.fromkeys(skipped)],
+        "skipped_rules": _skipped(sees, outcome.blind, tally.found),
     }
     return outcome
 
@@ -192,6 +190,14 @@ def has_images(tables: Mapping[str, DataFrame]) -> bool:
     """Whether an image of a data set is there: a pointer of Git LFS is none."""
     images = tables["images"]
     return not images.filter("found", col("fault").is_null() | (col("fault") != Fault.NOT_FETCHED)).is_empty()
+
+
+def _skipped(codes: Sequence[str], blind: Sequence[str], found: int) -> list[dict[str, str]]:
+    """The rules that had no images to look at, all or those of some manifests, and why."""
+    if found and not blind:
+        return []
+    reason = f"no image of {_listed(blind)} is found" if found else "no image is found"
+    return [{"code": code, "reason": reason} for code in dict.fromkeys(codes)]
 
 
 def _listed(names: Sequence[str]) -> str:
