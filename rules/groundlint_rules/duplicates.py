@@ -157,11 +157,11 @@ class DuplicateConflictingLabels(Rule):
         first = labelled.sort("rank").group_by("split", "kept").agg(first=col("source_ref").first())
         pairs = duplicates.select(*_IMAGE, "kept").join(first, on=["split", "kept"]).drop("kept")
         both = _on_both(pairs.filter(col("source_ref") != col("first")), named)
-        texts = (
+        own, theirs = (
             rows.group_by(*_IMAGE, "first", "attribute").agg(label=col("label").unique().sort().str.join(", "))
             for rows in both
         )
-        compared = next(texts).join(next(texts), on=[*_IMAGE, "first", "attribute"], suffix="_first", nulls_equal=True)
+        compared = own.join(theirs, on=[*_IMAGE, "first", "attribute"], suffix="_first", nulls_equal=True)
         differing = compared.filter(col("label") != col("label_first"))
         return differing.join(duplicates, on=_IMAGE).with_columns(related="others")
 

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 SIDE = 32
 
+_JPEG = ("JPEG", "MPO")
+_START_OF_SCAN = 0xDA
+_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
+"""Segments of a JPEG file without a say in its pixels: comments, and applications' but JFIF's and Adobe's."""
+
+_STRIP = 256
+"""Rows of a picture that are copied at once."""
+
 
 @step(of="images")
 def grey(pixels: Image) -> Image:
@@ -61,15 +69,6 @@ def pixel_digest(data: bytes, header: Image, pixels: Image) -> bytes:  # noqa: A
     for part in parts:
         digest.update(part)
     return digest.digest()[:16]
-
-
-_JPEG = ("JPEG", "MPO")
-_START_OF_SCAN = 0xDA
-_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
-"""Segments of a JPEG file without a say in its pixels: comments, and applications' but JFIF's and Adobe's."""
-
-_STRIP = 256
-"""Rows of a picture that are copied at once."""
 
 
 def _without_metadata(data: bytes) -> Iterator[bytes]:
