@@ -26,7 +26,7 @@ from measured import SETS, Measured, exported, halves, source_refs
 from PIL import Image, ImageEnhance
 
 import groundlint
-from groundlint import registry
+from groundlint.engine import registry
 
 TARGET = Path(__file__).parents[1] / "rules/groundlint_rules/accuracy.csv"
 

@@ -21,8 +21,8 @@ from cleanlab.filter import find_label_issues
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from groundlint_rules.tables._discriminant import FOLDS, components, fold_of
-from groundlint_rules.tables._odds import Limits, area_under_curve
+from groundlint_rules.algorithms.discriminant import FOLDS, components, fold_of
+from groundlint_rules.algorithms.label_errors import Limits, area_under_curve
 
 Floats = NDArray[np.float64]
 

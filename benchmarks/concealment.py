@@ -26,8 +26,8 @@ from PIL import Image
 from polars import col
 
 from groundlint.images.measure import Context
-from groundlint_rules.features.appearance import net
-from groundlint_rules.features.figure import figure, figure_sharpness, surrounded
+from groundlint_rules.features.embeddings import net
+from groundlint_rules.features.foreground import figure, figure_sharpness, surrounded
 
 DRAWS = 2000
 PLANTINGS = 10

@@ -31,12 +31,12 @@ from measured import Measured, auroc, exported
 from numpy.typing import NDArray
 from PIL import Image
 
-from groundlint_rules.features import _layout as layout
+from groundlint_rules.algorithms import layout
+from groundlint_rules.algorithms.discriminant import Block, layout_block, net_block
+from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
+from groundlint_rules.algorithms.multi_label_errors import tag_odds
 from groundlint_rules.features import _squeezenet as squeezenet
-from groundlint_rules.features import appearance
-from groundlint_rules.tables._discriminant import Block, layout_block, net_block
-from groundlint_rules.tables._odds import Limits, Odds, area_under_curve, label_odds
-from groundlint_rules.tables._tags import tag_odds
+from groundlint_rules.features import embeddings as appearance
 
 Bools = NDArray[np.bool_]
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groundlint_rules.tables import _hamming as hamming
+from groundlint_rules.algorithms import hamming
 
 RADIUS = 8
 MEGABYTE = 1e6

@@ -22,10 +22,10 @@ import polars as pl
 from measured import Measured, source_refs
 from PIL import Image, ImageFilter
 
-from groundlint import registry
+from groundlint.engine import registry
+from groundlint.engine.evaluate import judge, measured, plan
 from groundlint.images.measure import Measurer
 from groundlint.images.record import Task
-from groundlint.judge import judge, measured, plan
 
 SETS = ("clothing", "raccoon", "savoias")
 RULES = (

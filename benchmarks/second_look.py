@@ -23,8 +23,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from groundlint_rules.tables import _hamming as hamming
-from groundlint_rules.tables import _second_look as second_look
+from groundlint_rules.algorithms import hamming
+from groundlint_rules.algorithms import pair_verification as second_look
 
 Pictures = NDArray[np.uint8]
 Plant = Callable[[Image.Image], Image.Image]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from groundlint import config, docs, registry
+from groundlint import pages as docs
+from groundlint.config import settings as config
+from groundlint.engine import registry
 from groundlint.report import schema
 from groundlint_rules import service_codes
 

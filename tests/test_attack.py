@@ -18,7 +18,7 @@ from lines import classification, detection, manifest
 from typer.testing import CliRunner
 
 from groundlint.cli import app
-from groundlint.report.sanitize import at_line_start, visible
+from groundlint.sanitize import at_line_start, visible
 
 NAUGHTY = Path(__file__).parents[2] / "shared/data/corpora/naughty_strings/blns.json"
 SCHEMA = Path(__file__).parents[1] / "docs/report.schema.json"

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import groundlint
 from groundlint.cli import app
-from groundlint_rules.tables._figure import unusual
+from groundlint_rules.algorithms.occlusion import unusual
 
 COUNT = 60
 BOX = {"left": 40, "top": 40, "width": 80, "height": 80}

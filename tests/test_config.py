@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundlint import registry
-from groundlint.config import MAX_BYTES, Config, ConfigError, build_rules, find, load, override, schema
+from groundlint.config.settings import MAX_BYTES, Config, ConfigError, build_rules, find, load, override, schema
+from groundlint.engine import registry
 
 REGISTRY = registry.load(isolated=True)
 PUBLISHED = Path(__file__).parents[1] / "docs/groundlint.schema.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from groundlint.discover import manifests_below
+from groundlint.config.discovery import manifests_below
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from groundlint.registry import load
+from groundlint.engine.registry import load
 
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS))

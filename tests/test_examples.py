@@ -8,8 +8,8 @@ import pytest
 from polars import LazyFrame, col
 
 from groundlint import Bad, Good, Option, Rule, Severity
-from groundlint.examples import Example, faults
-from groundlint.registry import load
+from groundlint.engine.examples import Example, faults
+from groundlint.engine.registry import load
 from groundlint_rules import samples
 
 REGISTRY = load(isolated=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lines import detection, manifest
 
 import groundlint
-from groundlint.findings import relative
+from groundlint.engine.findings import relative
 
 LINES = [
     detection("s3://bucket/1.jpg", ({"left": -1}, {"left": -1}, {"left": -2}, {})),

@@ -18,11 +18,11 @@ import xmlschema
 from lines import classification, detection, manifest
 from test_attack import ATTACKS, NAMES, NAUGHTY, UNSEEN, naughty_strings
 
-from groundlint.findings import SCHEMA
+from groundlint.engine.findings import SCHEMA
 from groundlint.report import FORMATS, listing, markdown, sarif
 from groundlint.report.json import COLUMNS
 from groundlint.report.report import Report
-from groundlint.report.sanitize import plain_json, visible
+from groundlint.sanitize import plain_json, visible
 
 SCHEMAS = Path(__file__).parents[2] / "shared/spec/schemas"
 NEEDS_SCHEMAS = pytest.mark.skipif(

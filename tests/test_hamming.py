@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from groundlint_rules.tables import _hamming as hamming
-from groundlint_rules.tables import _second_look as second_look
+from groundlint_rules.algorithms import hamming
+from groundlint_rules.algorithms import pair_verification as second_look
 
 Hashes = NDArray[np.uint64]
 Pair = tuple[int, int, int]

@@ -26,12 +26,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import groundlint
-from groundlint import registry
 from groundlint.cli import app
-from groundlint.features import feature
+from groundlint.engine import registry
+from groundlint.engine.features import feature
 from groundlint.images import pool
 from groundlint.images.cache import FILE, Cache
-from groundlint.images.gallery import Gallery
+from groundlint.images.image_tables import Gallery
 from groundlint.images.record import Task
 from groundlint.images.store import Roots, Store
 from groundlint.manifest.reader import Source, read
@@ -452,7 +452,7 @@ def test_a_worker_that_dies_as_it_starts_leaves_its_work_to_the_other(
 ) -> None:
     Path("once.py").write_text(
         "import os, signal\n"
-        "from groundlint.features import feature\n"
+        "from groundlint.engine.features import feature\n"
         "try:\n"
         "    open('begun', 'x').close()\n"
         "except FileExistsError:\n"
@@ -471,7 +471,7 @@ def test_a_worker_that_dies_as_it_starts_leaves_its_work_to_the_other(
 
 
 def test_a_feature_that_cannot_be_imported_is_named(folder: Path) -> None:
-    from groundlint.features import Feature
+    from groundlint.engine.features import Feature
 
     def lost(data: bytes) -> int:
         return len(data)
@@ -570,7 +570,7 @@ def test_of_very_many_boxes_some_are_looked_at_closely_whatever_is_remembered(
     features = [crop_width, crop_height]
     whole = crops_of(gallery(folder / "cache", features=features))
     assert whole.null_count().row(0) == (0,) * whole.width
-    monkeypatch.setattr("groundlint.images.gallery.MAX_SAMPLE", 10)
+    monkeypatch.setattr("groundlint.images.image_tables.MAX_SAMPLE", 10)
     fresh, remembered = (crops_of(gallery(cache, features=features)) for cache in (None, folder / "cache"))
     assert fresh.equals(remembered)
     assert fresh["crop_width"].to_list() == whole["crop_width"].to_list()

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from lines import detection, manifest
 from typer.testing import CliRunner
 
-from groundlint import starter
 from groundlint.cli import app
-from groundlint.config import Settings, load
-from groundlint.datasets import Request, data_sets
+from groundlint.config import template as starter
+from groundlint.config.data_sets import Request, data_sets
+from groundlint.config.settings import Settings, load
 
 SOUND = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
 

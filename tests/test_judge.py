@@ -9,9 +9,9 @@ import pytest
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import Rule, Severity, table
-from groundlint.examples import Example
-from groundlint.judge import Judgement, judge, plan
-from groundlint.registry import Registry, load
+from groundlint.engine.evaluate import Judgement, judge, plan
+from groundlint.engine.examples import Example
+from groundlint.engine.registry import Registry, load
 
 CALLS: list[str] = []
 

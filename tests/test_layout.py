@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from groundlint_rules.features._layout import layout
+from groundlint_rules.algorithms.layout import layout
 
 
 def plain(*colour: int, side: int = 64) -> NDArray[np.uint8]:

@@ -14,8 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from groundlint.cli import app
-from groundlint_rules.tables._discriminant import Block
-from groundlint_rules.tables._tags import tag_odds
+from groundlint_rules.algorithms.discriminant import Block
+from groundlint_rules.algorithms.multi_label_errors import tag_odds
 
 COUNT = 160
 WRONG = 44

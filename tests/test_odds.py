@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from groundlint_rules.tables._discriminant import FOLDS, Block, fold_of, layout_block, net_block
-from groundlint_rules.tables._odds import Limits, Odds, area_under_curve, label_odds
+from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, layout_block, net_block
+from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
 
 NAMES = ("boot", "coat", "hat")
 

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 import groundlint
 from groundlint.cli import app
-from groundlint.config import ConfigError
-from groundlint.globs import pattern
+from groundlint.config.globs import pattern
+from groundlint.config.settings import ConfigError
 
 TWICE = ({}, {})
 LINES = [detection(f"s3://bucket/{folder}/{n}.jpg", TWICE) for folder in ("a", "b") for n in range(6)]

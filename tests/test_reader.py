@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from lines import classification, detection, line_texts, manifest
 from polars.testing import assert_frame_equal
 
-from groundlint.manifest.problems import Kind
+from groundlint.engine.tables import BASE
+from groundlint.manifest.kinds import Kind
 from groundlint.manifest.reader import READ_TABLES, Source, read
-from groundlint.tables import BASE
 
 CORPUS = Path(__file__).parents[2] / "shared/data/corpora/json_test_suite"
 

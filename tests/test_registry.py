@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from groundlint.registry import SelectionError, load
+from groundlint.engine.registry import SelectionError, load
 
 REGISTRY = load(isolated=True)
 RULE = '''

@@ -12,15 +12,15 @@ import jsonschema
 import pytest
 from lines import classification, detection, manifest
 
-from groundlint import registry
-from groundlint.config import Config
-from groundlint.datasets import Request
-from groundlint.policy import count
+from groundlint.config.data_sets import Request
+from groundlint.config.settings import Config
+from groundlint.engine import registry
+from groundlint.policy.policy import count
+from groundlint.policy.selection import of_config
 from groundlint.report import FORMATS
 from groundlint.report.report import Report
 from groundlint.report.schema import schema
-from groundlint.run import run
-from groundlint.selection import of_config
+from groundlint.session import run
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "docs/report.schema.json").read_text(encoding="utf-8"))
 REGISTRY = registry.load(isolated=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from groundlint import examples
-from groundlint.registry import load
+from groundlint.engine import examples
+from groundlint.engine.registry import load
 
 REGISTRY = load(isolated=True)
 ENGINE = Path(__file__).parents[1] / "linter"

@@ -13,13 +13,13 @@ import pytest
 from lines import detection, manifest
 
 import groundlint
-from groundlint import registry
-from groundlint.config import Config, ConfigError, Settings
-from groundlint.datasets import Request, UsageError, data_sets
+from groundlint.config.data_sets import Request, UsageError, data_sets
+from groundlint.config.settings import Config, ConfigError, Settings
+from groundlint.engine import registry
+from groundlint.engine.registry import SelectionError
 from groundlint.export import export, flat
-from groundlint.registry import SelectionError
-from groundlint.run import run
-from groundlint.selection import of_config
+from groundlint.policy.selection import of_config
+from groundlint.session import run
 
 REGISTRY = registry.load(isolated=True)
 BAD_BOX = detection("s3://bucket/bad.jpg", ({"left": -5}, {}), **{"class-map": {"0": "a"}})

@@ -14,7 +14,7 @@ from service_cases import CASES, Case
 from typer.testing import CliRunner
 
 from groundlint.cli import app
-from groundlint.registry import load
+from groundlint.engine.registry import load
 from groundlint_rules import samples, service_codes
 
 CODES = Path(__file__).parents[2] / "shared/spec/aws-errors.csv"

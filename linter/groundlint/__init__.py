@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from groundlint.api import check
-    from groundlint.examples import Bad, Good
-    from groundlint.features import feature, step
-    from groundlint.rule import Option, Rule, Severity
-    from groundlint.tables import table
-    from groundlint.wording import worded
+    from groundlint.engine.examples import Bad, Good
+    from groundlint.engine.features import feature, step
+    from groundlint.engine.rule import Option, Rule, Severity
+    from groundlint.engine.tables import table
+    from groundlint.engine.wording import worded
 
 __version__ = "0.1.0"
 
 __all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "step", "table", "worded"]
 
 _HOMES = {
-    "Bad": "examples",
-    "Good": "examples",
-    "Option": "rule",
-    "Rule": "rule",
-    "Severity": "rule",
+    "Bad": "engine.examples",
+    "Good": "engine.examples",
+    "Option": "engine.rule",
+    "Rule": "engine.rule",
+    "Severity": "engine.rule",
     "check": "api",
-    "feature": "features",
-    "step": "features",
-    "table": "tables",
-    "worded": "wording",
+    "feature": "engine.features",
+    "step": "engine.features",
+    "table": "engine.tables",
+    "worded": "engine.wording",
 }
 
 

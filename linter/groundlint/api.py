@@ -8,10 +8,11 @@ from pathlib import Path
 
 from polars import DataFrame
 
-from groundlint import config as configuration
-from groundlint import registry, selection
-from groundlint.datasets import Request, UsageError
-from groundlint.run import run
+from groundlint.config import settings as configuration
+from groundlint.config.data_sets import Request, UsageError
+from groundlint.engine import registry
+from groundlint.policy import selection
+from groundlint.session import run
 
 Paths = Sequence[str | PathLike[str]]
 

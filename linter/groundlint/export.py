@@ -9,14 +9,14 @@ from dataclasses import replace
 import polars as pl
 from polars import DataFrame, Series, col
 
-from groundlint import config
-from groundlint.config import Config
-from groundlint.datasets import Request, UsageError
-from groundlint.judge import Workspace, collected, plan
-from groundlint.model_outputs import ModelOutputs
-from groundlint.registry import Registry
-from groundlint.run import has_images, not_found, open_gallery, read_all
-from groundlint.tables import BASE
+from groundlint.config import settings as config
+from groundlint.config.data_sets import Request, UsageError
+from groundlint.config.settings import Config
+from groundlint.engine.evaluate import Workspace, collected, plan
+from groundlint.engine.registry import Registry
+from groundlint.engine.tables import BASE
+from groundlint.evaluation.model_outputs import ModelOutputs
+from groundlint.session import has_images, not_found, open_gallery, read_all
 
 
 def export(

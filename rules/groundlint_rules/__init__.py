@@ -1,1 +1,20 @@
-"""The rules, tables and features that come with groundlint; they enter by the entry point, as a plugin's do."""
+"""The built-in rules, with the tables and features that they judge. They enter as a plugin's do."""
+
+# What is searched for rules, tables and features. `algorithms` holds none, and is imported where it is used: numpy and
+# scipy cost more than a small check.
+__all__ = [
+    "balance",
+    "boxes",
+    "clutter",
+    "configuration",
+    "duplicates",
+    "features",
+    "images",
+    "labels",
+    "manifests",
+    "references",
+    "splits",
+    "suspects",
+    "tables",
+    "visibility",
+]

@@ -72,8 +72,8 @@ def baseline(
     pred_probs: PredProbs = None,
 ) -> None:
     """Take the findings of today for known: from then on only new ones are reported."""
-    from groundlint import baseline as baselines
-    from groundlint.run import run
+    from groundlint.policy import baseline as baselines
+    from groundlint.session import run
 
     with reported():
         settings = configure(

@@ -44,7 +44,7 @@ from groundlint.cli.output import BROKEN, FAILED, fail, print_text, progress, re
 
 if TYPE_CHECKING:
     from groundlint.report.report import Report
-    from groundlint.run import Outcome
+    from groundlint.session import Outcome
 
 
 def check(
@@ -106,13 +106,13 @@ def check(
     outputs = _outputs(output or [])
     _one_of("--min-severity", min_severity, ("error", "warning", "info"))
     _one_of("--color", color, ("auto", "always", "never"))
-    from groundlint import baseline as baselines
-    from groundlint import policy
-    from groundlint.datasets import data_sets
+    from groundlint.config.data_sets import data_sets
+    from groundlint.engine.rule import Severity
+    from groundlint.policy import baseline as baselines
+    from groundlint.policy import policy
     from groundlint.report.report import Report
-    from groundlint.report.sanitize import at_line_start, visible
-    from groundlint.rule import Severity
-    from groundlint.run import run
+    from groundlint.sanitize import at_line_start, visible
+    from groundlint.session import run
 
     with reported():
         settings = configure(

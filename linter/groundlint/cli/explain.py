@@ -93,7 +93,8 @@ def rule(
     """Explain a rule: what it finds, why it matters, how to mend it."""
     if (name is None) == (not show_all):
         fail("name a rule, or --all")
-    from groundlint import docs, registry
+    from groundlint import pages as docs
+    from groundlint.engine import registry
 
     with reported():
         known = registry.load(isolated=isolated)
@@ -117,8 +118,8 @@ def show_config(
     isolated: Isolated = False,
 ) -> None:
     """Show the configuration in force."""
-    from groundlint import config as settings_of
-    from groundlint import registry
+    from groundlint.config import settings as settings_of
+    from groundlint.engine import registry
 
     with reported():
         if schema:
@@ -130,7 +131,7 @@ def show_config(
 
 def test(package: Annotated[str, typer.Argument(help="Installed package with rules.")]) -> None:
     """Try the examples of a package's rules."""
-    from groundlint import examples, registry
+    from groundlint.engine import examples, registry
 
     with reported():
         known = registry.load()

@@ -13,10 +13,10 @@ from groundlint import __version__
 from groundlint.cli.output import fail
 
 if TYPE_CHECKING:
-    from groundlint.config import Config
-    from groundlint.datasets import Request
-    from groundlint.registry import Registry
-    from groundlint.selection import Selection
+    from groundlint.config.data_sets import Request
+    from groundlint.config.settings import Config
+    from groundlint.engine.registry import Registry
+    from groundlint.policy.selection import Selection
 
 Paths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")
@@ -75,8 +75,8 @@ Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", hel
 
 def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     """The configuration with the flags over it."""
-    from groundlint import config
-    from groundlint.findings import relative
+    from groundlint.config import settings as config
+    from groundlint.engine.findings import relative
 
     if isolated:
         found = config.Config()
@@ -105,7 +105,7 @@ def requested(
     **measuring: Any,
 ) -> Request:
     """What shall be judged, with the bytes of standard input where it is asked for."""
-    from groundlint.datasets import STDIN, Request
+    from groundlint.config.data_sets import STDIN, Request
 
     is_wanted = any(STDIN in (names or ()) for names in (paths, train, test, reference))
     return Request(
@@ -153,7 +153,8 @@ def cache_folder(config: Config) -> Path:
 
 def load(config: Config, *, isolated: bool) -> tuple[Registry, Selection]:
     """What the packages offer, and what of it the configuration selects."""
-    from groundlint import registry, selection
+    from groundlint.engine import registry
+    from groundlint.policy import selection
 
     known = registry.load(isolated=isolated)
     return known, selection.of_config(known, config)
@@ -161,7 +162,7 @@ def load(config: Config, *, isolated: bool) -> tuple[Registry, Selection]:
 
 def baseline_file(given: Path | None, config: Config, *, isolated: bool) -> Path | None:
     """The baseline to use: the one that is named, else the one beside the configuration, if it is there."""
-    from groundlint.baseline import FILE
+    from groundlint.policy.baseline import FILE
 
     default = Path(os.path.relpath(config.root / FILE))
     return given or (default if default.is_file() and not isolated else None)

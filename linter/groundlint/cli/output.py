@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from groundlint.run import Outcome
+    from groundlint.session import Outcome
 
 FAILED = 1
 BROKEN = 2
@@ -26,12 +26,12 @@ temporaries: set[Path] = set()
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
     """What keeps a run from starting, as one line on standard error and exit status 2."""
-    from groundlint.baseline import BaselineError
-    from groundlint.config import ConfigError
-    from groundlint.datasets import UsageError
+    from groundlint.config.data_sets import UsageError
+    from groundlint.config.settings import ConfigError
+    from groundlint.engine.registry import PluginError, SelectionError
+    from groundlint.evaluation.model_outputs import ModelOutputError
     from groundlint.images.pool import PoolError
-    from groundlint.model_outputs import ModelOutputError
-    from groundlint.registry import PluginError, SelectionError
+    from groundlint.policy.baseline import BaselineError
 
     if hasattr(signal, "siginterrupt"):
         # Polars, imported by now, handles Ctrl-C before we do and restarts what it breaks into: a pipe that stays open
@@ -59,7 +59,7 @@ def fail(text: str) -> NoReturn:
 
 def say(text: str) -> None:
     """A line on standard error."""
-    from groundlint.report.sanitize import at_line_start, visible
+    from groundlint.sanitize import at_line_start, visible
 
     typer.echo(at_line_start(visible(text, limit=None)), err=True)
 
@@ -83,7 +83,7 @@ def tell_of_failures(outcome: Outcome, *, verbose: bool) -> None:
 @contextlib.contextmanager
 def progress(*, wanted: bool) -> Iterator[Callable[[str], None]]:
     """A function that says what is being done, on one line of a terminal that is wiped at the end."""
-    from groundlint.report.sanitize import visible
+    from groundlint.sanitize import visible
 
     if not wanted or not sys.stderr.isatty():
         yield lambda _: None

@@ -11,8 +11,9 @@ from groundlint.cli.output import fail, print_text, reported, write
 
 def init() -> None:
     """Write a commented groundlint.toml for the manifests below the working directory."""
-    from groundlint import config, starter
-    from groundlint.discover import manifests_below
+    from groundlint.config import settings as config
+    from groundlint.config import template as starter
+    from groundlint.config.discovery import manifests_below
 
     file = Path.cwd() / config.FILE
     if file.exists():

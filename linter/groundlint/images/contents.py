@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 from polars import DataFrame
 
-from groundlint.features import Feature, of_files
+from groundlint.engine.features import Feature, of_files
+from groundlint.engine.tables import IMAGE_VALUES
 from groundlint.images.cache import Crop, Facts
-from groundlint.tables import IMAGE_VALUES
 
 SIDES = ("left", "top", "width", "height")
 """Columns that say where a crop lies, in pixels."""

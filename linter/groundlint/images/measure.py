@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
-from groundlint.features import Feature, of_files
+from groundlint.engine.features import Feature, of_files
 from groundlint.images.record import MAX_PIXELS, Fault, Measured, Rectangle, Task
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF")

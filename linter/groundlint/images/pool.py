@@ -15,10 +15,10 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from groundlint.features import Feature
+from groundlint.engine.features import Feature
 from groundlint.images.record import MAX_PIXELS, Fault, Measured, Task
 from groundlint.images.worker import Ready, Start
-from groundlint.messages import LENGTH, send
+from groundlint.processes.messages import LENGTH, send
 
 BATCH = 16
 """Tasks that a worker is sent at once."""

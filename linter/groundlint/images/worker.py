@@ -13,9 +13,9 @@ import time
 
 import msgspec
 
-from groundlint.features import Feature
+from groundlint.engine.features import Feature
 from groundlint.images.record import Measured, Task
-from groundlint.messages import receive, send
+from groundlint.processes.messages import receive, send
 
 PERIOD = 0.1
 """Seconds for which what is measured may be held back."""

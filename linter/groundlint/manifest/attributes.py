@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from groundlint.manifest.explain import Explainer, escape
-from groundlint.manifest.problems import Kind
+from groundlint.manifest.kinds import Kind
 
 MAX_LABEL_NAME = 256
 """Characters in the name of a label."""

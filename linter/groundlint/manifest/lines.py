@@ -10,12 +10,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from groundlint.engine.tables import BASE
 from groundlint.manifest.attributes import Attribute, Fault, read_attribute
 from groundlint.manifest.explain import Explainer, closest, describe, escape
-from groundlint.manifest.halves import NO_ATTRIBUTES, attribute_keys, is_half_of_label, missing, orphans, unpaired
-from groundlint.manifest.problems import Kind
+from groundlint.manifest.kinds import Kind
 from groundlint.manifest.strict_json import InvalidJson, parse
-from groundlint.tables import BASE
+from groundlint.manifest.unpaired_keys import (
+    NO_ATTRIBUTES,
+    attribute_keys,
+    is_half_of_label,
+    missing,
+    orphans,
+    unpaired,
+)
 
 MAX_CHARACTERS = 100_000
 """Characters in a line; longer ones are removed silently by the service and refused by Ground Truth."""

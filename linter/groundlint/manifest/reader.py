@@ -13,11 +13,11 @@ from typing import BinaryIO, NamedTuple
 import polars as pl
 from polars import DataFrame, col, lit
 
-from groundlint.manifest import sniff
+from groundlint.engine.tables import BASE
+from groundlint.manifest import filetype as sniff
+from groundlint.manifest.kinds import Kind
 from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, Rows
 from groundlint.manifest.part import Manner, Part, as_frames, blocks, read_blocks, without_collection
-from groundlint.manifest.problems import Kind
-from groundlint.tables import BASE
 
 BLOCK = 4 * 1024 * 1024
 """Bytes read at a time: enough that work on columns pays, few enough to stay in the processor's cache."""

@@ -16,7 +16,7 @@ from polars import col
 
 from groundlint.manifest.lines import SCHEMAS
 from groundlint.manifest.part import Manner, Part, PartReader, blocks, no_frames, read_blocks, without_collection
-from groundlint.messages import receive, send
+from groundlint.processes.messages import receive, send
 
 
 class Task(msgspec.Struct):

@@ -15,7 +15,7 @@ import msgspec
 
 from groundlint.manifest.part import Manner, Part
 from groundlint.manifest.worker import Task, read_task, receive_part
-from groundlint.messages import send
+from groundlint.processes.messages import send
 
 # There are as many processes as the user allows; one more thread for each would be twice as many.
 _ENVIRONMENT = {"POLARS_MAX_THREADS": "1"}

@@ -12,7 +12,7 @@ from polars import DataFrame, col
 
 from groundlint.report.listing import repository_path, sentence, with_unique_fingerprints, worst_first
 from groundlint.report.report import Report
-from groundlint.report.sanitize import at_line_start, plain_json, visible
+from groundlint.sanitize import at_line_start, plain_json, visible
 
 MAX_ANNOTATIONS = 10
 """Annotations of a severity that GitHub shows of a step; it drops others without a word."""

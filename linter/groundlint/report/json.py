@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from polars import DataFrame
 
-from groundlint.findings import SCHEMA
+from groundlint.engine.findings import SCHEMA
 from groundlint.report.report import Report
-from groundlint.report.sanitize import plain_json
+from groundlint.sanitize import plain_json
 
 SCHEMA_VERSION = 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from groundlint.report.json import COLUMNS
 from groundlint.report.report import Report
-from groundlint.report.sanitize import plain_json
+from groundlint.sanitize import plain_json
 
 
 def render(report: Report) -> str:

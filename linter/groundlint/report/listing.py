@@ -9,8 +9,8 @@ from pathlib import PurePath
 import polars as pl
 from polars import DataFrame, col
 
-from groundlint.report.sanitize import visible
-from groundlint.wording import worded
+from groundlint.engine.wording import worded
+from groundlint.sanitize import visible
 
 OUTSIDE = "outside-working-directory"
 """The folder under which files are shown that lie in none of the repository's."""

@@ -10,7 +10,7 @@ from polars import DataFrame, col
 
 from groundlint.report.listing import SEVERITIES, first_of_each, sentence, worst_first
 from groundlint.report.report import Report
-from groundlint.report.sanitize import visible
+from groundlint.sanitize import visible
 
 MAX_BYTES = 900 * 1024
 """Size of a report; a step's summary of 1 MiB and more is dropped, near it sometimes."""

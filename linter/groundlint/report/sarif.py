@@ -12,7 +12,7 @@ from polars import DataFrame
 
 from groundlint.report.listing import repository_path, sentence, with_unique_fingerprints, worst_first
 from groundlint.report.report import Report
-from groundlint.report.sanitize import plain_json, visible
+from groundlint.sanitize import plain_json, visible
 
 MAX_RESULTS = 5000
 """Results that GitHub keeps of a run; which ones, if there are more, it does not say reliably."""

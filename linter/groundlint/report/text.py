@@ -8,7 +8,7 @@ from polars import DataFrame
 
 from groundlint.report.listing import first_of_each, sentence
 from groundlint.report.report import Report
-from groundlint.report.sanitize import at_line_start, visible
+from groundlint.sanitize import at_line_start, visible
 
 MAX_SHOWN = 50
 """Findings shown of one rule and manifest."""

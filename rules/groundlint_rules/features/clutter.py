@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature, step
+from groundlint.engine.features import feature, step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @step(of="images")
 def scene(pixels: Image) -> NDArray[np.int16]:
     """The picture at most 96 pixels long, as framed planes."""
-    from groundlint_rules.features._contours import framed, reduced
+    from groundlint_rules.algorithms.edges import framed, reduced
 
     return framed(reduced(pixels))
 
@@ -23,7 +23,7 @@ def scene(pixels: Image) -> NDArray[np.int16]:
 @feature(of="images", dtype=bytes, version=2, length=256)
 def contours(scene: NDArray[np.int16]) -> bytes:
     """The share of thin contours in each of 16 x 16 cells, row by row, in parts of 255."""
-    from groundlint_rules.features import _contours
+    from groundlint_rules.algorithms import edges as _contours
 
     return _contours.shares(_contours.contours(scene)).tobytes()
 
@@ -31,6 +31,6 @@ def contours(scene: NDArray[np.int16]) -> bytes:
 @feature(of="images", dtype=int)
 def colours(scene: NDArray[np.int16]) -> int:
     """How many different colours there are, at 16 levels a channel."""
-    from groundlint_rules.features._contours import colour_count
+    from groundlint_rules.algorithms.edges import colour_count
 
     return colour_count(scene)

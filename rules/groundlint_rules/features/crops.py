@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature, step
-from groundlint_rules.features._levels import below, counted
+from groundlint.engine.features import feature, step
+from groundlint_rules.algorithms.levels import below, counted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature
+from groundlint.engine.features import feature
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,8 +6,8 @@ import math
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature, step
-from groundlint_rules.features._levels import below, counted
+from groundlint.engine.features import feature, step
+from groundlint_rules.algorithms.levels import below, counted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -88,7 +88,7 @@ def _density(measured: DataFrame, placed: DataFrame) -> Series:
     """Share of contours outside the boxes of each image."""
     import numpy as np
 
-    from groundlint_rules.tables._stacked import stacked
+    from groundlint_rules.algorithms.stacked import stacked
 
     density = np.empty(measured.height)
     for start in range(0, measured.height, _AT_ONCE):

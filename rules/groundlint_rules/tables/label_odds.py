@@ -100,8 +100,8 @@ def _judged(
 def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     import numpy as np
 
-    from groundlint_rules.tables import _odds
-    from groundlint_rules.tables._blocks import block_of, nearest
+    from groundlint_rules.algorithms import label_errors as _odds
+    from groundlint_rules.algorithms.feature_blocks import block_of, nearest
 
     measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
     seen = rows.drop_nulls(measured)

@@ -86,9 +86,9 @@ def _of_scope(scope: str, rows: DataFrame, pictures: DataFrame, columns: tuple[s
         return
     import numpy as np
 
-    from groundlint_rules.tables._blocks import block_of, nearest
-    from groundlint_rules.tables._odds import Probabilities
-    from groundlint_rules.tables._tags import tag_odds
+    from groundlint_rules.algorithms.feature_blocks import block_of, nearest
+    from groundlint_rules.algorithms.label_errors import Probabilities
+    from groundlint_rules.algorithms.multi_label_errors import tag_odds
 
     blocks = [block_of(name, pictures[name]) for name in measured]
     refs = pictures["source_ref"]

@@ -104,7 +104,7 @@ def _equal(rows: DataFrame, columns: list[str]) -> Generator[_Pair, None, DataFr
 def _alike(rows: DataFrame) -> Iterator[_Pair]:
     import numpy as np
 
-    from groundlint_rules.tables import _hamming
+    from groundlint_rules.algorithms import hamming as _hamming
 
     pictures = _Pictures(rows["small_picture"])
     hashes = pictures.phashes(np.arange(len(rows)), _UPRIGHT)
@@ -183,7 +183,7 @@ class _Pictures:
         """Whether each has structure by which it can be told."""
         import numpy as np
 
-        from groundlint_rules.tables import _second_look
+        from groundlint_rules.algorithms import pair_verification as _second_look
 
         runs = range(0, len(self._column), _AT_ONCE)
         return np.concatenate([_second_look.tells(self._grey(self._column[run : run + _AT_ONCE])) for run in runs])
@@ -192,7 +192,7 @@ class _Pictures:
         """Of pairs of positions, of which the other lies turned, which are one photograph at a second look."""
         import numpy as np
 
-        from groundlint_rules.tables import _second_look
+        from groundlint_rules.algorithms import pair_verification as _second_look
 
         same = np.empty(len(one), np.bool_)
         for start in range(0, len(one), _AT_ONCE):
@@ -215,7 +215,7 @@ class _Pictures:
     def _grey(column: Series) -> Grey:
         import numpy as np
 
-        from groundlint_rules.tables._stacked import stacked
+        from groundlint_rules.algorithms.stacked import stacked
 
         return stacked(column, _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
 

@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
-from groundlint_rules.features.appearance import NET
+from groundlint_rules.features.embeddings import NET
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,7 @@ def _distances(seen: DataFrame) -> NDArray[np.float64]:
     """One less the mean cosine to the nearest: (pictures,), rounded since the last digits depend on the machine."""
     import numpy as np
 
-    from groundlint_rules.tables._stacked import stacked
+    from groundlint_rules.algorithms.stacked import stacked
 
     roots = np.sqrt(stacked(seen["net"], NET, np.float16).astype(np.float32))
     roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), np.finfo(np.float32).tiny)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import polars as pl
 from polars import DataFrame, Expr, LazyFrame, lit
 
-from groundlint import findings
-from groundlint.features import Feature
-from groundlint.registry import Registry
-from groundlint.rule import Rule, inputs
-from groundlint.tables import BASE, IMAGE_VALUES
+from groundlint.engine import findings
+from groundlint.engine.features import Feature
+from groundlint.engine.registry import Registry
+from groundlint.engine.rule import Rule, inputs
+from groundlint.engine.tables import BASE, IMAGE_VALUES
 
 
 class Scoped(NamedTuple):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from polars import DataFrame, LazyFrame
 
-    from groundlint.examples import Example
+    from groundlint.engine.examples import Example
 
 TARGETS = ("rekognition", "ground-truth")
 

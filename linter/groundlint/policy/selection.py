@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from polars import col, lit
 
-from groundlint.config import Config, ConfigError, Settings, build_rule, build_rules, options_by_code
-from groundlint.globs import fits
-from groundlint.judge import Scoped
-from groundlint.policy import Suppression
-from groundlint.registry import Registry, SelectionError
-from groundlint.rule import TARGETS, Rule
+from groundlint.config.globs import fits
+from groundlint.config.settings import Config, ConfigError, Settings, build_rule, build_rules, options_by_code
+from groundlint.engine.evaluate import Scoped
+from groundlint.engine.registry import Registry, SelectionError
+from groundlint.engine.rule import TARGETS, Rule
+from groundlint.policy.policy import Suppression
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from polars import DataFrame, LazyFrame
 from polars.exceptions import PolarsError
 from pydantic import ValidationError
 
-from groundlint.features import Feature
-from groundlint.judge import Judgement, judge, plan
-from groundlint.registry import Registry
-from groundlint.rule import Rule
-from groundlint.tables import BASE, IMAGE_VALUES, Column
+from groundlint.engine.evaluate import Judgement, judge, plan
+from groundlint.engine.features import Feature
+from groundlint.engine.registry import Registry
+from groundlint.engine.rule import Rule
+from groundlint.engine.tables import BASE, IMAGE_VALUES, Column
 
 Row = Mapping[str, Any]
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from groundlint_rules.tables._discriminant import FOLDS, fold_of
+from groundlint_rules.algorithms.discriminant import FOLDS, fold_of
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from polars import DataFrame
 
-from groundlint.findings import relative
+from groundlint.engine.findings import relative
 
 FILE = "groundlint-baseline.json"
 SCHEMA_VERSION = 1

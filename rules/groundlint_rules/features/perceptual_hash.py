@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature, step
+from groundlint.engine.features import feature, step
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import polars as pl
 from polars import DataFrame, col, lit
 
-from groundlint.features import Feature
+from groundlint.engine.features import Feature
+from groundlint.engine.tables import BASE
 from groundlint.images import pool
 from groundlint.images.cache import Cache, Crop, Facts, Stamp
 from groundlint.images.contents import SIDES, Contents
 from groundlint.images.record import MAX_PIXELS, Fault, Measured, Task
 from groundlint.images.store import Store
-from groundlint.tables import BASE
 
 _AT_ONCE = 256
 """Measured images that are remembered together."""

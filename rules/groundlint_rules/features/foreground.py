@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature, step
+from groundlint.engine.features import feature, step
 
 if TYPE_CHECKING:
     import numpy as np

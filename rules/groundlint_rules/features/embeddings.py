@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groundlint.features import feature, step
+from groundlint.engine.features import feature, step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ def layout(square: NDArray[np.uint8]) -> bytes:
     """Where colours and edges are: 896 numbers in half precision."""
     import numpy as np
 
-    from groundlint_rules.features._layout import layout as measured
+    from groundlint_rules.algorithms.layout import layout as measured
 
     return bytes(measured(square[None])[0].astype(np.float16).tobytes())
 

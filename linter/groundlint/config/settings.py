@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from groundlint.registry import Registry, SelectionError
-from groundlint.rule import Rule
+from groundlint.engine.registry import Registry, SelectionError
+from groundlint.engine.rule import Rule
 
 FILE = "groundlint.toml"
 MAX_BYTES = 1_000_000

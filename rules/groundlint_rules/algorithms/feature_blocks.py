@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from groundlint_rules.features.appearance import EFFICIENTNET, LAYOUT, NET
-from groundlint_rules.features.figure import CHANNELS, QUARTERS
-from groundlint_rules.tables._discriminant import Block, layout_block, net_block
-from groundlint_rules.tables._stacked import stacked
+from groundlint_rules.algorithms.discriminant import Block, layout_block, net_block
+from groundlint_rules.algorithms.stacked import stacked
+from groundlint_rules.features.embeddings import EFFICIENTNET, LAYOUT, NET
+from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 _NEAREST = 3
 """Pictures that are shown beside a suspect."""

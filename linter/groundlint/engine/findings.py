@@ -12,7 +12,7 @@ from string import Formatter
 import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 
-from groundlint.rule import Rule, Severity
+from groundlint.engine.rule import Rule, Severity
 
 RELATED = pl.Struct(
     {

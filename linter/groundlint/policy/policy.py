@@ -11,11 +11,11 @@ from typing import NamedTuple
 import polars as pl
 from polars import DataFrame, Expr, Series, col, lit
 
-from groundlint.baseline import Baseline
-from groundlint.findings import relative
-from groundlint.globs import fits
-from groundlint.rule import Severity
-from groundlint.tables import BASE
+from groundlint.config.globs import fits
+from groundlint.engine.findings import relative
+from groundlint.engine.rule import Severity
+from groundlint.engine.tables import BASE
+from groundlint.policy.baseline import Baseline
 
 LEVELS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 

@@ -12,21 +12,22 @@ from typing import Any
 import polars as pl
 from polars import DataFrame, col, lit
 
-from groundlint import findings, policy
-from groundlint.baseline import Baseline, Entry, of_findings
-from groundlint.config import Config
-from groundlint.datasets import DataSet, Request, UsageError, data_sets
+from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
+from groundlint.config.settings import Config
+from groundlint.engine import findings
+from groundlint.engine.evaluate import Plan, Raised, Scoped, collected, judge, looks_at_images, measured, plan
+from groundlint.engine.registry import Registry
+from groundlint.engine.rule import inputs
+from groundlint.engine.tables import BASE
+from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
-from groundlint.images.gallery import Gallery
+from groundlint.images.image_tables import Gallery
 from groundlint.images.record import Fault
 from groundlint.images.store import Roots, Store
-from groundlint.judge import Plan, Raised, Scoped, collected, judge, looks_at_images, measured, plan
 from groundlint.manifest.reader import read
-from groundlint.model_outputs import ModelOutputs
-from groundlint.registry import Registry
-from groundlint.rule import inputs
-from groundlint.selection import Selection, nothing_selected
-from groundlint.tables import BASE
+from groundlint.policy import policy
+from groundlint.policy.baseline import Baseline, Entry, of_findings
+from groundlint.policy.selection import Selection, nothing_selected
 
 
 @dataclass

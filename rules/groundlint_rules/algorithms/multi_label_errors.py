@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from groundlint_rules.tables._discriminant import (
+from groundlint_rules.algorithms.discriminant import (
     Block,
     Brought,
     Discriminant,
@@ -26,7 +26,7 @@ from groundlint_rules.tables._discriminant import (
     in_own_order,
     numbered,
 )
-from groundlint_rules.tables._odds import (
+from groundlint_rules.algorithms.label_errors import (
     PLANTED_SHARE,
     Limits,
     Probabilities,

@@ -14,9 +14,9 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TypeGuard
 
-from groundlint.features import INPUTS, Feature
-from groundlint.rule import Rule, defects, inputs
-from groundlint.tables import BASE, DerivedTable
+from groundlint.engine.features import INPUTS, Feature
+from groundlint.engine.rule import Rule, defects, inputs
+from groundlint.engine.tables import BASE, DerivedTable
 
 ENTRY_POINTS = "groundlint.rules"
 """Group of entry points; each names a package or module with rules, tables and features."""
@@ -143,9 +143,12 @@ def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
     try:
         root = point.load()
         yield root
+        public = getattr(root, "__all__", None)
         for found in pkgutil.walk_packages(getattr(root, "__path__", ()), f"{root.__name__}."):
             # Importing `__main__` would run the package's own command; `_names` are what others are made with.
-            if not found.name.rpartition(".")[2].startswith("_"):
+            is_private = found.name.rpartition(".")[2].startswith("_")
+            top = found.name.removeprefix(f"{root.__name__}.").partition(".")[0]
+            if not is_private and (public is None or top in public):
                 yield importlib.import_module(found.name)
     except (Exception, SystemExit) as error:
         raise PluginError(

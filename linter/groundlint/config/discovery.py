@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from groundlint.findings import relative
+from groundlint.engine.findings import relative
 
 SUFFIXES = (".manifest", ".jsonl", ".ndjson")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundlint.config import Config
-from groundlint.discover import SUFFIXES, is_excluded, manifests_below
+from groundlint.config.discovery import SUFFIXES, is_excluded, manifests_below
+from groundlint.config.settings import Config
 from groundlint.manifest.reader import Source
 
 STDIN = "-"

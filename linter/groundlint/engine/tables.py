@@ -130,7 +130,7 @@ BASE: Mapping[str, Table] = {
             box=_BOX._replace(default=None),
             source_ref=_SOURCE_REF,
             label=Column(_TEXT, "Name of the label; null where the fault is none of a label's."),
-            kind=Column(_TEXT, "What is wrong: one of `groundlint.manifest.problems.Kind`.", "invalid-json"),
+            kind=Column(_TEXT, "What is wrong: one of `groundlint.manifest.kinds.Kind`.", "invalid-json"),
             detail=Column(_TEXT, "What was found, what was expected and how to mend it, as a sentence.", "it is wrong"),
             pointer=Column(_TEXT, "JSON pointer to the fault within its line; null for the line as a whole."),
             loses=Column(_TEXT, "What the fault removes: attribute, line or training; null where it removes nothing."),

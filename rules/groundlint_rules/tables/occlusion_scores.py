@@ -9,7 +9,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
-from groundlint_rules.features.figure import CHANNELS, QUARTERS
+from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 MIN_SIDE = 20
 """Pixels of the longer side from which a box is judged: what hides a part of less is not to be seen."""
@@ -64,8 +64,8 @@ def concealment(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
 def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
     import numpy as np
 
-    from groundlint_rules.tables._figure import elsewhere, standing_out, unusual
-    from groundlint_rules.tables._stacked import stacked
+    from groundlint_rules.algorithms.occlusion import elsewhere, standing_out, unusual
+    from groundlint_rules.algorithms.stacked import stacked
 
     parts = rows.partition_by("label")
     pictures = [stacked(part["picture"], QUARTERS * CHANNELS, np.int8) for part in parts]

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.resources import files
 
-from groundlint.examples import Bad, Example
-from groundlint.registry import Registry
-from groundlint.rule import Rule
+from groundlint.engine.examples import Bad, Example
+from groundlint.engine.registry import Registry
+from groundlint.engine.rule import Rule
 
 _MAX_LINE = 2000
 """Characters of an example's line that a page shows."""

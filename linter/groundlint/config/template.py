@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from groundlint.report.sanitize import visible
+from groundlint.sanitize import visible
 
 _SPLITS = {
     "train": "train",

@@ -9,7 +9,7 @@ import polars as pl
 from polars import DataFrame, col
 from polars.exceptions import PolarsError
 
-from groundlint.tables import BASE
+from groundlint.engine.tables import BASE
 
 KEYS = ("source_ref", "attribute", "box")
 """What an object is named by."""

@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from groundlint_rules.tables._discriminant import (
+from groundlint_rules.algorithms.discriminant import (
     Block,
     Brought,
     Discriminant,

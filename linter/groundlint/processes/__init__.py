@@ -1,0 +1,1 @@
+"""Worker processes: started, fed and replaced in one way for manifests and images."""
