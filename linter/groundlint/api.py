@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
+from typing import NamedTuple
 
 from polars import DataFrame
 
-from groundlint.config import settings as configuration
+from groundlint.config import settings
 from groundlint.config.data_sets import Request, UsageError
 from groundlint.engine import registry
+from groundlint.engine.findings import KEYS
 from groundlint.policy import selection
-from groundlint.session import run
+from groundlint.session import Session
+from groundlint.summary import Summary
 
 Paths = Sequence[str | PathLike[str]]
+
+
+class Result(NamedTuple):
+    """What a check found: one row for each finding, and the numbers of the run.
+
+    `summary.notes` and `summary.skipped_rules` say what could not be judged, such as images that were not found.
+    """
+
+    findings: DataFrame
+    summary: Summary
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{html.escape(note.message)}</p>" for note in self.summary.notes)
+        return notes + self.findings._repr_html_()
 
 
 def check(
@@ -26,6 +44,8 @@ def check(
     select: Sequence[str] | None = None,
     ignore: Sequence[str] | None = None,
     extend_select: Sequence[str] | None = None,
+    preview: bool | None = None,
+    fast: bool = False,
     config: str | PathLike[str] | None = None,
     isolated: bool = False,
     images: Sequence[str] = (),
@@ -33,37 +53,45 @@ def check(
     cache_dir: str | PathLike[str] | None = None,
     embeddings: str | PathLike[str] | None = None,
     pred_probs: str | PathLike[str] | None = None,
-) -> DataFrame:
-    """What would spoil a training on these manifests: one row a finding, with the columns of the JSON report.
+) -> Result:
+    """Check manifests and the images that they name.
+
+    The findings have the columns of the JSON report. What limited the check is in the summary.
 
     Args:
-        paths: manifests and folders, each manifest a data set of its own unless the configuration groups it.
-        train: manifests of one data set to train on.
-        test: manifests of the same data set to test with.
-        reference: manifests of the same data set to compare with.
+        paths: Manifests and folders. Each manifest is a data set of its own unless the configuration groups it.
+        train: Training manifests of one data set.
+        test: Test manifests of the same data set.
+        reference: Manifests of the same data set to compare with.
         target: "rekognition" or "ground-truth".
-        select: rules to judge: codes, prefixes, names, service codes, or ALL.
-        ignore: rules to leave out.
-        extend_select: rules to judge beside the selected ones.
-        config: a configuration file; the nearest one upwards of the working directory if not given.
-        isolated: ignore configuration files and other packages' rules.
-        images: folders of the images, or "PREFIX=FOLDER"; beside the manifests unless given.
-        jobs: how many processes read large manifests and measure images; one a processor if not given.
-        cache_dir: a folder to remember what was measured in; nothing is remembered if not given.
-        embeddings: a parquet file of what the user's own model makes of each label or box.
-        pred_probs: a parquet or csv file of the probabilities that it gives them.
+        select: Rules to check: codes, prefixes, names, service codes, or ALL.
+        ignore: Rules to leave out.
+        extend_select: Rules to check in addition to the selected ones.
+        preview: Whether rules in preview are selected too.
+        fast: Leave out rules that run a neural network.
+        config: A configuration file; the nearest one upward of the working directory if not given.
+        isolated: Ignore configuration files and the rules of other packages.
+        images: Folders of the images, or "PREFIX=FOLDER"; beside the manifests if not given.
+        jobs: Number of processes that read large manifests and measure images; one per processor if not given.
+        cache_dir: Folder for cached measurements; nothing is cached if not given.
+        embeddings: A parquet file with the user's own embedding of each label or box.
+        pred_probs: A parquet or csv file with the user's own predicted probabilities.
 
     Raises:
-        ConfigError: the configuration cannot be used.
-        ModelOutputError: embeddings or probabilities cannot be used.
-        PluginError: an installed package with rules cannot be used.
-        SelectionError: a selector fits no rule.
-        UsageError: there is nothing to judge, a manifest cannot be read, or a rule failed.
+        GroundlintError: There is nothing to check, a manifest or file cannot be used, or a rule failed. Its subclasses
+            say which: ConfigError, ModelOutputError, PluginError, SelectionError, UsageError.
     """
-    path = None if isolated else Path(config) if config is not None else configuration.find(Path.cwd())
-    settings = configuration.load(path) if path else configuration.Config()
-    flags = {"target": target, "select": select, "ignore": ignore, "extend_select": extend_select}
-    settings = configuration.override(settings, {key: value for key, value in flags.items() if value is not None})
+    path = None if isolated else Path(config) if config is not None else settings.find(Path.cwd())
+    configuration = settings.load(path) if path else settings.Config()
+    flags = {
+        "target": target,
+        "select": select,
+        "ignore": ignore,
+        "extend_select": extend_select,
+        "preview": preview,
+    }
+    given = {key: value for key, value in flags.items() if value is not None}
+    configuration = settings.override(configuration, given)
     known = registry.load(isolated=isolated)
     request = Request(
         _names(paths),
@@ -76,12 +104,12 @@ def check(
         embeddings=_path(embeddings),
         pred_probs=_path(pred_probs),
     )
-    outcome = run(known, selection.of_config(known, settings), settings, request)
+    outcome = Session(known, configuration, request).check(selection.of_config(known, configuration, fast=fast))
     if outcome.unread:
         raise UsageError("; ".join(outcome.unread))
     if outcome.raised:
-        raise UsageError("; ".join(f"the rule {raised.code} failed: {raised.error}" for raised in outcome.raised))
-    return outcome.findings
+        raise UsageError("; ".join(f"the {raised.what} failed: {raised.error}" for raised in outcome.raised))
+    return Result(outcome.findings.select(KEYS), outcome.summary)
 
 
 def _path(path: str | PathLike[str] | None) -> Path | None:

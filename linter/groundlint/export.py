@@ -1,99 +1,108 @@
-"""Tables of the data as files: what the rules judge, for other programs."""
+"""Tables of the data for other programs: what the rules judge, base or derived."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 from polars import DataFrame, Series, col
 
-from groundlint.config import settings as config
-from groundlint.config.data_sets import Request, UsageError
-from groundlint.config.settings import Config
-from groundlint.engine.evaluate import Workspace, collected, plan
+from groundlint.config.data_sets import DataSet, UsageError
+from groundlint.config.settings import suggestion
+from groundlint.engine.evaluate import MadeNote, Workspace, collected
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
-from groundlint.evaluation.model_outputs import ModelOutputs
-from groundlint.session import has_images, not_found, open_gallery, read_all
+from groundlint.session import Session, no_images_note
+
+_INTERNAL = ("data_set", "line_id", "attribute_id", "box_id")
+"""Columns that join the tables of one run, and mean nothing outside it."""
 
 
-def export(
-    registry: Registry,
-    table: str,
-    config_: Config,
-    request: Request,
-    tell: Callable[[str], None] = lambda _: None,
-) -> tuple[DataFrame, str]:
-    """A table of the manifests that were asked for, base or derived; what data sets share stands in it once.
+class Exported(NamedTuple):
+    """A table, and notes on what limits it."""
 
-    A table of images, or of labels and boxes, has a row for each that a manifest names, empty where nothing is known.
+    rows: DataFrame
+    notes: list[MadeNote]
 
-    Returns:
-        The table, and where images were looked for in vain; nothing where they were found or not looked for.
+
+def export(registry: Registry, table: str, session: Session) -> Exported:
+    """A table of the manifests that were asked for; what data sets share is in it once.
+
+    A table of images, or of labels and boxes, has a row for each that a manifest names, with nulls where nothing is
+    known.
 
     Raises:
-        UsageError: there is no such table, or nothing is there to read.
+        UsageError: There is no such table, nothing is there to read, or a manifest cannot be read.
     """
-    if table not in BASE and table not in registry.tables:
-        known = [*BASE, *registry.tables]
-        raise UsageError(f"there is no table {table}" + config.suggestion(table, known))
-    made = plan(registry, (), [table])
-    columns = {name for name, feature in registry.features.items() if feature.of == table and feature.dtype}
-    made = replace(made, features=made.features | columns)
+    known = [*BASE, *registry.tables]
+    if table not in known:
+        raise UsageError(f"there is no table {table}{suggestion(table, known)}; `groundlint tables` lists all")
+    plan = registry.graph.plan((), tables=[table])
+    loaded = session.load(plan)
+    if loaded.unread:
+        raise UsageError(loaded.unread[0])
     objects = registry.tables[table].objects if table in registry.tables else ("images",) * (table == "images")
-    parts = []
-    seen: set[str] = set()
-    blind: set[str] = set()
-    gallery = open_gallery(made, config_, request, tell)
-    brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
-    for data_set, tables, unread in read_all(made, config_, request, brought.tables, gallery, tell):
-        if unread:
-            raise UsageError(unread[0])
-        blind |= data_set.named if gallery and not has_images(tables) else set()
-        workspace = Workspace(made, {name: frame.lazy() for name, frame in tables.items()})
-        rows = collected(workspace.table(table))
-        parts.append(_of_manifests(rows, list(data_set.named - seen), objects, tables))
-        seen |= data_set.named
-    whole = pl.concat(parts)
+    workspace = Workspace(plan, {name: frame.lazy() for name, frame in loaded.tables.items()})
+    rows = _with_places(collected(workspace.table(table)), loaded.tables)
+    rows = _of_named(rows, loaded.data_sets, objects, loaded.tables)
     if objects == ("images",):
-        whole = whole.unique("source_ref", keep="first", maintain_order=True)
+        rows = rows.unique("source_ref", keep="first", maintain_order=True)
     if table == "images":
-        whole = whole.with_columns(col("found").fill_null(False))
-    key = BASE[table].key if table in BASE else ("manifest", "line", "attribute", "box")
-    tried = not_found(sorted(blind), gallery) if gallery and blind else ""
-    return whole.sort([name for name in key if name in whole.columns], maintain_order=True), tried
+        rows = rows.with_columns(col("found").fill_null(False))
+    key = [name for name in (*(BASE[table].key if table in BASE else ()), *_ORDER) if name in rows.columns]
+    rows = rows.sort(list(dict.fromkeys(key)), maintain_order=True).drop(_INTERNAL, strict=False)
+    if not any(dtype.is_nested() for dtype in rows.schema.values()):
+        # Data sets may share a manifest.
+        rows = rows.unique(maintain_order=True)
+    note = no_images_note(loaded)
+    return Exported(rows, [*([note] if note else []), *loaded.notes])
 
 
-def _of_manifests(
-    rows: DataFrame, manifests: Sequence[str], objects: Sequence[str], tables: Mapping[str, DataFrame]
+_ORDER = ("manifest", "line", "attribute", "box", "source_ref")
+
+
+def _with_places(rows: DataFrame, tables: Mapping[str, DataFrame]) -> DataFrame:
+    """Rows with the location that their most precise id gives, as far as they lack it."""
+    places = ("manifest", "line", "source_ref", "attribute", "box", "label")
+    for key, name in (("box_id", "boxes"), ("attribute_id", "attributes"), ("line_id", "lines")):
+        if key in rows.columns:
+            lacking = [place for place in places if place not in rows.columns and place in tables[name].columns]
+            if lacking:
+                rows = tables[name].select(key, *lacking).join(rows, on=key, how="right", maintain_order="right")
+    return rows
+
+
+def _of_named(
+    rows: DataFrame, data_sets: Sequence[DataSet], objects: Sequence[str], tables: Mapping[str, DataFrame]
 ) -> DataFrame:
-    """What a table has of some manifests, with a row for each of its objects in them."""
-    is_theirs = col("manifest").is_in(manifests)
+    """The rows of named manifests, with a row for each object in them."""
+    names = [name for data_set in data_sets for name in data_set.named]
+    is_named = col("manifest").is_in(names)
     if objects == ("images",):
-        lines = tables["lines"].filter(is_theirs, col("source_ref").is_not_null()).sort("manifest", "line")
-        named = lines.unique("source_ref", keep="first", maintain_order=True).select("manifest", "line", "source_ref")
-        values = rows.drop("manifest", "line", strict=False)
-        return named.join(values, on="source_ref", how="left", maintain_order="left")
+        lines = tables["lines"].filter(is_named, col("source_ref").is_not_null()).sort("manifest", "line")
+        image = ["data_set", "source_ref"]
+        first = lines.unique(image, keep="first", maintain_order=True).select("manifest", "line", *image)
+        return first.join(rows.drop("manifest", "line", strict=False), on=image, how="left", maintain_order="left")
     if objects:
-        key = ["manifest", "line", "source_ref", "attribute", "box", "label"]
-        every = pl.concat([tables[name] for name in objects], how="diagonal").filter(is_theirs).select(key)
-        return every.join(rows, on=key, how="left", nulls_equal=True, maintain_order="left").select(rows.columns)
+        key = ["data_set", "manifest", "line", "source_ref", "attribute", "box", "label"]
+        every = pl.concat([tables[name] for name in objects], how="diagonal").filter(is_named).select(key).unique()
+        return every.join(rows, on=key, how="left", nulls_equal=True).select(rows.columns)
     named_in = [name for name in ("manifest", "b_manifest") if name in rows.columns]
-    return rows.filter(pl.any_horizontal(col(name).is_in(manifests) for name in named_in)) if named_in else rows
+    return rows.filter(pl.any_horizontal(col(name).is_in(names) for name in named_in)) if named_in else rows
 
 
-def readable(rows: DataFrame) -> DataFrame:
-    """With bytes as hexadecimal digits, for formats that are text."""
+def as_text(rows: DataFrame) -> DataFrame:
+    """Rows with bytes as hexadecimal digits, for formats that are text."""
     return rows.with_columns(col(pl.Binary).bin.encode("hex"))
 
 
 def flat(rows: DataFrame) -> DataFrame:
-    """With lists and structs as JSON text, for formats that have none."""
+    """Rows with bytes as hexadecimal digits and lists and structs as JSON text, for formats that have none."""
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
     texts = [
         Series(name, [None if value is None else json.dumps(value) for value in rows[name].to_list()], pl.String)
         for name in nested
     ]
-    return rows.with_columns(texts)
+    return as_text(rows).with_columns(texts)

@@ -165,7 +165,6 @@ class ObjectMislabelSuspect(Rule):
 
     code = "SUS105"
     name = "object-mislabel-suspect"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} is labelled {label!r} and looks like {suggested_label!r} ({p_suggested:.0%})"
     examples = (
@@ -306,7 +305,6 @@ class ImageOffTopic(Rule):
 
     code = "SUS106"
     name = "image-off-topic"
-    is_summed_up = True
     severity = Severity.INFO
     message = "the picture lies {deviations:.1f} robust deviations farther from all others than those of {label!r} do"
     examples = (

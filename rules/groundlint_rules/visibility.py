@@ -46,7 +46,6 @@ class ObjectTruncated(Rule):
 
     code = "VIS101"
     name = "object-truncated"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} touches the frame ({sides} of 4 sides): the object is probably cut off"
     examples = (
@@ -82,7 +81,6 @@ class ObjectOccluded(Rule):
 
     code = "VIS102"
     name = "object-occluded"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} is covered by {share:.0%}: the object is probably hidden"
     examples = (
@@ -180,7 +178,6 @@ class ObjectHiddenByUnboxed(Rule):
 
     code = "VIS104"
     name = "object-hidden-by-unboxed"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} shows less of it than {score:.1%} of its {crops} crops: it may be hidden"
     examples = (

@@ -76,7 +76,7 @@ Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", hel
 def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
     """The configuration with the flags over it."""
     from groundlint.config import settings as config
-    from groundlint.engine.findings import relative
+    from groundlint.config.paths import relative
 
     if isolated:
         found = config.Config()

@@ -7,17 +7,27 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from groundlint.config.discovery import SUFFIXES, is_excluded, manifests_below
 from groundlint.config.settings import Config
-from groundlint.manifest.reader import Source
+from groundlint.errors import GroundlintError
 
 STDIN = "-"
 SPLITS = ("train", "test", "reference")
 
 
-class UsageError(Exception):
-    """What was asked cannot be done; the text says why."""
+class UsageError(GroundlintError):
+    """What was asked cannot be done."""
+
+
+class Source(NamedTuple):
+    """A manifest to read: its path as given, what it is for, and where its bytes are."""
+
+    name: str
+    split: str
+    path: Path | None = None
+    data: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 
-from groundlint.engine.findings import relative
+from groundlint.config.paths import matching, relative
 
 SUFFIXES = (".manifest", ".jsonl", ".ndjson")
 
@@ -29,11 +28,9 @@ def manifests_below(folder: str, *, exclude: Sequence[str], root: Path) -> list[
 
 
 def is_excluded(name: str, exclude: Sequence[str], root: Path) -> bool:
-    """Whether a glob fits a path or a folder above it; one without a slash fits their mere names too."""
-    path = Path(relative(name, root))
-    places = [place for place in (path, *path.parents) if place.name]
-    globs = [glob.rstrip("/") for glob in exclude]
-    return any(fnmatch(place.as_posix(), glob) or fnmatch(place.name, glob) for glob in globs for place in places)
+    """Whether a glob matches a path or a folder above it."""
+    path = relative(name, root)
+    return bool(exclude) and bool(matching([path], exclude))
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -119,8 +119,8 @@ def _check_table(of: str) -> None:
         raise ValueError(f"a feature is of {' or '.join(INPUTS)}, not of {of!r}")
 
 
-def of_files(features: Iterable[Feature]) -> set[str]:
-    """The names of those features of images that can be measured though the picture cannot be decoded."""
+def file_features(features: Iterable[Feature]) -> set[str]:
+    """Names of those image features that can be measured although the image cannot be decoded."""
     known = {feature.name: feature for feature in features if feature.of == "images"}
 
     def raw(name: str) -> set[str]:

@@ -1,190 +1,248 @@
-"""Findings: from the rows that a rule returns to one table of one form, and what tells a finding again."""
+"""Findings: the one row type that every report is made from, and how the rows of a rule become findings."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path, PurePath
-from string import Formatter
+from typing import Literal, get_args, get_origin
 
 import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
+from pydantic import BaseModel, ConfigDict, Field
 
-from groundlint.engine.rule import Rule, Severity
+from groundlint.engine.rule import Rule
+from groundlint.engine.wording import Sentence
 
-RELATED = pl.Struct(
-    {
-        "manifest": pl.String(),
-        "line": pl.Int32(),
-        "attribute": pl.String(),
-        "box": pl.Int32(),
-        "source_ref": pl.String(),
-    }
-)
+Loses = Literal["box", "attribute", "line", "training"]
+
+
+class Place(BaseModel):
+    """A place that a finding refers to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    manifest: str | None
+    line: int | None
+    attribute: str | None
+    box: int | None
+    source_ref: str | None
+
+
+class Finding(BaseModel):
+    """One finding, with the keys of the JSON report."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(description="Code of the rule.")
+    name: str = Field(description="Name of the rule.")
+    severity: Literal["error", "warning", "info"]
+    message: str
+    manifest: str = Field(description="Path as given; for a finding on a data set, its training manifest.")
+    line: int | None = Field(description="Physical line, from 1; null for a finding on a manifest or data set.")
+    attribute: str | None = Field(description="Key of the label attribute, without -metadata.")
+    box: int | None = Field(description="Position in `annotations`, from 0.")
+    label: str | None = Field(description="Name of the label.")
+    source_ref: str | None = Field(description="The image, as the manifest names it.")
+    image: str | None = Field(description="Local path of the image relative to the working directory.")
+    score: float | None = Field(description="0 sound to 1 bad, where the rule rests on a measurement.")
+    typical: bool = Field(description="Whether the rule flags so many images that it describes the data set.")
+    aws: str | None = Field(description="The service's code.")
+    loses: Loses | None = Field(description="What the fault removes directly.")
+    caused_by: str | None = Field(description="Code of the rule that reports the cause of this consequence.")
+    fix: Literal["safe", "unsafe"] | None = Field(description="Whether `--fix` can repair it, and how safely.")
+    related: list[Place]
+    fingerprint: str = Field(description="Identifies the finding when lines move.")
+    url: str | None = Field(description="Page of the rule.")
+
+
+KEYS = tuple(Finding.model_fields)
+"""Keys of a finding, in the order of reports."""
+
+
+def _dtype(annotation: object) -> pl.DataType:
+    """The column type of a field."""
+    plain: Mapping[object, pl.DataType] = {str: pl.String(), int: pl.Int32(), float: pl.Float64(), bool: pl.Boolean()}
+    if annotation in plain:
+        return plain[annotation]
+    if get_origin(annotation) is Literal:
+        return pl.String()
+    if get_origin(annotation) is list:
+        return pl.List(RELATED)
+    return _dtype(next(part for part in get_args(annotation) if part is not type(None)))
+
+
+RELATED = pl.Struct({name: _dtype(field.annotation) for name, field in Place.model_fields.items()})
+
+COLUMNS = pl.Schema({name: _dtype(field.annotation) for name, field in Finding.model_fields.items()})
+"""Column types of the keys of a finding."""
+
+_LATER = ("image", "typical", "fingerprint", "url", "fix")
 
 SCHEMA = pl.Schema(
     {
-        "code": pl.String(),
-        "name": pl.String(),
-        "severity": pl.String(),
-        "message": pl.String(),
-        "manifest": pl.String(),
-        "line": pl.Int32(),
-        "attribute": pl.String(),
-        "box": pl.Int32(),
-        "label": pl.String(),
-        "source_ref": pl.String(),
-        "score": pl.Float64(),
-        "aws": pl.String(),
-        "loses": pl.String(),
-        "related": pl.List(RELATED),
+        **{name: dtype for name, dtype in COLUMNS.items() if name not in _LATER},
+        "data_set": pl.Int32(),
+        "pointer": pl.String(),
+        "precision": pl.Float64(),
         "of_data_set": pl.Boolean(),
     }
 )
-"""Columns of findings: the rule, what it says, and where.
+"""Columns of findings as rules give them; session and policy add the rest.
 
-`line` is null for a finding on a manifest or data set as a whole; `of_data_set` marks those that name no manifest and
-stand on the training manifest.
+`data_set` is the number of the data set, `pointer` the JSON pointer of a structural fault within its line, `precision`
+that of the rule, and `of_data_set` marks findings that name no manifest and are placed on the training manifest.
 """
 
 EMPTY = DataFrame(schema=SCHEMA)
 """No findings."""
 
 ORDER = ("manifest", "line", "attribute", "box", "code")
+"""Order of findings in reports for programs."""
 
-_SEVERITIES = pl.Enum([severity.value for severity in Severity])
+SEVERITIES = pl.Enum(["error", "warning", "info"])
+"""Severities, worst first."""
 
-_LOCATION = ("manifest", "line", "attribute", "box", "label", "source_ref", "score", "loses")
+_IDS = {"box_id": "boxes", "attribute_id": "attributes", "line_id": "lines"}
+
+_PLACE = ("data_set", "manifest", "line", "attribute", "box", "label", "source_ref")
+
+_OPTIONAL = ("score", "loses", "caused_by", "pointer")
 
 
 def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
-    """Findings of a rule from the rows of its check.
+    """Turn the rows of a rule's check into findings.
 
     Args:
-        rule: the rule, with its options.
-        rows: what the check returned.
-        tables: at least `lines` and `manifests` of the data set, by which places are completed.
+        rule: The rule, with its options.
+        rows: What the check returned.
+        tables: The base tables, by which locations are completed.
 
     Raises:
-        KeyError: the message wants a column that the rows do not have.
-        polars.exceptions.InvalidOperationError: a row's `severity` is none.
+        KeyError: A message needs a column that the rows do not have, or a row says neither where it is nor in which
+            data set.
+        polars.exceptions.InvalidOperationError: A row's `severity` is not one.
     """
     if rows.is_empty():
         return EMPTY
-    messages = _messages(rule, rows)
-    rows = rows.with_columns(
-        lit(None, SCHEMA[name]).alias(name) for name in (*_LOCATION, "related") if name not in rows.columns
-    )
-    rows = _placed(rows.with_columns(col(name).cast(SCHEMA[name]) for name in _LOCATION), tables)
+    rows = _placed(_identified(rows, tables), tables)
+    absent = [lit(None, SCHEMA[name]).alias(name) for name in _OPTIONAL if name not in rows.columns]
+    rows = rows.with_columns(*absent)
     severity = col("severity") if "severity" in rows.columns else lit(None, pl.String)
     aws = col("aws") if "aws" in rows.columns else lit(rule.aws, pl.String)
+    related = rows["related"] if "related" in rows.columns else Series("related", [None] * rows.height, dtype=pl.Null)
     return rows.with_columns(
-        message=messages,
+        message=_messages(rule, rows),
         code=lit(rule.code),
         name=lit(rule.name),
-        severity=severity.cast(_SEVERITIES).cast(pl.String).fill_null(rule.severity.value),
+        severity=severity.cast(SEVERITIES).cast(pl.String).fill_null(rule.severity.value),
         aws=aws.cast(pl.String),
-        score=col("score").fill_nan(None),
-        related=_related(rows["related"], tables),
+        score=col("score").cast(pl.Float64).fill_nan(None),
+        related=_related(related, rows, tables),
+        precision=lit(rule.precision, pl.Float64),
     ).select(col(name).cast(dtype) for name, dtype in SCHEMA.items())
 
 
 def ordered(findings: DataFrame) -> DataFrame:
-    """Findings in the order of reports: manifest, line, attribute, box, code; those on a whole file first."""
+    """Findings by manifest, line, attribute, box and code; those on a whole manifest first."""
     return findings.sort(*ORDER, "message", nulls_last=False, maintain_order=True)
 
 
-def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Path) -> Series:
-    """What tells each finding again when lines move: a digest of what it is about, never of its line number.
-
-    Code, manifest, source-ref (or the digest of a line without), attribute, label, the box's four numbers, and the
-    number among equals.
-
-    Args:
-        findings: with the columns of `SCHEMA`.
-        tables: `boxes` and `problems` of the run.
-        root: folder to which manifests are relative.
-    """
-    sides = ("left", "top", "width", "height")
-    keys = ["manifest", "line", "attribute", "box"]
-    named = findings.filter(col("box").is_not_null()).select(keys).unique()
-    boxes = tables["boxes"].select(*keys, *sides).join(named, on=keys, how="semi").unique(keys)
-    boxes = boxes.select(*keys, numbers=pl.concat_list(sides))
-    digests = tables["problems"].filter(col("digest").is_not_null()).select("manifest", "line", "digest")
-    rows = (
-        findings.select("code", *keys, "label", "source_ref")
-        .join(boxes, on=keys, how="left", nulls_equal=True, maintain_order="left")
-        .join(digests.unique(["manifest", "line"]), on=["manifest", "line"], how="left", maintain_order="left")
+def worst_first(findings: DataFrame) -> DataFrame:
+    """Findings by severity, then by reliability (facts, measured precision, unmeasured), then by score."""
+    return findings.sort(
+        col("severity").cast(SEVERITIES),
+        -col("precision").fill_null(0),
+        -col("score").fill_null(0),
+        maintain_order=True,
     )
-    paths = {name: relative(name, root) for name in findings["manifest"].unique()}
-    seen: dict[str, int] = {}
-    made = []
-    for code, manifest, _, attribute, _, label, source_ref, numbers, digest in rows.iter_rows():
-        about = (code, paths[manifest], source_ref if source_ref is not None else digest, attribute, label, numbers)
-        text = json.dumps(about)
-        n = seen[text] = seen.get(text, 0) + 1
-        made.append(hashlib.sha256(f"{n}{text}".encode()).hexdigest()[:32])
-    return Series("fingerprint", made, dtype=pl.String)
+
+
+def _identified(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
+    """Rows with the location columns that their most precise id gives and that they lack."""
+    known = [name for name in _IDS if name in rows.columns]
+    for name in known:
+        lacking = [key for key in _PLACE if key not in rows.columns]
+        table = tables[_IDS[name]]
+        given = [key for key in table.collect_schema().names() if key in lacking]
+        if given:
+            ids = rows.lazy().select(name).unique()
+            places = table.select(name, *given).join(ids, on=name, how="semi").collect()
+            rows = rows.join(places, on=name, how="left", maintain_order="left", coalesce=True)
+    return rows
 
 
 def _messages(rule: Rule, rows: DataFrame) -> Series:
-    if rule.message == "{detail}":
-        return rows["detail"].alias("message")
-    wanted = {name for _, name, _, _ in Formatter().parse(rule.message) if name}
-    options = {name: getattr(rule, name) for name in wanted & set(type(rule).model_fields)}
-    columns = sorted(wanted - set(options))
+    """The message of each row: by its `kind` where the rule has several."""
+    if not rule.messages:
+        return _formatted(rule, rule.message, rows)
+    if "kind" not in rows.columns:
+        raise KeyError(f"the messages of {rule.code} need the column 'kind', which its rows do not have")
+    if unknown := sorted(set(rows["kind"].drop_nulls()) - rule.messages.keys()):
+        raise KeyError(f"{rule.code} has no message for the kind {unknown[0]!r}")
+    messages = Series("message", [None] * rows.height, dtype=pl.String)
+    for kind in rows["kind"].unique():
+        places = (rows["kind"] == kind).arg_true()
+        messages = messages.scatter(places, _formatted(rule, rule.messages[kind], rows[places]))
+    return messages
+
+
+def _formatted(rule: Rule, template: str, rows: DataFrame) -> Series:
+    sentence = Sentence(template)
+    options = {name: getattr(rule, name) for name in sentence.fields & set(type(rule).model_fields)}
+    columns = sorted(sentence.fields - set(options))
     if missing := [name for name in columns if name not in rows.columns]:
-        raise KeyError(f"the message of {rule.code} wants {missing[0]!r}, which its rows do not have")
+        raise KeyError(f"the message of {rule.code} needs the column {missing[0]!r}, which its rows do not have")
     if not columns:
-        return pl.repeat(rule.message.format(**options), rows.height, eager=True)
-    return Series([rule.message.format(**row, **options) for row in rows.select(columns).iter_rows(named=True)])
+        return pl.repeat(sentence.texts([{}], options)[0], rows.height, eager=True)
+    return Series("message", sentence.texts(rows.select(columns).iter_rows(named=True), options), dtype=pl.String)
 
 
 def _placed(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
-    """With the place completed: by the first line that names the image, else by the training manifest."""
+    """Rows with a complete location.
+
+    A row that names an image but no line is placed on the first line of its data set that names it, any other row
+    without manifest on the training manifest of its data set.
+    """
+    rows = rows.with_columns(lit(None, SCHEMA[name]).alias(name) for name in _PLACE if name not in rows.columns)
+    rows = rows.with_columns(col(name).cast(SCHEMA[name]) for name in _PLACE)
     is_unplaced = col("manifest").is_null()
+    if not rows.filter(is_unplaced & col("data_set").is_null()).is_empty():
+        raise KeyError("a row has neither a manifest nor a data_set; keep `data_set` when grouping")
     rows = rows.with_columns(of_data_set=is_unplaced & col("source_ref").is_null())
-    lines = tables["lines"].select("manifest", "line", "source_ref")
+    lines = tables["lines"].select("data_set", "manifest", "line", "source_ref")
     if rows.filter(col("line").is_not_null())["source_ref"].has_nulls():
         wanted = rows.lazy().filter(col("source_ref").is_null()).select("manifest", "line").unique()
-        named = lines.join(wanted, on=["manifest", "line"], how="semi").rename({"source_ref": "named"})
-        # A manifest that is in two splits has each line twice.
-        rows = rows.join(named.unique().collect(), on=["manifest", "line"], how="left", maintain_order="left")
-        rows = rows.with_columns(source_ref=pl.coalesce("source_ref", "named"))
+        named = lines.drop("data_set").join(wanted, on=["manifest", "line"], how="semi").unique(["manifest", "line"])
+        its = named.rename({"source_ref": "its_source_ref"}).collect()
+        rows = rows.join(its, on=["manifest", "line"], how="left", maintain_order="left")
+        rows = rows.with_columns(source_ref=pl.coalesce("source_ref", "its_source_ref"))
     if rows["manifest"].has_nulls():
         first = _first_lines(lines.collect()).rename({"manifest": "its_manifest", "line": "its_line"})
-        rows = rows.join(first, on="source_ref", how="left", maintain_order="left")
-        manifests = tables["manifests"].sort("split", maintain_order=True).select("manifest").collect()["manifest"]
+        manifests = tables["manifests"].sort("data_set", "split", maintain_order=True).unique("data_set", keep="first")
+        training = manifests.select("data_set", main_manifest="manifest").collect()
+        rows = rows.join(first, on=["data_set", "source_ref"], how="left", maintain_order="left")
+        rows = rows.join(training, on="data_set", how="left", maintain_order="left")
         rows = rows.with_columns(
-            manifest=pl.coalesce("manifest", "its_manifest", lit(manifests.first(), pl.String)),
+            manifest=pl.coalesce("manifest", "its_manifest", "main_manifest"),
             line=pl.when(is_unplaced).then(col("its_line")).otherwise(col("line")),
         )
     return rows
 
 
-def _related(related: Series, tables: Mapping[str, LazyFrame]) -> Series:
-    """Related places in full; where only images are named, the first lines that name them."""
-    if related.dtype == pl.List(pl.String):
-        named = DataFrame({"related": related}).with_row_index("row").explode("related", empty_as_null=False)
-        places = _first_lines(tables["lines"].select("manifest", "line", "source_ref").collect())
-        found = named.rename({"related": "source_ref"}).join(places, on="source_ref", how="left", maintain_order="left")
-        structs = found.select(
-            "row",
-            related=pl.struct(
-                "manifest",
-                "line",
-                lit(None, pl.String).alias("attribute"),
-                lit(None, pl.Int32).alias("box"),
-                "source_ref",
-            ),
-        )
-        grouped = structs.group_by("row", maintain_order=True).agg("related")
-        rows = DataFrame({"row": range(len(related))}, schema={"row": pl.get_index_type()})
-        related = rows.join(grouped, on="row", how="left", maintain_order="left")["related"]
+def _related(related: Series, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> Series:
+    """Related places in full; where only images are named, the first lines of the data set that name them."""
     if related.dtype == pl.Null:
         return pl.repeat([], len(related), dtype=SCHEMA["related"], eager=True)
+    if related.dtype == pl.List(pl.String):
+        named = DataFrame({"source_ref": related, "data_set": rows["data_set"]}).with_row_index("row")
+        named = named.explode("source_ref", empty_as_null=False)
+        places = _first_lines(tables["lines"].select("data_set", "manifest", "line", "source_ref").collect())
+        found = named.join(places, on=["data_set", "source_ref"], how="left", maintain_order="left")
+        empty = {"attribute": pl.String, "box": pl.Int32}
+        found = found.with_columns(lit(None, dtype).alias(name) for name, dtype in empty.items())
+        structs = found.select("row", related=pl.struct(list(Place.model_fields)))
+        grouped = structs.group_by("row", maintain_order=True).agg("related")
+        index = DataFrame({"row": range(len(related))}, schema={"row": pl.get_index_type()})
+        related = index.join(grouped, on="row", how="left", maintain_order="left")["related"]
     given = related.dtype.inner.to_schema()  # type: ignore[attr-defined] # it is a list of structs
     place = pl.struct(
         pl.element().struct.field(key).cast(dtype) if key in given else lit(None, dtype).alias(key)
@@ -194,19 +252,5 @@ def _related(related: Series, tables: Mapping[str, LazyFrame]) -> Series:
 
 
 def _first_lines(lines: DataFrame) -> DataFrame:
-    """The first line that names each image."""
-    return lines.sort("manifest", "line").unique("source_ref", keep="first", maintain_order=True)
-
-
-def relative(manifest: str, root: Path) -> str:
-    """A manifest's path as seen from a folder, with slashes, the same by whatever links one comes to the folder.
-
-    Args:
-        manifest: its path as given; where it lies below the folder, links on the way from there keep their names.
-        root: the folder, without links.
-    """
-    path = Path(os.path.abspath(manifest))  # noqa: PTH100 - a link below the folder stays one
-    if not path.is_relative_to(root):
-        ways = (root / path.relative_to(above) for above in path.parents if os.path.realpath(above) == str(root))
-        path = next(ways, Path(os.path.realpath(path.parent), path.name))
-    return PurePath(os.path.relpath(path, root)).as_posix()
+    """The first line of each data set that names each image."""
+    return lines.sort("manifest", "line").unique(["data_set", "source_ref"], keep="first", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Rules, derived tables and features of the installed packages: built-in and third-party ones come in alike."""
+"""Rules, notes, derived tables and features of the installed packages; built-in and third-party ones enter alike."""
 
 from __future__ import annotations
 
@@ -7,48 +7,60 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TypeGuard
 
 from groundlint.engine.features import INPUTS, Feature
-from groundlint.engine.rule import Rule, defects, inputs
+from groundlint.engine.graph import Graph
+from groundlint.engine.notes import Note
+from groundlint.engine.rule import Rule, Status, defects
 from groundlint.engine.tables import BASE, DerivedTable
+from groundlint.errors import GroundlintError
 
 ENTRY_POINTS = "groundlint.rules"
-"""Group of entry points; each names a package or module with rules, tables and features."""
+"""Group of entry points; each names a package or module with rules, notes, tables and features."""
 
 DISTRIBUTION = "groundlint"
 
+ALL = "ALL"
+"""The selector of all rules."""
 
-class PluginError(Exception):
-    """A package with rules cannot be used; the text names it and says why."""
+
+class PluginError(GroundlintError):
+    """A package with rules cannot be used."""
 
 
-class SelectionError(ValueError):
+class SelectionError(GroundlintError):
     """A selector names no rule."""
 
 
 @dataclass
 class Registry:
-    """What the installed packages offer, by code or name."""
+    """What the installed packages offer, by code, kind or name."""
 
     rules: dict[str, type[Rule]] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
     tables: dict[str, DerivedTable] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
-    """Package of each rule's code."""
-    modules: dict[str, str] = field(default_factory=dict)
-    """Package of each module that was searched."""
+    """The package of each rule, note, table and feature, by code, kind or name."""
+    modules: set[str] = field(default_factory=set)
+    """Names of the modules that were searched."""
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The dependencies among tables and features."""
+        return Graph(self.tables, self.features)
 
     def find(self, name: str) -> type[Rule]:
         """A rule by its code, name or service code.
 
         Raises:
-            SelectionError: there is none, or several have the service code.
+            SelectionError: There is none, or several have the service code.
         """
         rules = self.named(name)
         if len(rules) > 1:
@@ -56,73 +68,98 @@ class Registry:
         return rules[0]
 
     def named(self, name: str) -> list[type[Rule]]:
-        """The rules that have a code, name or service code, by code; a service code may be given by several.
+        """The rules with a code, name or service code, by code; several rules may share a service code.
 
         Raises:
-            SelectionError: there is none.
+            SelectionError: There is none.
         """
-        rules = [rule for _, rule in sorted(self.rules.items()) if name in (rule.code, rule.name, rule.aws)]
-        if not rules:
+        codes = self._exact(name)
+        if not codes:
             raise SelectionError(self._unknown(name))
-        return rules
+        return [self.rules[code] for code in codes]
 
-    def select(self, select: Sequence[str], ignore: Sequence[str], *, target: str) -> list[str]:
-        """Codes of the selected rules of a target, sorted. Of the selectors that fit a rule the longest wins.
+    def family(self, prefix: str) -> list[type[Rule]]:
+        """The rules whose codes begin with a prefix, by code; none if no code does."""
+        return [rule for code, rule in sorted(self.rules.items()) if code.startswith(prefix.upper())]
+
+    def select(self, select: Sequence[str], ignore: Sequence[str], *, target: str, preview: bool) -> list[str]:
+        """Codes of the selected rules of a target, sorted. The longest selector that matches a rule decides.
 
         Args:
-            select: codes, prefixes of codes, names, service codes, or ALL.
-            ignore: the same; wins against an equally long one in `select`.
+            select: Codes, prefixes of codes, names, service codes, or ALL, in any case.
+            ignore: The same; wins against an equally long selector in `select`.
             target: "rekognition" or "ground-truth".
+            preview: Whether rules in preview are selected too. Otherwise they must be selected by code or name.
 
         Raises:
-            SelectionError: a selector fits no rule.
+            SelectionError: A selector matches no rule.
         """
         best: dict[str, tuple[int, bool]] = {}
+        exact: set[str] = set()
         for selectors, is_selected in ((select, True), (ignore, False)):
             for selector in selectors:
-                for code, length in self.fitting(selector).items():
+                matching = self.matching(selector)
+                if is_selected and self._exact(selector):
+                    exact |= matching.keys()
+                for code, length in matching.items():
                     if length > best.get(code, (-1, True))[0] or (length == best[code][0] and not is_selected):
                         best[code] = (length, is_selected)
-        return sorted(code for code, (_, chosen) in best.items() if chosen and target in self.rules[code].targets)
+        return sorted(
+            code
+            for code, (_, is_chosen) in best.items()
+            if is_chosen
+            and target in self.rules[code].targets
+            and (preview or code in exact or self.rules[code].status is Status.STABLE)
+        )
 
-    def fitting(self, selector: str) -> dict[str, int]:
-        """Codes of the rules that a selector fits, and how exactly: a full name counts as a full code.
+    def matching(self, selector: str) -> dict[str, int]:
+        """Codes of the rules that a selector matches, and how precisely: a full name counts as a full code.
 
         Raises:
-            SelectionError: it fits none.
+            SelectionError: It matches none.
         """
-        if selector == "ALL":
+        if selector.upper() == ALL:
             return dict.fromkeys(self.rules, 0)
-        exact = [code for code, rule in self.rules.items() if selector in (code, rule.name, rule.aws)]
-        if exact:
+        if exact := self._exact(selector):
             return {code: len(code) for code in exact}
-        by_prefix = {code: len(selector) for code in self.rules if selector and code.startswith(selector)}
+        by_prefix = {rule.code: len(selector) for rule in self.family(selector)} if selector else {}
         if not by_prefix:
             raise SelectionError(self._unknown(selector))
         return by_prefix
 
     def of_package(self, name: str) -> list[type[Rule]]:
-        """The rules of a package, which is named as it is installed or as it is imported; empty if it has none."""
+        """The rules of a package, named as it is installed or imported; empty if it has none."""
         return [
             rule
             for code, rule in sorted(self.rules.items())
             if _normal(name) in (_normal(self.packages[code]), _normal(rule.__module__.partition(".")[0]))
         ]
 
+    def _exact(self, name: str) -> list[str]:
+        """Codes of the rules with a code, name or service code, in any case."""
+        wanted = name.lower()
+        return sorted(
+            code
+            for code, rule in self.rules.items()
+            if wanted in (code.lower(), rule.name.lower(), (rule.aws or "").lower() or None)
+        )
+
     def _unknown(self, selector: str) -> str:
-        known = [name for rule in self.rules.values() for name in (rule.code, rule.name, rule.aws) if name]
-        near = difflib.get_close_matches(selector, known, n=1)
-        return f"no rule has the code or name {selector!r}" + (f"; did you mean {near[0]}?" if near else "")
+        known = {
+            name.lower(): name for rule in self.rules.values() for name in (rule.code, rule.name, rule.aws) if name
+        }
+        near = difflib.get_close_matches(selector.lower(), known, n=1)
+        return f"no rule has the code or name {selector!r}" + (f"; did you mean {known[near[0]]}?" if near else "")
 
 
 def load(*, isolated: bool = False) -> Registry:
-    """Load all installed packages with rules.
+    """Load the installed packages with rules.
 
     Args:
-        isolated: only groundlint's own.
+        isolated: Only groundlint's own.
 
     Raises:
-        PluginError: a package cannot be imported, or what it offers cannot be used.
+        PluginError: A package cannot be imported, or what it offers cannot be used.
     """
     registry = Registry()
     points = entry_points(group=ENTRY_POINTS)
@@ -133,34 +170,36 @@ def load(*, isolated: bool = False) -> Registry:
         for module in _modules(point, package):
             # Two entry points may lead to one module.
             if module.__name__ not in registry.modules:
-                registry.modules[module.__name__] = package
+                registry.modules.add(module.__name__)
                 _register(registry, module, package)
-    _check_inputs(registry)
+    for fault in registry.graph.faults(registry.rules, registry.notes, registry.packages):
+        raise PluginError(fault)
     return registry
 
 
 def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
+    """The modules of a package to search: all public ones, or those that the package names in `__all__`."""
     try:
         root = point.load()
         yield root
         public = getattr(root, "__all__", None)
         for found in pkgutil.walk_packages(getattr(root, "__path__", ()), f"{root.__name__}."):
-            # Importing `__main__` would run the package's own command; `_names` are what others are made with.
+            # Importing `__main__` would run the package's own command.
             is_private = found.name.rpartition(".")[2].startswith("_")
             top = found.name.removeprefix(f"{root.__name__}.").partition(".")[0]
             if not is_private and (public is None or top in public):
                 yield importlib.import_module(found.name)
     except (Exception, SystemExit) as error:
         raise PluginError(
-            f"the package {package} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
+            f"the package {package} cannot be loaded: {type(error).__name__}: {error}; fix or uninstall it"
         ) from error
 
 
 def _register(registry: Registry, module: ModuleType, package: str) -> None:
     """Add what a module defines itself; what it imports belongs to another."""
     for value in list(vars(module).values()):
-        if isinstance(value, DerivedTable | Feature) and value.function.__module__ == module.__name__:
-            _add_table_or_feature(registry, value, package)
+        if isinstance(value, DerivedTable | Feature | Note) and value.function.__module__ == module.__name__:
+            _add_function(registry, value, package)
         # A class without a code is a base for others.
         elif _is_rule(value) and value.__module__ == module.__name__:
             _add_rule(registry, value, package)
@@ -186,65 +225,22 @@ def _add_rule(registry: Registry, rule: type[Rule], package: str) -> None:
     registry.packages[rule.code] = package
 
 
-def _add_table_or_feature(registry: Registry, value: DerivedTable | Feature, package: str) -> None:
-    known: dict[str, object] = {**BASE, **registry.tables, **registry.features}
-    if value.name in known:
-        raise PluginError(f"the package {package} has a table or feature {value.name}, which exists already; rename it")
+def _add_function(registry: Registry, value: DerivedTable | Feature | Note, package: str) -> None:
+    """Add a derived table, feature or note; no two of them share a name."""
+    name = value.kind if isinstance(value, Note) else value.name
+    if name in {*BASE, *registry.tables, *registry.features, *registry.notes}:
+        raise PluginError(f"the package {package} has a table, feature or note {name}, which exists already; rename it")
     if isinstance(value, Feature) and value.name in {*BASE[value.of].columns, *INPUTS[value.of]}:
-        raise PluginError(f"the package {package} has a feature {value.name}, which {value.of} have already; rename it")
-    if isinstance(value, Feature):
-        registry.features[value.name] = value
+        raise PluginError(f"the package {package} has a feature {name}, which {value.of} have already; rename it")
+    if isinstance(value, Note):
+        registry.notes[name] = value
+    elif isinstance(value, Feature):
+        registry.features[name] = value
     else:
-        registry.tables[value.name] = value
-
-
-def _check_inputs(registry: Registry) -> None:
-    """Every table and feature that a rule or table names must exist, and no table may need itself."""
-    tables = {*BASE, *registry.tables}
-    users: list[tuple[str, Sequence[str], Sequence[str]]] = [
-        (f"the rule {rule.code} of the package {registry.packages[rule.code]}", inputs(rule.check), rule.features)
-        for rule in registry.rules.values()
-    ]
-    users += [
-        (f"the table {table.name} of the package {_owner(registry, table)}", inputs(table.function), table.features)
-        for table in registry.tables.values()
-    ]
-    for user, wanted, features in users:
-        _check_names(user, "table", wanted, tables)
-        _check_names(user, "feature", features, registry.features)
-    for feature in registry.features.values():
-        user = f"the feature {feature.name} of the package {_owner(registry, feature)}"
-        steps = {name: other for name, other in registry.features.items() if other.of == feature.of}
-        _check_names(user, "input", feature.inputs, {**INPUTS[feature.of], **steps})
-    _check_circles(registry, {name: feature.inputs for name, feature in registry.features.items()})
-    _check_circles(registry, {name: inputs(table.function) for name, table in registry.tables.items()})
-
-
-def _check_circles(registry: Registry, needs: Mapping[str, Sequence[str]]) -> None:
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError as error:
-        names = list(dict.fromkeys(error.args[1]))
-        known: dict[str, DerivedTable | Feature] = {**registry.tables, **registry.features}
-        owners = sorted({_owner(registry, known[name]) for name in names})
-        raise PluginError(
-            f"{', '.join(names)} of the package {', '.join(owners)} need each other in a circle; "
-            "take one of them out of the parameters of another"
-        ) from None
-
-
-def _owner(registry: Registry, value: DerivedTable | Feature) -> str:
-    return registry.modules[value.function.__module__]
+        registry.tables[name] = value
+    registry.packages[name] = package
 
 
 def _normal(package: str) -> str:
     """A package's name as installers compare it."""
     return re.sub(r"[-_.]+", "-", package).lower()
-
-
-def _check_names(user: str, what: str, wanted: Sequence[str], known: Mapping[str, object] | set[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise PluginError(f"{user} wants the {what} {name}, which no package offers{hint}")

@@ -1,4 +1,4 @@
-"""The tables that rules judge: what a row of each is, and the type of every column."""
+"""The tables that rules judge: what a row of each is, and the type, unit and meaning of every column."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ import polars as pl
 
 
 class Column(NamedTuple):
-    """One column: its type, what it holds, and the value that completes the rows of an example."""
+    """One column: its type, what it holds, whether it may be null, and the value that completes rows of an example."""
 
     dtype: pl.DataType
     description: str
     default: Any = None
+    nullable: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is filled by reading or measuring. `row` says what one row is; `key` names the row."""
+    """A table that is filled by reading or measuring.
+
+    `row` says what one row is, `key` names the columns that identify it. Tables `of_run` hold what belongs to the run
+    and not to one data set, and have no column `data_set`.
+    """
 
     name: str
     row: str
     key: tuple[str, ...]
     columns: Mapping[str, Column]
+    of_run: bool = False
 
     @property
     def schema(self) -> pl.Schema:
@@ -46,7 +52,7 @@ class DerivedTable:
 
     @property
     def name(self) -> str:
-        """Name of the table: that of the function."""
+        """Name of the table, which is that of the function."""
         return self.function.__name__
 
 
@@ -55,19 +61,35 @@ def table(
 ) -> Callable[[Callable[..., pl.LazyFrame | pl.DataFrame]], DerivedTable]:
     """Declare a function as a derived table.
 
+    Its parameters name the tables that it is computed from. All data sets of a run share one set of tables: whatever
+    aggregates, or compares rows of different lines, must group by `data_set`.
+
     Args:
-        features: measured columns that it wants in `images` or `crops`.
-        objects: the base tables of whose rows it says something: `images`, or `labels` and `boxes`. Exported, it has a
-            row for each of them, empty where the table has none.
+        features: Measured columns that it needs in `images` or `crops`.
+        objects: The base tables whose rows it describes: `images`, or `labels` and `boxes`. Exported, it has one row
+            for each of them, with nulls where nothing is known.
     """
     return lambda function: DerivedTable(function, features, objects)
 
 
 SPLIT = pl.Enum(["train", "test", "reference"])
 
+VALUES = pl.Struct(
+    {
+        "key": pl.String(),
+        "found": pl.String(),
+        "expected": pl.String(),
+        "hint": pl.String(),
+        "count": pl.Int64(),
+        "limit": pl.Int64(),
+    }
+)
+"""What the sentence on a fault of structure is made of: the key, what was found and expected, a count and its limit."""
+
 _TEXT = pl.String()
-# Lines, sizes and positions are signed: differences of unsigned columns wrap round.
+# Lines, sizes and positions are signed, because differences of unsigned columns wrap around.
 _COUNT = pl.Int32()
+_BIG = pl.Int64()
 _NUMBER = pl.Float64()
 _FLAG = pl.Boolean()
 
@@ -80,104 +102,139 @@ IMAGE_VALUES: Mapping[type, pl.DataType] = {
 }
 """Column types of measured features."""
 
-_MANIFEST = Column(_TEXT, "Path of the manifest, as it was given.", "train.manifest")
+_DATA_SET = Column(_COUNT, "Number of the data set, from 0.", 0)
+_LINE_ID = Column(_COUNT, "Number of the line in the run; joins lines with what they hold.", 0)
+_ATTRIBUTE_ID = Column(_BIG, "Number of the attribute of a line in the run; joins it with what it holds.", 0)
+_BOX_ID = Column(_COUNT, "Number of the box in the run; joins boxes and crops.", 0)
+_MANIFEST = Column(_TEXT, "Path of the manifest, as given.", "train.manifest")
 _LINE = Column(_COUNT, "Physical line, from 1.", 1)
 _ATTRIBUTE = Column(_TEXT, "Key of the label attribute, without `-metadata`.", "animals")
 _BOX = Column(_COUNT, "Position in `annotations`, from 0.", 0)
 _SPLIT = Column(SPLIT, "What the manifest is for: train, test or reference.", "train")
-_SOURCE_REF = Column(_TEXT, "The image, exactly as the manifest names it.", "s3://bucket/1.jpg")
-_LABEL = Column(_TEXT, "Name of the label.", "cat")
-_CONFIDENCE = Column(_NUMBER, "Confidence that the job gave, 0 to 1; comparable only within one job.", 1.0)
+_SOURCE_REF = Column(_TEXT, "The image, exactly as the manifest names it.", "s3://bucket/1.jpg", nullable=True)
+_IMAGE_REF = _SOURCE_REF._replace(nullable=False)
+_LABEL = Column(_TEXT, "Name of the label.", "cat", nullable=True)
+_CONFIDENCE = Column(_NUMBER, "Confidence from the job, 0 to 1; comparable only within one job.", 1.0, nullable=True)
 _USABLE = Column(_FLAG, "False where a check of the reader loses the attribute or its line.", True)
-_IMAGE_WIDTH = Column(_COUNT, "Width that `image_size` declares, in pixels; null where it declares none.", 640)
-_IMAGE_HEIGHT = Column(_COUNT, "Height that `image_size` declares, in pixels; null where it declares none.", 480)
+_IMAGE_WIDTH = Column(_COUNT, "Width declared by `image_size`, in px.", 640, nullable=True)
+_IMAGE_HEIGHT = Column(_COUNT, "Height declared by `image_size`, in px.", 480, nullable=True)
+
+
+def _null(dtype: pl.DataType, description: str, default: Any = None) -> Column:
+    """A column that may be null."""
+    return Column(dtype, description, default, nullable=True)
 
 
 def _table(name: str, row: str, key: str, /, **columns: Column) -> Table:
-    return Table(name, row, tuple(key.split()), columns)
+    return Table(name, row, tuple(key.split()), {"data_set": _DATA_SET, **columns})
 
+
+def _run_table(name: str, row: str, key: str, /, **columns: Column) -> Table:
+    return Table(name, row, tuple(key.split()), columns, of_run=True)
+
+
+def _corner(side: str, where: str) -> Column:
+    return _null(_NUMBER, f"{side}, in px{where}; null where it is not a number.", 100.0)
+
+
+_BOX_COLUMNS = {
+    "left": _corner("Left edge", " from the left of the image"),
+    "top": _corner("Top edge", " from the top of the image"),
+    "width": _corner("Width", ""),
+    "height": _corner("Height", ""),
+}
 
 BASE: Mapping[str, Table] = {
     table.name: table
     for table in (
         _table(
             "manifests",
-            "one manifest",
-            "manifest",
+            "one manifest of a split of a data set",
+            "data_set split manifest",
             manifest=_MANIFEST,
             split=_SPLIT,
-            bytes=Column(pl.Int64(), "Size of the file; null where it could not be read.", 1000),
-            lines=Column(_COUNT, "Physical lines, blank and bad ones too; null where it could not be read.", 1),
+            bytes=_null(_BIG, "Size of the file in bytes; null where it could not be read.", 1000),
+            lines=_null(_COUNT, "Physical lines, blank and bad ones included; null where it could not be read.", 1),
         ),
         _table(
             "lines",
             "one line that parsed as a JSON object",
-            "manifest line",
+            "line_id",
+            line_id=_LINE_ID,
             manifest=_MANIFEST,
             line=_LINE,
             split=_SPLIT,
             source_ref=_SOURCE_REF,
-            bucket=Column(_TEXT, "Bucket of the source-ref; null where it is no S3 URI.", "bucket"),
-            key=Column(_TEXT, "Object key of the source-ref; null where it is no S3 URI.", "1.jpg"),
+            bucket=_null(_TEXT, "Bucket of the source-ref; null where it is not an S3 URI.", "bucket"),
+            key=_null(_TEXT, "Object key of the source-ref; null where it is not an S3 URI.", "1.jpg"),
         ),
         _table(
             "problems",
             "one fault of structure, found while reading",
             "manifest line attribute box",
+            line_id=_LINE_ID._replace(nullable=True),
             manifest=_MANIFEST,
-            line=_LINE,
-            attribute=_ATTRIBUTE._replace(default=None),
-            box=_BOX._replace(default=None),
+            line=_LINE._replace(nullable=True),
+            attribute=_null(_TEXT, _ATTRIBUTE.description),
+            box=_null(_COUNT, _BOX.description),
             source_ref=_SOURCE_REF,
-            label=Column(_TEXT, "Name of the label; null where the fault is none of a label's."),
-            kind=Column(_TEXT, "What is wrong: one of `groundlint.manifest.kinds.Kind`.", "invalid-json"),
-            detail=Column(_TEXT, "What was found, what was expected and how to mend it, as a sentence.", "it is wrong"),
-            pointer=Column(_TEXT, "JSON pointer to the fault within its line; null for the line as a whole."),
-            loses=Column(_TEXT, "What the fault removes: attribute, line or training; null where it removes nothing."),
-            recorded=Column(_TEXT, "Service code that the manifest itself records, where it records one."),
-            digest=Column(_TEXT, "SHA-256 of the line's bytes, for lines without a source-ref."),
+            label=_null(_TEXT, "Name of the label, where the fault is in a label."),
+            kind=Column(_TEXT, "What is wrong: a kind of `groundlint.manifest.kinds.KINDS`.", "invalid-json"),
+            values=_null(
+                VALUES, "What the sentence of the rule is made of.", {"found": "it is wrong", "hint": "fix it"}
+            ),
+            pointer=_null(_TEXT, "JSON pointer to the fault within its line; null for the line as a whole."),
+            loses=_null(_TEXT, "What the fault removes: attribute, line or training; null where it removes nothing."),
+            recorded=_null(_TEXT, "Service code that the manifest itself records."),
+            digest=_null(_TEXT, "SHA-256 of the line's bytes, for lines without a source-ref."),
         ),
         _table(
             "attributes",
             "one label attribute of a line, also one without labels or boxes",
-            "manifest line attribute",
+            "attribute_id",
+            line_id=_LINE_ID,
+            attribute_id=_ATTRIBUTE_ID,
             manifest=_MANIFEST,
             line=_LINE,
             attribute=_ATTRIBUTE,
             split=_SPLIT,
             source_ref=_SOURCE_REF,
-            type=Column(_TEXT, "`type` of the metadata, as written.", "groundtruth/object-detection"),
+            type=_null(_TEXT, "`type` of the metadata, as written.", "groundtruth/object-detection"),
             kind=Column(
                 _TEXT,
-                "What it is read as: classification, detection, multilabel, segmentation, verification, prediction, "
+                "How it is read: classification, detection, multilabel, segmentation, verification, prediction, "
                 "failed or other.",
                 "detection",
             ),
-            human=Column(_FLAG, "Whether `human-annotated` says yes.", True),
-            job=Column(_TEXT, "`job-name`.", "labeling-job/animals"),
-            created=Column(_TEXT, "`creation-date`, as written.", "2024-05-02T10:11:12"),
+            human=_null(_FLAG, "Whether `human-annotated` is yes.", True),
+            job=_null(_TEXT, "`job-name`.", "labeling-job/animals"),
+            created=_null(_TEXT, "`creation-date`, as written.", "2024-05-02T10:11:12"),
             image_width=_IMAGE_WIDTH,
             image_height=_IMAGE_HEIGHT,
-            boxes=Column(_COUNT, "Number of boxes; null where the attribute is no detection.", 1),
-            class_name=Column(_TEXT, "`class-name` of the metadata; null where there is none."),
-            adjustment=Column(_TEXT, "`adjustment-status` of an adjustment job; null where there is none."),
+            boxes=_null(_COUNT, "Number of boxes; null where the attribute is not a detection.", 1),
+            class_name=_null(_TEXT, "`class-name` of the metadata."),
+            adjustment=_null(_TEXT, "`adjustment-status` of an adjustment job."),
             usable=_USABLE,
         ),
         _table(
             "classes",
             "one entry of a class map",
-            "manifest line attribute id",
+            "attribute_id id",
+            line_id=_LINE_ID,
+            attribute_id=_ATTRIBUTE_ID,
             manifest=_MANIFEST,
             line=_LINE,
             attribute=_ATTRIBUTE,
             id=Column(_TEXT, "Key of the entry; local to its line.", "0"),
-            label=_LABEL,
+            label=Column(_TEXT, _LABEL.description, "cat"),
             used=Column(_FLAG, "Whether a box or a label of the attribute has this id.", True),
         ),
         _table(
             "labels",
             "one image-level label",
-            "manifest line attribute label",
+            "attribute_id label",
+            line_id=_LINE_ID,
+            attribute_id=_ATTRIBUTE_ID,
             manifest=_MANIFEST,
             line=_LINE,
             attribute=_ATTRIBUTE,
@@ -190,7 +247,10 @@ BASE: Mapping[str, Table] = {
         _table(
             "boxes",
             "one bounding box",
-            "manifest line attribute box",
+            "box_id",
+            line_id=_LINE_ID,
+            attribute_id=_ATTRIBUTE_ID,
+            box_id=_BOX_ID,
             manifest=_MANIFEST,
             line=_LINE,
             attribute=_ATTRIBUTE,
@@ -198,10 +258,7 @@ BASE: Mapping[str, Table] = {
             split=_SPLIT,
             source_ref=_SOURCE_REF,
             label=_LABEL,
-            left=Column(_NUMBER, "Left edge, in pixels from the left of the image.", 100.0),
-            top=Column(_NUMBER, "Top edge, in pixels from the top of the image.", 100.0),
-            width=Column(_NUMBER, "Width, in pixels.", 100.0),
-            height=Column(_NUMBER, "Height, in pixels.", 100.0),
+            **_BOX_COLUMNS,
             image_width=_IMAGE_WIDTH,
             image_height=_IMAGE_HEIGHT,
             confidence=_CONFIDENCE,
@@ -210,45 +267,45 @@ BASE: Mapping[str, Table] = {
         _table(
             "predictions",
             "one prediction of a trained model, from an evaluation snapshot",
-            "manifest line attribute box",
+            "attribute_id box",
+            line_id=_LINE_ID,
+            attribute_id=_ATTRIBUTE_ID,
             manifest=_MANIFEST,
             line=_LINE,
             attribute=_ATTRIBUTE,
-            box=Column(_COUNT, "Position in `annotations`, from 0; null for an image-level prediction."),
+            box=_null(_COUNT, "Position in `annotations`, from 0; null for an image-level prediction."),
             split=_SPLIT,
             source_ref=_SOURCE_REF,
             label=_LABEL,
             confidence=_CONFIDENCE,
-            left=Column(_NUMBER, "Left edge, in pixels; null for an image-level prediction."),
-            top=Column(_NUMBER, "Top edge, in pixels; null for an image-level prediction."),
-            width=Column(_NUMBER, "Width, in pixels; null for an image-level prediction."),
-            height=Column(_NUMBER, "Height, in pixels; null for an image-level prediction."),
+            **{name: column._replace(default=None) for name, column in _BOX_COLUMNS.items()},
         ),
         _table(
             "images",
-            "one distinct image",
-            "source_ref",
-            source_ref=_SOURCE_REF,
-            path=Column(_TEXT, "Where the image was found; null where it was not.", "1.jpg"),
+            "one distinct image of a data set",
+            "data_set source_ref",
+            source_ref=_IMAGE_REF,
+            path=_null(_TEXT, "Path of the local file; null where none was found.", "1.jpg"),
             found=Column(_FLAG, "Whether a file was found.", True),
-            fault=Column(
+            fault=_null(
                 _TEXT,
-                "What keeps it from being measured: refused, not-fetched, no-image, truncated, unreadable, too-big, "
-                "crashed, timed-out; null where nothing does, or where nothing wanted had to be decoded.",
+                "Why it could not be measured: refused, not-fetched, no-image, truncated, unreadable, too-big, "
+                "crashed or timed-out; null where it could be, or where nothing needed decoding.",
             ),
-            detail=Column(_TEXT, "What the fault is, as a sentence."),
-            bytes=Column(pl.Int64(), "Size of the file.", 100_000),
-            format=Column(_TEXT, "Format by content: JPEG, PNG, …", "JPEG"),
-            mode=Column(_TEXT, "Pillow's name of its colours: RGB, L, CMYK, RGBA, P, I;16, …", "RGB"),
-            width=Column(_COUNT, "Width of the file's picture, in pixels.", 640),
-            height=Column(_COUNT, "Height of the file's picture, in pixels.", 480),
-            animated=Column(_FLAG, "Whether it has several frames.", False),
-            digest=Column(_TEXT, "SHA-256 of the file.", "0" * 64),
+            detail=_null(_TEXT, "The reason in words, as the decoder or the system gives it."),
+            bytes=_null(_BIG, "Size of the file in bytes.", 100_000),
+            format=_null(_TEXT, "Format by content: JPEG, PNG, …", "JPEG"),
+            mode=_null(_TEXT, "Pillow's name of the pixel format: RGB, L, CMYK, RGBA, P, I;16, …", "RGB"),
+            width=_null(_COUNT, "Width of the decoded image, in px.", 640),
+            height=_null(_COUNT, "Height of the decoded image, in px.", 480),
+            animated=_null(_FLAG, "Whether it has several frames.", False),
+            digest=_null(_TEXT, "SHA-256 of the file.", "0" * 64),
         ),
         _table(
             "crops",
-            "the picture inside one box",
-            "manifest line attribute box",
+            "the image content of one box",
+            "box_id",
+            box_id=_BOX_ID,
             manifest=_MANIFEST,
             line=_LINE,
             attribute=_ATTRIBUTE,
@@ -256,46 +313,47 @@ BASE: Mapping[str, Table] = {
             source_ref=_SOURCE_REF,
         ),
         *(
-            _table(
+            _run_table(
                 name,
                 row,
                 "source_ref attribute box",
-                source_ref=_SOURCE_REF,
+                source_ref=_IMAGE_REF,
                 attribute=_ATTRIBUTE,
-                box=Column(_COUNT, "Position in `annotations`, from 0; null for an image-level label."),
+                box=_null(_COUNT, "Position in `annotations`, from 0; null for an image-level label."),
                 numbers=Column(pl.List(pl.Float32()), numbers),
             )
             for name, row, numbers in (
-                ("embeddings", "what a user's model makes of one label's image or one box", "Its embedding."),
-                ("pred_probs", "what a user's model thinks of one label or box", "Probability of each label."),
+                ("embeddings", "the user's embedding of one labeled image or one box", "The embedding."),
+                ("pred_probs", "the user's predicted probabilities for one label or box", "Probability of each label."),
             )
         ),
-        _table(
+        _run_table(
             "pred_prob_labels",
-            "one label of which `pred_probs` has probabilities",
+            "one label for which `pred_probs` has probabilities",
             "place",
-            place=Column(_COUNT, "Which number of a row is the label's, from 0.", 0),
-            label=_LABEL,
+            place=Column(_COUNT, "Position of the label's number in each row, from 0.", 0),
+            label=Column(_TEXT, _LABEL.description, "cat"),
         ),
-        _table(
+        _run_table(
             "limits",
             "the limits of the service that depend on the account: always one row",
             "",
-            region=Column(_TEXT, "Region of the service; null where it is not configured."),
-            max_images=Column(pl.Int64(), "Raised quota of images a manifest; null for the documented default."),
+            region=_null(_TEXT, "Region of the service; null where it is not configured."),
+            max_images=_null(_BIG, "Raised quota of images in a manifest; null for the documented default."),
         ),
-        _table(
+        _run_table(
             "suppressions",
-            "one [[ignore]] entry of the configuration, once all else is judged",
+            "one [[suppress]] entry of the configuration, once everything else is judged",
             "manifest entry",
             manifest=Column(_TEXT, "Path of the configuration.", "groundlint.toml"),
             entry=Column(_COUNT, "Number of the entry, from 1.", 1),
             rule=Column(_TEXT, "The rule that it names, as written.", "BOX301"),
-            reason=Column(_TEXT, "Why the findings are no fault.", "checked by hand"),
-            expires=Column(pl.Date(), "Last day on which it applies; null for ever."),
+            reason=Column(_TEXT, "Why the findings are suppressed.", "checked by hand"),
+            expires=_null(pl.Date(), "Last day on which it applies; null for no end."),
             expired=Column(_FLAG, "Whether that day is past.", False),
-            findings=Column(_COUNT, "Findings that it leaves out.", 1),
+            findings=Column(_COUNT, "Number of findings that it suppresses.", 1),
             judged=Column(_FLAG, "Whether its rule and one of its manifests were judged.", True),
         ),
     )
 }
+"""The base tables, by name."""

@@ -1,20 +1,26 @@
-"""Sentences made of columns."""
+"""Sentences made of columns, with correct plurals."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from string import Formatter
+from typing import Any
 
 import polars as pl
 from polars import Expr, lit
 
+_COUNTED = "# "
+_SIBILANT = re.compile(r"(?:s|x|z|ch|sh)$")
+
 
 def worded(template: str, *values: str | Expr) -> Expr:
-    """A template with columns or expressions in the places of its `{}`, one sentence a row; null where a value is.
+    """A template with columns or expressions in place of each `{}`: one sentence per row, null where a value is null.
 
-    What `pl.format` does, which in polars 2.1 panics on a column that lies in several pieces of memory.
+    It does what `pl.format` does, which in polars 2.1 panics on a column that lies in several chunks.
 
     Raises:
-        ValueError: there are not as many values as places.
+        ValueError: The number of values differs from that of places.
     """
     texts = re.split(r"\{\}", template)
     if len(texts) != len(values) + 1:
@@ -23,3 +29,52 @@ def worded(template: str, *values: str | Expr) -> Expr:
     for value, text in zip(values, texts[1:], strict=True):
         parts += [pl.col(value) if isinstance(value, str) else value, lit(text)]
     return pl.concat_str(parts)
+
+
+def counted(count: str | Expr, noun: str) -> Expr:
+    """A number with its noun, as "1 image" or "2 images"."""
+    number = pl.col(count) if isinstance(count, str) else count
+    return worded("{} {}", number, pl.when(number == 1).then(lit(noun)).otherwise(lit(plural(noun))))
+
+
+def number_of(count: int, noun: str) -> str:
+    """A number with its noun, as "1 image" or "2,000 images"."""
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a regular noun."""
+    return f"{noun}es" if _SIBILANT.search(noun) else f"{noun}s"
+
+
+class Sentence:
+    """A format string in which `{images:# image}` becomes "1 image" or "17 images"."""
+
+    def __init__(self, template: str) -> None:
+        self.fields: set[str] = set()
+        self._nouns: dict[str, tuple[str, str]] = {}
+        parts = []
+        for text, name, spec, conversion in Formatter().parse(template):
+            parts.append(text.replace("{", "{{").replace("}", "}}"))
+            if name is None:
+                continue
+            self.fields.add(name)
+            if spec and spec.startswith(_COUNTED):
+                key = f"{name}_{len(self._nouns)}_counted"
+                self._nouns[key] = (name, spec.removeprefix(_COUNTED))
+                parts.append(f"{{{key}}}")
+            else:
+                parts.append(f"{{{name}{f'!{conversion}' if conversion else ''}{f':{spec}' if spec else ''}}}")
+        self._template = "".join(parts)
+
+    def texts(self, rows: Iterable[Mapping[str, Any]], constants: Mapping[str, Any]) -> list[str]:
+        """The sentence for each row of values, with constants that are the same for all."""
+        template, nouns = self._template, self._nouns
+        if not nouns:
+            return [template.format(**row, **constants) for row in rows]
+        made = []
+        for row in rows:
+            values = {**row, **constants}
+            numbers = {key: number_of(values[name], noun) for key, (name, noun) in nouns.items()}
+            made.append(template.format(**values, **numbers))
+        return made

@@ -9,18 +9,19 @@ import polars as pl
 from polars import DataFrame, col
 from polars.exceptions import PolarsError
 
+from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.tables import BASE
+from groundlint.engine.wording import number_of
+from groundlint.errors import GroundlintError
 
 KEYS = ("source_ref", "attribute", "box")
 """What an object is named by."""
 
-_OBJECTS = pl.Schema({name: BASE["embeddings"].schema[name] for name in KEYS})
-
 _NUMBERS = pl.List(pl.Float32)
 
 
-class ModelOutputError(Exception):
-    """A file cannot be used; the text names it, what is wrong and how to mend it."""
+class ModelOutputError(GroundlintError):
+    """A file of model outputs cannot be used."""
 
 
 class ModelOutputs:
@@ -36,34 +37,30 @@ class ModelOutputs:
             if path:
                 self.tables |= read(path)
                 self._files[name] = path
-        self._objects: list[DataFrame] = [DataFrame(schema=_OBJECTS)]
-        self._labels: set[str] = set()
 
-    def compare(self, tables: Mapping[str, DataFrame]) -> None:
-        """Keep in mind which labels and boxes a data set has."""
-        if self.tables:
-            of_images = tables["labels"].select("source_ref", "attribute", box=pl.lit(None, pl.Int32))
-            self._objects += [of_images, tables["boxes"].select(KEYS)]
-            self._labels.update(tables["labels"]["label"].drop_nulls(), tables["boxes"]["label"].drop_nulls())
-
-    def notes(self) -> list[str]:
-        """A sentence for each file that leaves out labels and boxes of the manifests, or names others."""
-        objects = pl.concat(self._objects).unique()
+    def notes(self, tables: Mapping[str, DataFrame]) -> list[MadeNote]:
+        """A note for each file that leaves out labels or boxes of the manifests, or names others."""
+        if not self.tables:
+            return []
+        of_images = tables["labels"].select("source_ref", "attribute", box=pl.lit(None, pl.Int32))
+        objects = pl.concat([of_images, tables["boxes"].select(KEYS)]).unique()
+        labels = {*tables["labels"]["label"].drop_nulls(), *tables["boxes"]["label"].drop_nulls()}
         found = []
         for name, path in self._files.items():
             rows = self.tables[name]
             said = []
             if lost := rows.join(objects, on=KEYS, how="anti", nulls_equal=True).height:
-                said.append(f"{lost:,} of its {rows.height:,} rows name no label or box of the manifests")
+                said.append(f"{lost:,} of {number_of(rows.height, 'row')} match no label or box of the manifests")
             if missing := objects.join(rows, on=KEYS, how="anti", nulls_equal=True).height:
-                said.append(f"{missing:,} labels and boxes are not in it, so that it is not told whether they fit")
+                said.append(f"{number_of(missing, 'label or box')} of the manifests missing from it, and not judged")
             if name == "pred_probs":
                 columns = set(self.tables["pred_prob_labels"]["label"])
-                if unknown := sorted(columns - self._labels):
-                    said.append(f"its columns {_some(unknown)} name no label of the manifests")
-                if missed := sorted(self._labels - columns):
+                if unknown := sorted(columns - labels):
+                    said.append(f"its columns {_some(unknown)} match no label of the manifests")
+                if missed := sorted(labels - columns):
                     said.append(f"the labels {_some(missed)} have no column and are not judged by it")
-            found += [f"{path}: {'; '.join(said)}"] if said else []
+            if said:
+                found.append(MadeNote("model-outputs-incomplete", None, lost + missing, f"{path}: {'; '.join(said)}"))
         return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from polars import DataFrame
 
-from groundlint.engine.features import Feature, of_files
+from groundlint.engine.features import Feature, file_features
 from groundlint.engine.tables import IMAGE_VALUES
 from groundlint.images.cache import Crop, Facts
 
@@ -40,7 +40,7 @@ class Contents:
     def __init__(self, features: Sequence[Feature]) -> None:
         self._of_images = [feature for feature in features if feature.of == "images" and feature.dtype]
         self._of_crops = [feature for feature in features if feature.of == "crops" and feature.dtype]
-        self._of_files = of_files(features)
+        self._of_files = file_features(features)
         self.numbers: dict[str, int] = {}
         self._labelled: set[int] = set()
         self._faulty: set[int] = set()

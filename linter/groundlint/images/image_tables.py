@@ -39,7 +39,7 @@ def _lasts(measured: Measured) -> bool:
 
 
 @dataclass
-class Gallery:
+class ImageTables:
     """Finds and measures images; an image that several data sets name is measured once.
 
     `raised` says which features failed, each once.
@@ -49,7 +49,7 @@ class Gallery:
     cache: Cache
     features: Sequence[Feature]
     jobs: int
-    tell: Callable[[str], None] = lambda _: None
+    on_progress: Callable[[str], None] = lambda _: None
     raised: list[str] = field(default_factory=list)
     opened: int = 0
     _digests: dict[str, str] = field(default_factory=dict)
@@ -59,32 +59,37 @@ class Gallery:
         self._contents = Contents(self.features)
 
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
-        """The tables `images` and `crops` of a data set; if not one of its images is found, those that are refused."""
-        named = lines.filter(col("source_ref").is_not_null()).unique("source_ref", keep="first", maintain_order=True)
-        refs = named.select("source_ref", "manifest")
-        # Most often the first is found; where none is, nothing is kept of a million.
-        is_blind = not any(self.store.find(*row).path for row in refs.iter_rows())
-        sought = ((ref, self.store.find(ref, manifest)) for ref, manifest in refs.iter_rows())
-        places = {ref: place for ref, place in sought if not is_blind or place.refused}
+        """The tables `images` and `crops` of all data sets.
+
+        Of a data set of which not one image is found, only those that are refused have a row.
+        """
+        image = ["data_set", "source_ref"]
+        named = lines.filter(col("source_ref").is_not_null()).unique(image, keep="first", maintain_order=True)
+        rows = []
+        for (data_set,), part in named.select(*image, "manifest").group_by("data_set", maintain_order=True):
+            refs = part.select("source_ref", "manifest")
+            # Usually the first is found; where none is, nothing is kept of a million.
+            has_none = not any(self.store.find(*row).path for row in refs.iter_rows())
+            for ref, manifest in refs.iter_rows():
+                place = self.store.find(ref, manifest)
+                if place.refused or not has_none:
+                    rows.append((data_set, ref, place))
         self.cache.open()
-        stamps = {place.path: place.stamp for place in places.values() if place.path and place.stamp}
+        stamps = {place.path: place.stamp for _, _, place in rows if place.path and place.stamp}
         self._recall(stamps)
         found = DataFrame(
-            [(ref, place.path, place.refused) for ref, place in places.items()],
-            schema={"source_ref": pl.String, "path": pl.String, "refused": pl.String},
+            [(data_set, ref, place.path, place.refused) for data_set, ref, place in rows],
+            schema={"data_set": pl.Int32, "source_ref": pl.String, "path": pl.String, "refused": pl.String},
             orient="row",
         )
-        labelled = found.join(labels, on="source_ref", how="semi")["path"].drop_nulls()
-        found = found.with_columns(labelled=col("path").is_in(labelled.implode()).fill_null(value=False))
+        with_label = labels.select(image).unique().with_columns(labelled=lit(True))
+        found = found.join(with_label, on=image, how="left", maintain_order="left")
+        found = found.with_columns(col("labelled").fill_null(False))
         files = found.drop_nulls("path")
         places_of_boxes = self._places(boxes, files)
-        self._measure(files.select("path", "labelled").unique(maintain_order=True), places_of_boxes, stamps)
+        of_files = files.group_by("path", maintain_order=True).agg(col("labelled").any())
+        self._measure(of_files, places_of_boxes, stamps)
         return {"images": self._images(found), "crops": self._crop_rows(boxes, files, places_of_boxes)}
-
-    def forget(self) -> None:
-        """Let go of what was measured: no further data set will ask for it."""
-        self._digests.clear()
-        self._contents = Contents(self.features)
 
     @property
     def _sees_crops(self) -> bool:
@@ -102,22 +107,25 @@ class Gallery:
                 self._contents.recall(digest, facts, crops.get(digest, ()))
 
     def _places(self, boxes: DataFrame, files: DataFrame) -> DataFrame:
-        """Where boxes of found files lie, each place once: `path`, sides, and whether a box there is `sampled`."""
+        """Where boxes of found files lie, each place of a data set once, and whether a box there is `sampled`."""
         if not self._sees_crops:
-            return DataFrame(schema={"path": pl.String, **dict.fromkeys(SIDES, pl.Float64), "sampled": pl.Boolean})
+            schema = {"data_set": pl.Int32, "path": pl.String, **dict.fromkeys(SIDES, pl.Float64)}
+            return DataFrame(schema={**schema, "sampled": pl.Boolean})
         rows = (
             boxes.drop_nulls(SIDES)
             .filter(pl.min_horizontal("width", "height") > 0)
-            .select("source_ref", "attribute", "label", *SIDES)
-            .join(files.select("source_ref", "path"), on="source_ref")
+            .select("data_set", "source_ref", "attribute", "label", *SIDES)
+            .join(files.select("data_set", "source_ref", "path"), on=["data_set", "source_ref"])
             # Evenly over a label's boxes, in an order that is not that of the lines.
             .sort("source_ref", *SIDES)
         )
-        label = ("attribute", "label")
-        most = min(MAX_SAMPLE, MAX_SAMPLES // max(1, rows.select(label).n_unique()))
+        label = ("data_set", "attribute", "label")
+        labels = rows.select(label).unique().group_by("data_set").len("labels")
+        rows = rows.join(labels, on="data_set", how="left", maintain_order="left")
+        most = pl.min_horizontal(lit(MAX_SAMPLE, pl.Int64), MAX_SAMPLES // col("labels").cast(pl.Int64))
         place, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
         is_sampled = (place + 1) * most // count > place * most // count
-        return rows.with_columns(sampled=is_sampled).group_by("path", *SIDES).agg(col("sampled").any())
+        return rows.with_columns(sampled=is_sampled).group_by("data_set", "path", *SIDES).agg(col("sampled").any())
 
     def _content(self) -> pl.Expr:
         """The number of the content of each `path`; null where it is not known."""
@@ -133,7 +141,9 @@ class Gallery:
         )
         known = contents.crops().select("content", *SIDES, known="sampled")
         new = (
-            places.with_columns(self._content())
+            places.group_by("path", *SIDES)
+            .agg(col("sampled").any())
+            .with_columns(self._content())
             .join(known, on=["content", *SIDES], how="left")
             .filter(col("known").is_null() | (col("sampled") & ~col("known")))
         )
@@ -156,15 +166,15 @@ class Gallery:
                 if len(pending) >= _AT_ONCE:
                     self._take(pending, stamps)
                     pending = []
-                self._tell(done, tasks.height, time.monotonic() - start)
+                self._report(done, tasks.height, time.monotonic() - start)
         finally:
             # Also where the user breaks it off: what was measured need not be measured again.
             self._take(pending, stamps)
 
-    def _tell(self, done: int, count: int, seconds: float) -> None:
+    def _report(self, done: int, count: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-6)
         left = (count - done) / rate
-        self.tell(f"measuring images: {done:,} of {count:,}, {rate:,.0f} a second, {left:,.0f} s left")
+        self.on_progress(f"measuring images: {done:,} of {count:,}, {rate:,.0f} a second, {left:,.0f} s left")
 
     def _take(self, pending: Sequence[tuple[Task, Measured]], stamps: Mapping[str, Stamp]) -> None:
         """Keep what was measured, and remember what will be the same next time."""
@@ -216,8 +226,13 @@ class Gallery:
         measured = places.with_columns(self._content()).join(crops, on=["content", *SIDES], how="left")
         return (
             boxes.select(*keys, *SIDES)
-            .join(files.select("source_ref", "path"), on="source_ref", how="left", maintain_order="left")
-            .join(measured, on=["path", *SIDES], how="left", maintain_order="left")
+            .join(
+                files.select("data_set", "source_ref", "path"),
+                on=["data_set", "source_ref"],
+                how="left",
+                maintain_order="left",
+            )
+            .join(measured, on=["data_set", "path", *SIDES], how="left", maintain_order="left")
             .select(*keys, *values)
         )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
-from groundlint.engine.features import Feature, of_files
+from groundlint.engine.features import Feature, file_features
 from groundlint.images.record import MAX_PIXELS, Fault, Measured, Rectangle, Task
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF")
@@ -59,7 +59,7 @@ class Measurer:
         self._features = {feature.name: feature for feature in features}
         self._max_pixels = max_pixels
         self._wants_detail = any("detail" in feature.inputs for feature in features)
-        self._of_files = of_files(features)
+        self._of_files = file_features(features)
         self._of = {
             table: [feature for feature in features if feature.of == table and feature.dtype]
             for table in ("images", "crops")

@@ -55,7 +55,7 @@ class Rows:
 ROW_TABLES = tuple(field.name for field in fields(Rows))
 """The base tables of which lines make rows."""
 
-_OF_FILE = ("manifest", "split")
+_OF_FILE = ("data_set", "manifest", "split", "line_id", "attribute_id", "box_id")
 _OF_LINE = ("source_ref",)
 
 SCHEMAS = {
@@ -197,7 +197,8 @@ class _LineFaults:
         recorded: str | None = None,
     ) -> None:
         digest = hashlib.sha256(self.raw).hexdigest() if self.source_ref is None else None
-        row = (self.number, attribute, box, self.source_ref, label, kind, detail, pointer, kind.loses, recorded, digest)
+        values = {"found": detail}
+        row = (self.number, attribute, box, self.source_ref, label, kind, values, pointer, kind.loses, recorded, digest)
         self.rows.append(row)
 
     def check_line(self, raw: bytes, value: dict[str, Any], attributes: list[Attribute]) -> bool:

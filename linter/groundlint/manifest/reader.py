@@ -7,12 +7,12 @@ import io
 import itertools
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import polars as pl
 from polars import DataFrame, col, lit
 
+from groundlint.config.data_sets import DataSet, Source
 from groundlint.engine.tables import BASE
 from groundlint.manifest import filetype as sniff
 from groundlint.manifest.kinds import Kind
@@ -36,15 +36,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WHOLE_FILE = 64 * 1024 * 1024
 
 
-class Source(NamedTuple):
-    """A manifest to read: its path as given, what it is for, and where its bytes are."""
-
-    name: str
-    split: str
-    path: Path | None = None
-    data: bytes | None = None
-
-
 class Reading(NamedTuple):
     """The base tables that reading fills, and the sources that could not be opened or read."""
 
@@ -53,7 +44,7 @@ class Reading(NamedTuple):
 
 
 def read(
-    sources: Sequence[Source],
+    data_sets: Sequence[DataSet],
     *,
     tables: Collection[str] = READ_TABLES,
     jobs: int = 1,
@@ -61,40 +52,67 @@ def read(
     part: int = PART,
     fast: bool = True,
 ) -> Reading:
-    """Read manifests into the base tables. Bad content becomes rows of `problems`, never an exception.
+    """Read the manifests of data sets into one set of base tables.
+
+    Bad content becomes rows of `problems`, never an exception. A manifest that is in several splits or data sets has
+    its rows once for each.
 
     Args:
-        sources: the manifests.
-        tables: the base tables wanted. Only `classes` costs extra and is left empty unless named.
-        jobs: processes that may read parts of a large file.
-        block: bytes read at a time; the tables do not depend on it.
-        part: bytes of a file for each process, at least; the tables do not depend on it.
+        data_sets: The data sets; their positions are the numbers in `data_set`.
+        tables: The base tables wanted. Only `classes` costs extra, and is left empty unless named.
+        jobs: Processes that may read parts of a large file.
+        block: Bytes read at a time; the tables do not depend on it.
+        part: Bytes of a file for each process, at least; the tables do not depend on it.
         fast: False reads every line on the slow path; the tables do not depend on it.
     """
     frames: dict[str, list[DataFrame]] = {name: [] for name in READ_TABLES}
     unreadable = []
     manner = Manner(block, fast, "classes" in tables)
+    first_line_id = 0
     with without_collection():
-        for source in sources:
-            manifest = _ManifestReader(source, manner, min_part=part, jobs=jobs)
-            try:
-                manifest.read()
-            except OSError as error:
-                unreadable.append((source, error))
-                frames["manifests"].append(manifest.unread())
-                continue
-            for name, rows in manifest.tables():
-                frames[name].append(rows)
+        for number, data_set in enumerate(data_sets):
+            for source in data_set.sources:
+                manifest = _ManifestReader(source, manner, number, first_line_id, min_part=part, jobs=jobs)
+                try:
+                    manifest.read()
+                except OSError as error:
+                    unreadable.append((source, error))
+                    frames["manifests"].append(manifest.unread())
+                    continue
+                for name, rows in manifest.tables():
+                    frames[name].append(rows)
+                first_line_id = manifest.next_line_id
     # In one piece: what judges them takes half as long again on many.
     united = {name: pl.concat(rows, rechunk=True) if rows else BASE[name].empty() for name, rows in frames.items()}
-    return Reading(united, tuple(unreadable))
+    return Reading(_numbered(united), tuple(unreadable))
+
+
+def _numbered(tables: dict[str, DataFrame]) -> dict[str, DataFrame]:
+    """Tables with the ids of attributes and boxes.
+
+    A line has each attribute once: the number of its name and that of its line identify it. No order is needed, and
+    no join.
+    """
+    with_attributes = [name for name, table in tables.items() if "attribute_id" in table.columns]
+    names = pl.concat([tables[name]["attribute"].unique() for name in with_attributes]).unique().sort()
+    line_ids = pl.concat([rows["line_id"] for rows in tables.values() if "line_id" in rows.columns])
+    most = line_ids.to_frame().select(pl.max("line_id").fill_null(0) + 1).item()
+    number = col("attribute").cast(pl.Enum(names)).to_physical().cast(pl.Int64)
+    for name in with_attributes:
+        tables[name] = tables[name].with_columns(attribute_id=number * most + col("line_id"))
+    tables["boxes"] = tables["boxes"].with_columns(box_id=pl.int_range(pl.len(), dtype=pl.Int32))
+    return tables
 
 
 class _ManifestReader:
     """Reads one manifest, and judges the file as a whole."""
 
-    def __init__(self, source: Source, manner: Manner, *, min_part: int, jobs: int) -> None:
+    def __init__(
+        self, source: Source, manner: Manner, data_set: int, first_line_id: int, *, min_part: int, jobs: int
+    ) -> None:
         self._source = source
+        self._data_set = data_set
+        self._first_line_id = first_line_id
         self._manner = manner
         self._min_part = min_part
         self._jobs = jobs
@@ -140,6 +158,11 @@ class _ManifestReader:
             )
         with path.open("rb") as stream:
             self._read_stream(stream)
+
+    @property
+    def next_line_id(self) -> int:
+        """The first line id of the manifest after this one."""
+        return self._first_line_id + sum(part.lines for part in self._parts) + 1
 
     def unread(self) -> DataFrame:
         """The row of `manifests` of a file that could not be read: it is part of the data set all the same."""
@@ -204,7 +227,8 @@ class _ManifestReader:
             self._add(Kind.CRLF_LINE_ENDS, f"{crlf_lines:,} lines end in CR LF; write LF alone")
 
     def _add(self, kind: Kind, detail: str, line: int | None = None) -> None:
-        self._rows.problems.append((line, None, None, None, None, kind, detail, None, kind.loses, None, None))
+        values = {"found": detail}
+        self._rows.problems.append((line, None, None, None, None, kind, values, None, kind.loses, None, None))
 
     def _lose(self, kind: Kind, detail: str, line: int | None = None) -> None:
         """Say one thing of the file as a whole, and nothing of its lines."""
@@ -215,11 +239,13 @@ class _ManifestReader:
 
     def _complete(self, name: str, rows: DataFrame) -> DataFrame:
         """With the columns of the base table, in its order and types."""
-        source = {"manifest": self._source.name, "split": self._source.split}
-        return rows.select(
-            lit(source[key], dtype).alias(key) if key in source else col(key).cast(dtype)
-            for key, dtype in BASE[name].schema.items()
-        )
+        source = {"data_set": self._data_set, "manifest": self._source.name, "split": self._source.split}
+        values = {key: lit(value, BASE["lines"].schema[key]) for key, value in source.items()}
+        # Filled in once all tables are read.
+        values |= dict.fromkeys(("attribute_id", "box_id"), lit(0))
+        if "line" in rows.columns:
+            values["line_id"] = col("line") + self._first_line_id
+        return rows.select(values.get(key, col(key)).cast(dtype).alias(key) for key, dtype in BASE[name].schema.items())
 
 
 def _united(parts: Sequence[Part], name: str) -> DataFrame:

@@ -1,4 +1,4 @@
-"""A baseline: the findings that a data set had when the linter came, so that only new ones are reported."""
+"""A baseline: the findings that a data set had when it was created, so that only new ones are reported."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 import msgspec
 from polars import DataFrame
 
-from groundlint.engine.findings import relative
+from groundlint.config.paths import relative
+from groundlint.errors import GroundlintError
 
 FILE = "groundlint-baseline.json"
 SCHEMA_VERSION = 1
 
 
-class BaselineError(Exception):
-    """The baseline cannot be used; the text names the file and the mend."""
+class BaselineError(GroundlintError):
+    """The baseline cannot be used."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -92,8 +93,8 @@ def load(path: Path) -> Baseline:
     except OSError as error:
         raise BaselineError(f"{path}: the baseline cannot be read: {error.strerror}") from None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise BaselineError(f"{path}: this is no baseline: {error}; `groundlint baseline create` writes one") from None
+        raise BaselineError(f"{path}: not a baseline: {error}; `groundlint baseline create` writes one") from None
     if file.schema_version != SCHEMA_VERSION:
         version = json.dumps(file.schema_version)
-        raise BaselineError(f"{path}: a baseline of version {version} is not known; write it anew")
+        raise BaselineError(f"{path}: a baseline of version {version} is not supported; create it again")
     return Baseline(tuple(file.entries))

@@ -1,19 +1,22 @@
-"""From a configuration to what a run judges by: rules with their options, severities, and what is left out."""
+"""Selection: from a configuration to the rules of a run with their options, severities and suppressions."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from polars import col, lit
+from pydantic import ValidationError
 
-from groundlint.config.globs import fits
-from groundlint.config.settings import Config, ConfigError, Settings, build_rule, build_rules, options_by_code
-from groundlint.engine.evaluate import Scoped
+from groundlint.config.paths import matches
+from groundlint.config.settings import Config, ConfigError, Settings, first_fault
+from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry, SelectionError
-from groundlint.engine.rule import TARGETS, Rule
-from groundlint.policy.policy import Suppression
+from groundlint.engine.rule import TARGETS, Cost, Rule
+from groundlint.policy.suppression import Suppression
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,22 @@ class Selection:
         return list(dict.fromkeys(scoped.rule.code for scoped in self.rules))
 
 
-def of_config(registry: Registry, config: Config) -> Selection:
+def of_config(registry: Registry, config: Config, *, fast: bool = False) -> Selection:
     """What a configuration selects.
 
+    Args:
+        registry: The installed rules.
+        config: The configuration.
+        fast: Leave out rules of cost slow.
+
     Raises:
-        SelectionError: a selector fits no rule.
-        ConfigError: what the configuration says of a rule cannot be used.
+        SelectionError: A selector matches no rule.
+        ConfigError: What the configuration says about a rule cannot be used.
     """
     settings = config.settings
-    selected = [*settings.select, *settings.extend_select]
-    codes = registry.select(selected, settings.ignored_rules, target=settings.target)
+    codes = _selected(registry, settings, settings.target)
+    if fast:
+        codes = [code for code in codes if registry.rules[code].cost is Cost.FAST]
     try:
         return Selection(
             tuple(_scoped(registry, settings, codes)),
@@ -53,13 +62,17 @@ def of_config(registry: Registry, config: Config) -> Selection:
 
 def nothing_selected(registry: Registry, settings: Settings) -> str:
     """Why a configuration selects no rule, as a sentence."""
-    selected = [*settings.select, *settings.extend_select]
     for target in TARGETS:
-        if codes := registry.select(selected, settings.ignored_rules, target=target):
+        if codes := _selected(registry, settings, target):
             named = ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
             are = "are" if len(codes) > 1 else "is"
             return f"no rule is selected for the target {settings.target}; {named} {are} for the target {target}"
-    return "no rule is selected, so that nothing would be judged; see --select and --ignore, or these keys of the file"
+    return "no rule is selected, so nothing would be checked; see --select, --ignore, --fast and --preview"
+
+
+def _selected(registry: Registry, settings: Settings, target: str) -> list[str]:
+    selected = [*settings.select, *settings.extend_select]
+    return registry.select(selected, settings.ignore, target=target, preview=settings.preview)
 
 
 def _severities(registry: Registry, settings: Settings) -> dict[str, str]:
@@ -67,7 +80,7 @@ def _severities(registry: Registry, settings: Settings) -> dict[str, str]:
     best: dict[str, tuple[int, str]] = {}
     for name, level in settings.severity.items():
         place = f"[severity] {name}"
-        for code, length in _fitting(registry, name, place).items():
+        for code, length in _matching(registry, name, place).items():
             known = best.get(code)
             if known and known[0] == length:
                 raise ConfigError(f"{place}: {code} has a severity under another of its names; keep one of the two")
@@ -81,14 +94,14 @@ def _suppressions(registry: Registry, settings: Settings) -> tuple[Suppression, 
     return tuple(
         Suppression(
             entry.rule,
-            frozenset(_fitting(registry, entry.rule, f"[[ignore]] {number}")),
+            frozenset(_matching(registry, entry.rule, f"[[suppress]] {number}")),
             entry.files,
             entry.source_ref,
             entry.reason,
             entry.expires,
             is_expired=entry.expires is not None and entry.expires < today,
         )
-        for number, entry in enumerate(settings.suppressions, 1)
+        for number, entry in enumerate(settings.suppress, 1)
     )
 
 
@@ -103,7 +116,7 @@ def _scoped(registry: Registry, settings: Settings, codes: Sequence[str]) -> lis
         variants = []
         # The last override that fits wins, so they are gone through from the end.
         for sources, changed in reversed(of_code.get(rule.code, [])):
-            is_meant = col("line").is_not_null() & fits("source_ref", sources)
+            is_meant = col("line").is_not_null() & matches("source_ref", sources)
             if changed:
                 variants.append(Scoped(changed, remaining & is_meant))
             remaining &= ~is_meant
@@ -121,7 +134,7 @@ def _overrides(registry: Registry, settings: Settings) -> dict[str, list[tuple[l
     for number, override in enumerate(settings.overrides, 1):
         for name, options in override.rules.items():
             place = f"[[overrides]] {number}"
-            meant = _fitting(registry, name, place)
+            meant = _matching(registry, name, place)
             if options is not False and len(meant) > 1:
                 raise ConfigError(f"{place}: {name} means several rules; options are given to one")
             for code in meant:
@@ -132,8 +145,69 @@ def _overrides(registry: Registry, settings: Settings) -> dict[str, list[tuple[l
     return of_code
 
 
-def _fitting(registry: Registry, selector: str, place: str) -> dict[str, int]:
+def _matching(registry: Registry, selector: str, place: str) -> dict[str, int]:
     try:
-        return registry.fitting(selector)
+        return registry.matching(selector)
     except SelectionError as error:
         raise ConfigError(f"{place}: {error}") from None
+
+
+def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
+    """The rules of these codes, with their options.
+
+    Raises:
+        ConfigError: options are given for an unknown rule or twice for one, or are none of its options.
+    """
+    given = options_by_code(registry, options)
+    names = {registry.find(name).code: name for name in options}
+    built = {code: build_rule(registry.rules[code], given[code], f"[rules.{names[code]}]") for code in sorted(given)}
+    # Defaults were validated when the rule was loaded; to build a validator costs more than to judge.
+    return [built[code] if code in built else registry.rules[code].model_construct() for code in sorted(codes)]
+
+
+def build_rule(rule: type[Rule], options: Mapping[str, Any], place: str) -> Rule:
+    """A rule with some options.
+
+    Raises:
+        ConfigError: they are none of its options; the text names the place that gives them.
+    """
+    try:
+        return rule(**options)
+    except ValidationError as error:
+        raise ConfigError(f"{place}: {first_fault(error, partial(_options_of, rule))}") from None
+
+
+def options_by_code(registry: Registry, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The options of each rule, by whichever of its names they are given.
+
+    Raises:
+        ConfigError: a rule is not known, or has options twice.
+    """
+    by_code: dict[str, Mapping[str, Any]] = {}
+    for name, values in options.items():
+        try:
+            code = registry.find(name).code
+        except SelectionError as error:
+            raise ConfigError(f"[rules.{name}]: {error}") from None
+        if code in by_code:
+            raise ConfigError(f"[rules.{name}]: {code} has options under another of its names; keep one of the two")
+        by_code[code] = values
+    return by_code
+
+
+def schema(registry: Registry) -> dict[str, Any]:
+    """JSON Schema of the configuration, with the options of all rules."""
+    known = Settings.model_json_schema(by_alias=True)
+    options: dict[str, Any] = {}
+    for code, rule in sorted(registry.rules.items()):
+        described = rule.model_json_schema() | {"title": f"{code} {rule.name}"}
+        described.pop("description", None)
+        # A code of the service that several rules give names none of them.
+        names = [name for name in (rule.name, rule.aws) if name and registry.named(name) == [rule]]
+        options |= {code: described} | {name: {"$ref": f"#/properties/rules/properties/{code}"} for name in names}
+    known["properties"]["rules"] |= {"properties": options, "additionalProperties": False}
+    return known
+
+
+def _options_of(rule: type[Rule], _: Sequence[str | int]) -> list[str]:
+    return list(rule.model_fields)

@@ -33,7 +33,6 @@ class ObjectBlurred(Rule):
 
     code = "IMG401"
     name = "object-blurred"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} is blurred: pressed to 64 pixels its detail is {crop_sharpness:.1f} shades"
     features = ("crop_sharpness",)
@@ -68,7 +67,6 @@ class ObjectDark(Rule):
 
     code = "IMG402"
     name = "object-dark"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} is dark: 95% of it lie below shade {crop_brightest:.0f} of 255"
     features = ("crop_brightest",)
@@ -103,7 +101,6 @@ class ObjectLowContrast(Rule):
 
     code = "IMG403"
     name = "object-low-contrast"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} differs by {crop_contrast:.1f} of 255 shades from what is round it"
     features = ("crop_contrast",)
@@ -137,7 +134,6 @@ class ObjectFewPixels(Rule):
 
     code = "IMG404"
     name = "object-few-pixels"
-    is_summed_up = True
     severity = Severity.INFO
     message = "box {box} of {label!r} has {width:.0f} x {height:.0f} pixels"
     examples = (

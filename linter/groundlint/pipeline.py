@@ -1,0 +1,170 @@
+"""From tables to reported findings: evaluate, fingerprint, suppress and grade. Pure: no file is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import metadata
+from pathlib import Path
+
+import polars as pl
+from polars import DataFrame, col, lit
+
+from groundlint.config.data_sets import DataSet
+from groundlint.config.paths import relative
+from groundlint.engine import findings
+from groundlint.engine.evaluate import MadeNote, Raised, evaluate
+from groundlint.engine.graph import Scoped
+from groundlint.engine.registry import Registry
+from groundlint.engine.rule import inputs
+from groundlint.engine.tables import BASE
+from groundlint.policy import suppression
+from groundlint.policy.baseline import Baseline, Entry, of_findings
+from groundlint.policy.fingerprints import fingerprints
+from groundlint.policy.selection import Selection
+from groundlint.policy.severity import with_severities
+
+
+@dataclass(frozen=True)
+class Input:
+    """The tables of a run, and what they are tables of.
+
+    `without_images` are the numbers of data sets of which no image was found, `incomplete` those of which a part could
+    not be read, `given` the tables that the user brought.
+    """
+
+    tables: Mapping[str, DataFrame]
+    data_sets: Sequence[DataSet]
+    without_images: Set[int] = frozenset()
+    incomplete: Set[int] = frozenset()
+    given: Collection[str] = ()
+
+
+@dataclass
+class Judgement:
+    """Findings to report and findings left out, and what is known of the run beside them.
+
+    `hidden` has the columns `suppression`, the reason of a `[[suppress]]` entry, and `is_baselined`. `known` are all
+    findings that are not suppressed, as a baseline, `stale` the entries of the given baseline that were looked for and
+    not found. `skipped` are the codes of rules that could not judge the data sets without images.
+    """
+
+    findings: DataFrame
+    hidden: DataFrame
+    known: Baseline
+    stale: list[Entry]
+    notes: list[MadeNote] = field(default_factory=list)
+    raised: list[Raised] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def judge(
+    registry: Registry, selection: Selection, data: Input, *, baseline: Baseline, root: Path, config_path: Path | None
+) -> Judgement:
+    """Judge the tables of a run.
+
+    Args:
+        registry: The installed rules.
+        selection: The rules to judge by, and what becomes of their findings.
+        data: The tables.
+        baseline: Findings that are known.
+        root: Folder to which manifests are relative.
+        config_path: The configuration file that suppressions are from.
+    """
+    # What the configuration suppresses is known only once everything else is judged.
+    last = [scoped for scoped in selection.rules if "suppressions" in inputs(scoped.rule.check)]
+    plan = registry.graph.plan(
+        [scoped for scoped in selection.rules if scoped not in last], notes=registry.notes.values()
+    )
+    evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
+    skipped = sorted({scope.rule.code for scope in plan.rules if registry.graph.needs_images(scope.rule, data.given)})
+    found = _reported(evaluation.findings, data, skipped)
+    found = found.with_columns(fingerprints(found, data.tables, root))
+    # Data sets may share a manifest, and a manifest may be in two splits.
+    once = found.unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
+    marked, uses = suppression.mark(once, selection.suppressions, baseline, root)
+    judged = _judged(plan.rules, data, skipped, evaluation.raised, root, (scope.rule.code for scope in last))
+    rows = suppression.suppression_rows(selection.suppressions, uses, config_path, judged)
+    of_config = evaluate(registry.graph.plan(last), {"suppressions": rows.lazy()})
+    no_tables = {name: table.empty() for name, table in BASE.items()}
+    on_config = of_config.findings.with_columns(fingerprints(of_config.findings, no_tables, root))
+    graded = with_severities(pl.concat([marked, suppression.no_marks(on_config)]), selection.severities)
+    complete = findings.ordered(_completed(graded, data.tables, registry))
+    is_hidden = col("suppression").is_not_null() | col("is_baselined")
+    known = of_findings(marked.filter(col("suppression").is_null()), root)
+    return Judgement(
+        complete.filter(~is_hidden).drop("suppression", "is_baselined"),
+        complete.filter(is_hidden),
+        known,
+        baseline.stale(known, judged),
+        _named_notes(evaluation.notes, data),
+        [*evaluation.raised, *of_config.raised],
+        skipped,
+    )
+
+
+def _reported(found: DataFrame, data: Input, skipped: Sequence[str]) -> DataFrame:
+    """The findings on named manifests and on data sets as a whole, without those of rules that lacked images."""
+    named = [(number, name) for number, data_set in enumerate(data.data_sets) for name in data_set.named]
+    is_named = pl.struct("data_set", "manifest").is_in(
+        DataFrame(named, schema={"data_set": pl.Int32, "manifest": pl.String}, orient="row").to_struct().implode()
+    )
+    is_anywhere_named = col("manifest").is_in([name for _, name in named])
+    is_wanted = (col("data_set").is_null() & is_anywhere_named) | is_named | col("of_data_set")
+    is_blind = col("data_set").is_in(sorted(data.without_images)) & col("code").is_in(list(skipped))
+    return found.filter(is_wanted & ~is_blind.fill_null(False))
+
+
+def _judged(
+    scoped: Iterable[Scoped],
+    data: Input,
+    skipped: Sequence[str],
+    raised: Iterable[Raised],
+    root: Path,
+    last: Iterable[str],
+) -> dict[str, frozenset[str]]:
+    """Codes of the rules that judged each named manifest, by its relative path: of others nothing is stale."""
+    blocked = {code for each in raised for code in each.blocks}
+    codes = frozenset({scope.rule.code for scope in scoped} | set(last)) - blocked
+    judged: dict[str, frozenset[str]] = {}
+    for number, data_set in enumerate(data.data_sets):
+        those = frozenset() if number in data.incomplete else codes
+        if number in data.without_images:
+            those -= set(skipped)
+        for name in data_set.named:
+            path = relative(name, root)
+            judged[path] = judged.get(path, those) & those
+    return judged
+
+
+def _completed(found: DataFrame, tables: Mapping[str, DataFrame], registry: Registry) -> DataFrame:
+    """Findings with the local path of the image, the address of the rule's page, and the keys that later steps fill."""
+    paths = tables["images"].select("data_set", "source_ref", image="path") if "images" in tables else None
+    if paths is not None:
+        found = found.join(paths, on=["data_set", "source_ref"], how="left", maintain_order="left")
+    else:
+        found = found.with_columns(image=lit(None, pl.String))
+    pages = {
+        code: f"{base}/{code}.md"
+        for code in registry.rules
+        if (base := _documentation(registry.packages[code])) is not None
+    }
+    address = col("code").replace_strict(pages, default=None, return_dtype=pl.String)
+    return found.with_columns(url=address, typical=lit(False), fix=lit(None, pl.String))
+
+
+def _named_notes(notes: Iterable[MadeNote], data: Input) -> list[MadeNote]:
+    """Notes on named manifests and on the run, each once."""
+    named = {name for data_set in data.data_sets for name in data_set.named}
+    return list(dict.fromkeys(note for note in notes if note.manifest is None or note.manifest in named))
+
+
+@cache
+def _documentation(package: str) -> str | None:
+    """The address under Documentation among the URLs of a package; None for packages that publish none."""
+    for entry in metadata(package).get_all("Project-URL") or []:
+        label, _, address = entry.partition(", ")
+        if label == "Documentation":
+            return str(address).rstrip("/")
+    return None

@@ -1,0 +1,50 @@
+"""Fingerprints: what identifies a finding when lines move or are written in another form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+from polars import DataFrame, Series, col
+
+from groundlint.config.paths import relative
+
+_SIDES = ("left", "top", "width", "height")
+
+
+def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Path) -> Series:
+    """The fingerprint of each finding: a digest of what it is about, never of its line number.
+
+    It covers code, manifest, source-ref (or the digest of a line without one), attribute, label, the box's four
+    numbers, and the number among equals. It is computed per data set: a manifest of two data sets gives equal ones.
+
+    Args:
+        findings: With the columns of `findings.SCHEMA`.
+        tables: `boxes` and `problems` of the run.
+        root: Folder to which manifests are relative.
+
+    Returns:
+        32 hexadecimal digits for each finding.
+    """
+    keys = ["manifest", "line", "attribute", "box"]
+    named = findings.filter(col("box").is_not_null()).select(keys).unique()
+    boxes = tables["boxes"].select(*keys, *_SIDES).join(named, on=keys, how="semi").unique(keys)
+    boxes = boxes.select(*keys, numbers=pl.concat_list(_SIDES))
+    digests = tables["problems"].filter(col("digest").is_not_null()).select("manifest", "line", "digest")
+    rows = (
+        findings.select("data_set", "code", *keys, "label", "source_ref")
+        .join(boxes, on=keys, how="left", nulls_equal=True, maintain_order="left")
+        .join(digests.unique(["manifest", "line"]), on=["manifest", "line"], how="left", maintain_order="left")
+    )
+    paths = {name: relative(name, root) for name in findings["manifest"].unique()}
+    seen: dict[tuple[int | None, str], int] = {}
+    made = []
+    for data_set, code, manifest, _, attribute, _, label, source_ref, numbers, digest in rows.iter_rows():
+        about = (code, paths[manifest], source_ref if source_ref is not None else digest, attribute, label, numbers)
+        text = json.dumps(about)
+        n = seen[data_set, text] = seen.get((data_set, text), 0) + 1
+        made.append(hashlib.sha256(f"{n}{text}".encode()).hexdigest()[:32])
+    return Series("fingerprint", made, dtype=pl.String)

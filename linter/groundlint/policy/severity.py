@@ -1,0 +1,54 @@
+"""Severities: their order, those that the configuration gives, counts by severity, and when a run has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+from polars import DataFrame, col
+
+from groundlint.engine.rule import Severity
+
+LEVELS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+"""Severities, mildest first."""
+
+
+class Gate(NamedTuple):
+    """When a run fails. `fail_on` None: never, whatever the other limits are."""
+
+    fail_on: Severity | None = Severity.ERROR
+    max_warnings: int | None = None
+    refuses_stale: bool = False
+
+    def passes(self, counts: Mapping[str, int], *, stale: int) -> bool:
+        """Whether findings, counted by severity, and a number of stale baseline entries let the run pass."""
+        if self.fail_on is None:
+            return True
+        if self.max_warnings is not None and counts[Severity.WARNING] > self.max_warnings:
+            return False
+        if self.refuses_stale and stale:
+            return False
+        return not any(counts[level] for level in at_least(self.fail_on))
+
+
+def at_least(severity: Severity) -> tuple[Severity, ...]:
+    """The severity and those above it."""
+    return LEVELS[LEVELS.index(severity) :]
+
+
+def with_severities(findings: DataFrame, severities: Mapping[str, str]) -> DataFrame:
+    """Findings with the severities that the configuration gives their rules, by code."""
+    given = col("code").replace_strict(dict(severities), default=None, return_dtype=pl.String)
+    return findings.with_columns(severity=pl.coalesce(given, "severity"))
+
+
+def count(findings: DataFrame) -> dict[str, int]:
+    """Number of findings by severity, worst first; every severity has its number."""
+    found = dict(findings.group_by("severity").len().iter_rows())
+    return {level.value: found.get(level.value, 0) for level in reversed(LEVELS)}
+
+
+def shown(findings: DataFrame, min_severity: Severity) -> DataFrame:
+    """The findings of a severity and above."""
+    return findings.filter(col("severity").is_in([level.value for level in at_least(min_severity)]))
