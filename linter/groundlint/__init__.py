@@ -9,30 +9,45 @@ if TYPE_CHECKING:
     from groundlint.api import check
     from groundlint.engine.examples import Bad, Good
     from groundlint.engine.features import feature, step
-    from groundlint.engine.rule import Option, Rule, Severity
+    from groundlint.engine.notes import note
+    from groundlint.engine.rule import FACT, Cost, Option, Rule, Severity, Status
     from groundlint.engine.tables import table
-    from groundlint.engine.wording import worded
+    from groundlint.engine.wording import counted, worded
 
 __version__ = "0.1.0"
 
-__all__ = ["Bad", "Good", "Option", "Rule", "Severity", "check", "feature", "step", "table", "worded"]
+__all__ = [
+    "FACT",
+    "Bad",
+    "Cost",
+    "Good",
+    "Option",
+    "Rule",
+    "Severity",
+    "Status",
+    "check",
+    "counted",
+    "feature",
+    "note",
+    "step",
+    "table",
+    "worded",
+]
 
-_HOMES = {
-    "Bad": "engine.examples",
-    "Good": "engine.examples",
-    "Option": "engine.rule",
-    "Rule": "engine.rule",
-    "Severity": "engine.rule",
-    "check": "api",
-    "feature": "engine.features",
-    "step": "engine.features",
-    "table": "engine.tables",
-    "worded": "engine.wording",
+_MODULES = {
+    "api": ("check",),
+    "engine.examples": ("Bad", "Good"),
+    "engine.features": ("feature", "step"),
+    "engine.notes": ("note",),
+    "engine.rule": ("FACT", "Cost", "Option", "Rule", "Severity", "Status"),
+    "engine.tables": ("table",),
+    "engine.wording": ("counted", "worded"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: the command's `--version` needs none of it."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"groundlint.{_HOMES[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"groundlint.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
