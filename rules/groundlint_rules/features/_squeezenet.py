@@ -64,7 +64,7 @@ def _windows(image: NDArray[np.generic], stride: int) -> FloatArray:
 
 
 def _pool(values: FloatArray) -> FloatArray:
-    """The maximum of each whole 3 x 3 window at a stride of two, from (height, width, channels) to about half of both."""
+    """The maximum of each whole 3 x 3 window at a stride of two: (height, width, channels) to about half of both."""
     height, width = values.shape[0] - 2, values.shape[1] - 2
     rows = np.maximum(values[:height:2], values[1 : height + 1 : 2])
     np.maximum(rows, values[2::2][: len(rows)], out=rows)
