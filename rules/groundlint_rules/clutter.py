@@ -36,10 +36,10 @@ class ClutteredImage(Rule):
     Check whether the image shows what it is labeled for. Crop it, or remove it.
 
     ## How reliable it is
-    On the 200 scenes of savoias, which people compared in pairs, the score correlates with their judgment. Of the 39
-    scenes of half 1 with a score of 0.15 or more, 82% are among the 40% that people found most complex. Grass and foliage
-    are sometimes taken for clutter, because they have many edges, though few colors. So are patterned objects without a
-    box.
+    On the 200 scenes of savoias, which people compared in pairs, the score follows their judgment (rank correlation
+    0.70). Of the 39 scenes of half 1 with a score of 0.15 or more, 82% are among the 40% that people found most
+    complex. Grass and foliage are sometimes taken for clutter, because they have many edges, though few colors. So are
+    patterned objects without a box.
     """
 
     code = "CLU101"
@@ -89,8 +89,8 @@ class ManySmallBoxes(Rule):
     """The image has far more boxes than most of the data set, and all of them are small.
 
     ## Why it matters
-    The guide asks for objects that fill a good part of the image. In a crowd annotators miss objects, and a model learns
-    to miss them too.
+    The guide asks for objects that fill a good part of the image. In a crowd annotators miss objects, and a model
+    learns to miss them too.
 
     ## How to fix it
     Check whether all objects have a box, or split the image into parts.
@@ -146,9 +146,7 @@ class ManySmallBoxes(Rule):
         ),
     )
     min_boxes: int = Option(10, ge=2, description="Boxes from which an image may have too many.")
-    max_largest: float = Option(
-        0.05, gt=0, le=1, description="Share of the image that the largest box must not reach."
-    )
+    max_largest: float = Option(0.05, gt=0, le=1, description="Share of the image that the largest box must not reach.")
     min_z: float = Option(
         3.0,
         ge=0,
@@ -194,9 +192,7 @@ class SmallObjectInClutter(Rule):
         Good(images=[_image(46)], boxes=_boxes(1, 35.0), options={"min_score": 0.2}),
         Bad(images=[_image(30)], boxes=_boxes(1, 35.0), options={"min_score": 0.1}),
     )
-    max_largest: float = Option(
-        0.01, gt=0, le=1, description="Share of the image that the largest box must not reach."
-    )
+    max_largest: float = Option(0.01, gt=0, le=1, description="Share of the image that the largest box must not reach.")
     min_score: float = Option(0.15, gt=0, description="Clutter score from which an image is cluttered.")
 
     def check(self, clutter: LazyFrame) -> LazyFrame:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Rule, Severity, note
 from groundlint_rules.tables.verdicts import MAX_BYTES, MAX_SIDE
+
 
 class UnreadableImage(Rule):
     """The image cannot be decoded.
@@ -110,7 +113,7 @@ class MissingImage(Rule):
     name = "image-missing"
     severity = Severity.ERROR
     precision = FACT
-    messages = {
+    messages: ClassVar = {
         "refused": "the image cannot be opened: {detail}",
         "not-found": "the image was not found",
         "no-image": "the file is not an image that can be read: {detail}",
@@ -186,7 +189,7 @@ class ExifRotatedImage(Rule):
     name = "image-exif-rotated"
     severity = Severity.WARNING
     precision = FACT
-    messages = {
+    messages: ClassVar = {
         "boxes": "EXIF orientation {orientation} {turns} this image; boxes drawn on the {turned} view are in the wrong "
         "place",
         "size": "EXIF orientation {orientation} {turns} this image, and `image_size` is that of the {turned} view; "
@@ -240,15 +243,15 @@ class WrongImageSize(Rule):
     Boxes are positions in an image of the declared size. On an image of another size they are in the wrong place.
 
     ## How to fix it
-    If the image was scaled, scale its boxes and `image_size` too. If width and height are swapped, the image was rotated
-    after it was labeled.
+    If the image was scaled, scale its boxes and `image_size` too. If width and height are swapped, the image was
+    rotated after it was labeled.
     """
 
     code = "IMG206"
     name = "wrong-image-size"
     severity = Severity.WARNING
     precision = FACT
-    messages = {
+    messages: ClassVar = {
         "other": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "
         "{width} x {height} px",
         "swapped": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "

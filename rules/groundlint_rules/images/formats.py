@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -41,7 +43,9 @@ class ExtensionContentMismatch(Rule):
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """JPEG and PNG files with an extension of another format; unusual-image-format names those of other formats."""
-        return images.with_columns(extension=_extension()).filter(_has_other_extension(), col("format").is_in(_ACCEPTED))
+        return images.with_columns(extension=_extension()).filter(
+            _has_other_extension(), col("format").is_in(_ACCEPTED)
+        )
 
 
 class UnusualImageFormat(Rule):
@@ -63,7 +67,7 @@ class UnusualImageFormat(Rule):
     name = "unusual-image-format"
     severity = Severity.INFO
     precision = FACT
-    messages = {
+    messages: ClassVar = {
         "file-format": "the file is {format}{more}; convert it to JPEG or PNG",
         "animated": "the image is animated; readers use different frames",
         "cmyk": "CMYK image: its colors depend on the reader; convert it to RGB",
@@ -91,9 +95,7 @@ class UnusualImageFormat(Rule):
         ),
         Bad(images=[{"mode": "P", "has_alpha": True}]),
         Bad(images=[{"mode": "RGB", "bit_depth": 16}], says="16 bits per channel (mode RGB); convert it to 8 bits"),
-        Bad(
-            images=[{"mode": "L"}, *({} for _ in range(30))], says="gray image (mode L) in a data set of color images"
-        ),
+        Bad(images=[{"mode": "L"}, *({} for _ in range(30))], says="gray image (mode L) in a data set of color images"),
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
