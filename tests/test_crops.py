@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from lines import detection
 from PIL import Image, ImageDraw, ImageFilter
-from typer.testing import CliRunner
 
-from groundlint.cli import app
+import groundlint
 
 SIZE = (640, 480)
 PLACES = [(x, y) for y in (20, 180, 340) for x in (20, 140, 260, 380, 500)]
@@ -37,7 +36,9 @@ def boxes() -> list[dict[str, Any]]:
     return [{"left": x, "top": y, "width": SIDE, "height": SIDE} for x, y in PLACES]
 
 
-def found(folder: Path, images: dict[str, Image.Image | bytes], lines: list[dict[str, Any]], *flags: str) -> set[Any]:
+def found(
+    folder: Path, images: dict[str, Image.Image | bytes], lines: list[dict[str, Any]]
+) -> set[tuple[str, int, int | None]]:
     """Name, line and box of the findings on the content of boxes."""
     for name, image in images.items():
         if isinstance(image, bytes):
@@ -46,11 +47,8 @@ def found(folder: Path, images: dict[str, Image.Image | bytes], lines: list[dict
             image.save(folder / name)
     manifest = folder / "a.manifest"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    done = CliRunner().invoke(
-        app, ["check", str(manifest), "--isolated", "--exit-zero", "--select", "IMG4", "--output", "json", *flags]
-    )
-    assert done.exit_code == 0, done.output
-    return {(each["name"], each["line"], each["box"]) for each in json.loads(done.stdout)["findings"]}
+    findings = groundlint.check(manifest, isolated=True, select=["IMG4"], cache_dir=folder / "cache").findings
+    return set(findings.select("name", "line", "box").rows())
 
 
 @pytest.mark.parametrize(
@@ -63,14 +61,14 @@ def found(folder: Path, images: dict[str, Image.Image | bytes], lines: list[dict
 )
 def test_only_the_changed_object_is_found(tmp_path: Path, rule: str, change: Any) -> None:
     line = detection("s3://bucket/1.png", tuple(boxes()))
-    names = found(tmp_path, {"1.png": scene(7, change)}, [line], "--no-cache")
+    names = found(tmp_path, {"1.png": scene(7, change)}, [line])
     assert (rule, 1, 7) in names
     assert {box for _, _, box in names} == {7}
 
 
 def test_objects_of_a_label_whose_objects_are_all_soft_are_not_reported(tmp_path: Path) -> None:
     image = scene(-1, None).filter(ImageFilter.GaussianBlur(8))
-    assert found(tmp_path, {"1.png": image}, [detection("s3://bucket/1.png", tuple(boxes()))], "--no-cache") == set()
+    assert found(tmp_path, {"1.png": image}, [detection("s3://bucket/1.png", tuple(boxes()))]) == set()
 
 
 def test_odd_boxes_and_files_do_not_keep_others_from_being_judged(tmp_path: Path) -> None:
@@ -88,7 +86,7 @@ def test_odd_boxes_and_files_do_not_keep_others_from_being_judged(tmp_path: Path
         detection("s3://bucket/2.png", tuple(boxes())),
         detection("s3://bucket/1.png", tuple(boxes()[6:9])),
     ]
-    names = found(tmp_path, {"1.png": blurred, "2.png": b"no image"}, lines, "--no-cache")
+    names = found(tmp_path, {"1.png": blurred, "2.png": b"no image"}, lines)
     assert {("object-blurred", 1, 7), ("object-blurred", 3, 1)} <= names
     assert not {line for _, line, _ in names} & {2}
 
@@ -97,6 +95,5 @@ def test_cached_measurements_give_the_same_findings_and_new_boxes_are_measured(t
     image = scene(7, lambda thing: thing.filter(ImageFilter.GaussianBlur(8)))
     few = detection("s3://bucket/1.png", tuple(boxes()[:4]))
     every = detection("s3://bucket/1.png", tuple(boxes()))
-    cache = ("--cache-dir", str(tmp_path / "cache"))
-    assert found(tmp_path, {"1.png": image}, [few], *cache) == set()
-    assert found(tmp_path, {}, [every], *cache) == found(tmp_path, {}, [every], *cache) == {("object-blurred", 1, 7)}
+    assert found(tmp_path, {"1.png": image}, [few]) == set()
+    assert found(tmp_path, {}, [every]) == found(tmp_path, {}, [every]) == {("object-blurred", 1, 7)}

