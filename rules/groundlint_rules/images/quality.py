@@ -287,9 +287,9 @@ class NoisyImage(Rule):
     Take the image with more light, or remove it.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after adding noise with a standard deviation
-    of 40 of 255, and flags 0.3% of the originals. It measures color, in which foliage and fabric are smooth, so it does
-    not see the noise of a monochrome camera.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after adding noise with a standard
+    deviation of 40 of 255, and flags 0.3% of the originals. It measures color, in which foliage and fabric are smooth,
+    so it does not see the noise of a monochrome camera.
     """
 
     code = "IMG306"
