@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +103,16 @@ def test_a_worse_image_has_a_higher_score(tmp_path: Path) -> None:
     found = findings(written(tmp_path, [*images, exposed(images[3], -4), exposed(images[3], -5)]), select="image-dark")
     scores = dict(found.select("line", "score").rows())
     assert 0.5 < scores[len(images) + 1] < scores[len(images) + 2] < 1
+
+
+def test_images_too_big_to_decode_are_counted_in_a_note(tmp_path: Path) -> None:
+    manifest = written(tmp_path, originals())
+    side = struct.pack(">I", 20_000)
+    data = b"IHDR" + side + side + b"\x08\x02\x00\x00\x00"
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + data + struct.pack(">I", zlib.crc32(data))
+    (tmp_path / "3.jpg").write_bytes(header + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+    result = groundlint.check(manifest, isolated=True, select=["image-dark"])
+    assert result.findings.is_empty()
+    (note,) = (note for note in result.summary.notes if note.kind == "image-too-big")
+    assert note.count == 1
+    assert note.message.startswith("1 image too big to decode: ")
