@@ -258,6 +258,7 @@ class LeakedImage(Rule):
     code = "SPL204"
     name = "leaked-image"
     severity = Severity.WARNING
+    images_are_optional = True
     messages = {
         "same": "this image is also in the training data (line {trained_line} of {trained_manifest}); "
         "remove it from one of the splits",
