@@ -70,13 +70,13 @@ def test_a_reference_image_is_not_leaked(registry: Registry) -> None:
 
 
 def test_a_test_image_in_the_training_data_is_not_reported_again_as_a_duplicate(registry: Registry) -> None:
-    place = {"line": 1, "group": "s3://bucket/1.jpg", "exact": "s3://bucket/1.jpg"}
+    place = {"line": 1, "group": "s3://bucket/1.jpg", "exact": "s3://bucket/1.jpg", "distance": 0}
     copies = [
         place | {"split": "train", "manifest": "train.manifest", "source_ref": "s3://bucket/1.jpg", "rank": 0},
         place | {"split": "test", "manifest": "test.manifest", "source_ref": "s3://bucket/1.jpg", "rank": 0},
         place | {"split": "test", "manifest": "test.manifest", "line": 2, "source_ref": "s3://bucket/2.jpg", "rank": 1},
     ]
-    data = Example(manifest=images("1"), test_manifest=images("1", "2"), split_copies=copies)
+    data = Example(manifest=images("1"), test_manifest=images("1", "2"), split_duplicates=copies)
     first, second = findings(registry, "leaked-image", data)["message"]
     assert first.startswith("this image is also in the training data")
     assert second.startswith("duplicate of the training image s3://bucket/1.jpg")

@@ -289,11 +289,12 @@ class LeakedImage(Rule):
         ),
     )
 
-    def check(self, lines: LazyFrame, split_copies: LazyFrame) -> LazyFrame:
-        """Test lines whose image is in the training data, and test images that are copies of a training image."""
+    def check(self, lines: LazyFrame, split_duplicates: LazyFrame) -> LazyFrame:
+        """Test lines whose image is in the training data, and test images that are duplicates of a training image."""
         same = _lines_in_both_splits(lines)
-        copies = _copies_of_training_images(split_copies)
-        leaks = pl.concat([same, copies.join(same, on=["data_set", "source_ref"], how="anti")], how="diagonal")
+        duplicates = _duplicates_of_training_images(split_duplicates)
+        others = duplicates.join(same, on=["data_set", "source_ref"], how="anti")
+        leaks = pl.concat([same, others], how="diagonal")
         trained = {key: col("trained").struct.field(key) for key in ("manifest", "line", "source_ref")}
         return leaks.with_columns(
             trained_manifest=trained["manifest"],
@@ -311,22 +312,25 @@ def _lines_in_both_splits(lines: LazyFrame) -> LazyFrame:
     # Few test lines, if any, are in the training data: only these are sorted and grouped.
     in_both = trained.join(tested, on=image, how="semi").sort("manifest", "line")
     first = in_both.group_by(image, maintain_order=True).agg(trained=_PLACE.first())
-    return tested.join(first, on=image).with_columns(kind=lit("same"))
+    return tested.join(first, on=image).with_columns(kind=lit("same"), score=1.0)
 
 
-def _copies_of_training_images(split_copies: LazyFrame) -> LazyFrame:
-    """Test images with the training image of which they are copies: the first of equal pixels, else of their group."""
-    trained, tested = (split_copies.filter(col("split") == split) for split in ("train", "test"))
-    equal, similar = (
-        trained.sort("rank").group_by("data_set", of, maintain_order=True).agg(_PLACE.first().alias(f"by_{of}"))
-        for of in ("exact", "group")
+def _duplicates_of_training_images(split_duplicates: LazyFrame) -> LazyFrame:
+    """Test images with the training image that they duplicate: the first of equal pixels, else of their group."""
+    trained, tested = (split_duplicates.filter(col("split") == split) for split in ("train", "test"))
+    exact, near = (
+        trained.sort("rank").group_by("data_set", kind, maintain_order=True).agg(_PLACE.first().alias(f"by_{kind}"))
+        for kind in ("exact", "group")
     )
-    copies = tested.join(equal, on=["data_set", "exact"], how="left").join(similar, on=["data_set", "group"])
-    return copies.select(
+    is_exact = col("by_exact").is_not_null()
+    duplicates = tested.join(exact, on=["data_set", "exact"], how="left").join(near, on=["data_set", "group"])
+    return duplicates.select(
         "data_set",
         "manifest",
         "line",
         "source_ref",
         trained=pl.coalesce("by_exact", "by_group"),
-        kind=pl.when(col("by_exact").is_not_null()).then(lit("exact")).otherwise(lit("near")),
+        kind=pl.when(is_exact).then(lit("exact")).otherwise(lit("near")),
+        # As near-duplicate scores them; the hash has 64 bits.
+        score=pl.when(is_exact).then(1.0).otherwise(1 - col("distance") / 64),
     )
