@@ -65,7 +65,7 @@ def test_images_of_two_data_sets_are_not_added_up(registry: Registry) -> None:
     assert messages(registry, "few-images", Example(manifest=images(9)), Example(manifest=images(9, start=9))) == said
 
 
-def test_test_data_of_one_data_set_are_not_those_of_another(registry: Registry) -> None:
+def test_test_data_of_one_data_set_is_not_that_of_another(registry: Registry) -> None:
     tested = Example(manifest=images(3), test_manifest=images(3, start=3))
     assert messages(registry, "label-few-images", tested, Example(manifest=images(3))) == [
         "'cat' has 3 images to train on, fewer than 10",

@@ -40,14 +40,14 @@ class InsufficientLabelOverlap(ServiceRule):
     precision = FACT
     aws = "ERROR_INSUFFICIENT_LABEL_OVERLAP"
     message = (
-        "the test data have only {count}% of the {found} labels of the training data, less than {limit}%; "
+        "the test data has only {count}% of the {found} labels of the training data, less than {limit}%; "
         "add test images of the missing labels"
     )
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}, {"label": "cat", **_IN_TEST}]),
         Bad(
             labels=[{"label": "cat"}, {"line": 2, "label": "dog"}, {"label": "cow", **_IN_TEST}],
-            says="the test data have only 0% of the classification labels of the training data, less than 50%; "
+            says="the test data has only 0% of the classification labels of the training data, less than 50%; "
             "add test images of the missing labels",
         ),
     )
@@ -74,7 +74,7 @@ class InsufficientUsableLabelOverlap(ServiceRule):
     precision = FACT
     aws = "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP"
     message = (
-        "image-level labels and boxes are mixed, and the test data have only {found} of the training data; "
+        "image-level labels and boxes are mixed, and the test data has only {found} of the training data; "
         "keep one kind, and add test images of the missing labels"
     )
     examples = (
@@ -82,7 +82,7 @@ class InsufficientUsableLabelOverlap(ServiceRule):
         Bad(
             labels=[{"label": "cat"}, {"label": "cow", **_IN_TEST}],
             boxes=[{"line": 2}, {"line": 2, **_IN_TEST}],
-            says="image-level labels and boxes are mixed, and the test data have only 0% of the classification labels "
+            says="image-level labels and boxes are mixed, and the test data has only 0% of the classification labels "
             "of the training data; keep one kind, and add test images of the missing labels",
         ),
     )
@@ -305,7 +305,7 @@ class LeakedImage(Rule):
 
 
 def _lines_in_both_splits(lines: LazyFrame) -> LazyFrame:
-    """Test lines whose image the training data name too, each with the first training line that does."""
+    """Test lines whose image the training data names too, each with the first training line that does."""
     image = ("data_set", "source_ref")
     named = lines.filter(col("source_ref").is_not_null()).select("data_set", "split", "manifest", "line", "source_ref")
     trained, tested = (named.filter(col("split") == split).drop("split") for split in ("train", "test"))
@@ -316,7 +316,7 @@ def _lines_in_both_splits(lines: LazyFrame) -> LazyFrame:
 
 
 def _duplicates_of_training_images(split_duplicates: LazyFrame) -> LazyFrame:
-    """Test images with the training image that they duplicate: the first of equal pixels, else of their group."""
+    """Test images with the training image that they duplicate: the first with equal pixels, else the first of its group."""
     trained, tested = (split_duplicates.filter(col("split") == split) for split in ("train", "test"))
     exact, near = (
         trained.sort("rank").group_by("data_set", kind, maintain_order=True).agg(_PLACE.first().alias(f"by_{kind}"))
