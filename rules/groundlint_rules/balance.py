@@ -158,7 +158,8 @@ class LabelFewImages(Rule):
     def check(self, usable_labels: LazyFrame, manifests: LazyFrame) -> LazyFrame:
         """Labels of the training split below either number."""
         tested = manifests.filter(col("split") == "test").select("data_set", has_test=lit(True)).unique()
-        images = usable_labels.filter(col("split") == "train").group_by("data_set", "label").agg(col("images").max())
+        trained = usable_labels.filter(col("split") == "train", col("label").is_not_null())
+        images = trained.group_by("data_set", "label").agg(col("images").max())
         counts = images.join(tested, on="data_set", how="left").with_columns(col("has_test").fill_null(False))
         is_too_few_to_split = ~col("has_test") & (col("images") < self.min_images_to_split)
         is_covered = ~col("has_test") & (col("images") < _MIN_TO_SPLIT)

@@ -316,7 +316,7 @@ def _lines_in_both_splits(lines: LazyFrame) -> LazyFrame:
 
 
 def _duplicates_of_training_images(split_duplicates: LazyFrame) -> LazyFrame:
-    """Test images with the training image that they duplicate: the first with equal pixels, else the first of its group."""
+    """Test images with the training image they duplicate: the first with equal pixels, else the first of the group."""
     trained, tested = (split_duplicates.filter(col("split") == split) for split in ("train", "test"))
     exact, near = (
         trained.sort("rank").group_by("data_set", kind, maintain_order=True).agg(_PLACE.first().alias(f"by_{kind}"))
