@@ -34,7 +34,7 @@ def square(detail: Image) -> NDArray[np.uint8]:
 
 
 @feature(of="images", dtype=bytes, only_labelled=True, length=2 * NET)
-def net(square: NDArray[np.uint8]) -> bytes:
+def squeezenet(square: NDArray[np.uint8]) -> bytes:
     """Activations of SqueezeNet 1.1 without its head: 512 numbers in half precision."""
     import numpy as np
 

@@ -47,7 +47,7 @@ def surrounded(context: Context) -> NDArray[np.uint8] | None:
 
 
 @feature(of="crops", dtype=bytes, version=2, only_sampled=True, length=QUARTERS * CHANNELS)
-def figure(surrounded: NDArray[np.uint8] | None, context: Context) -> bytes | None:
+def foreground(surrounded: NDArray[np.uint8] | None, context: Context) -> bytes | None:
     """Activations of SqueezeNet 1.1 in the quarters of the box's middle less those round it: 4 x 384 single bytes.
 
     The quarters are top left, top right, bottom left, bottom right. None where there is nothing round the box: it is
@@ -77,7 +77,7 @@ def figure(surrounded: NDArray[np.uint8] | None, context: Context) -> bytes | No
 
 
 @feature(of="crops", dtype=float, version=2, only_sampled=True)
-def figure_sharpness(surrounded: NDArray[np.uint8] | None) -> float | None:
+def foreground_sharpness(surrounded: NDArray[np.uint8] | None) -> float | None:
     """Logarithm of the Laplacian's deviation, in shades, of what the net sees: enlarging counts as blur."""
     import numpy as np
 

@@ -43,7 +43,7 @@ def thumbnail(grey: Image) -> NDArray[np.uint8]:
 
 
 @feature(of="images", dtype=bytes, version=2, length=SIDE * SIDE)
-def small_picture(thumbnail: NDArray[np.uint8]) -> bytes:
+def small_image(thumbnail: NDArray[np.uint8]) -> bytes:
     """The grey square, row by row: 1,024 bytes."""
     return thumbnail.tobytes()
 
