@@ -294,9 +294,9 @@ class LeakedImage(Rule):
         ),
     )
 
-    def check(self, split_copies: LazyFrame) -> LazyFrame:
+    def check(self, split_duplicates: LazyFrame) -> LazyFrame:
         """Test images, each with the training image it shows: the first of equal pixels, else of its group."""
-        trained, tested = (split_copies.filter(col("split") == split) for split in ("train", "test"))
+        trained, tested = (split_duplicates.filter(col("split") == split) for split in ("train", "test"))
         place = pl.struct("manifest", "line", "source_ref").first()
         equal, alike = (
             trained.sort("rank").group_by(kind).agg(place.alias(f"by_{kind}")) for kind in ("exact", "group")
