@@ -85,7 +85,7 @@ class ExactDuplicate(Rule):
 
 
 class NearDuplicate(Rule):
-    """An image is another version of an image of the split: re-encoded, resized, cropped, brightened, mirrored, rotated.
+    """An image is a version of another image: re-encoded, resized, slightly cropped, brightened, mirrored or rotated.
 
     ## Why it matters
     Like an exact duplicate it counts twice, and it leaks into the test data when a random split separates the two.
@@ -177,8 +177,8 @@ class DuplicateConflictingBoxes(Rule):
     Look at the image and keep the line with the better boxes.
 
     ## How reliable it is
-    In raccoon all 4 known pairs of duplicates have different boxes, and it finds all 4. One published set moves boxes so
-    little that they overlap by 0.947 or more; these are not flagged. Only duplicates of equal size and position are
+    In raccoon all 4 known pairs of duplicates have different boxes, and it finds all 4. One published set moves boxes
+    so little that they overlap by 0.947 or more; these are not flagged. Only duplicates of equal size and position are
     compared.
     """
 
@@ -199,8 +199,10 @@ class DuplicateConflictingBoxes(Rule):
     )
     iou: float = Option(0.945, ge=0.5, le=1, description="Intersection over union from which two boxes match.")
 
-    def check(self, duplicates: LazyFrame, split_duplicates: LazyFrame, boxes: LazyFrame, images: LazyFrame) -> LazyFrame:
-        """Duplicates with boxes that do not match those of the image to keep, or whose counterparts lack."""
+    def check(
+        self, duplicates: LazyFrame, split_duplicates: LazyFrame, boxes: LazyFrame, images: LazyFrame
+    ) -> LazyFrame:
+        """Duplicates of which a box, or a box of the image to keep, has no match in the other."""
         edges = with_edges(boxes).select(*_IMAGE, "attribute", "label", *EDGES)
         pairs = _of_equal_size(split_duplicates, images)
         own, theirs = (rows.with_row_index("row") for rows in _comparable(pairs, edges))

@@ -79,7 +79,9 @@ class FolderLabelMismatch(Rule):
         Good(labels=_MISPLACED, options={"min_images": 42}),
         Bad(labels=_MISPLACED, options={"min_images": 41}),
     )
-    agreement: float = Option(0.8, gt=0.5, lt=1, description="Share of images that must have the label of their folder.")
+    agreement: float = Option(
+        0.8, gt=0.5, lt=1, description="Share of images that must have the label of their folder."
+    )
     min_images: int = Option(20, ge=2, description="Minimum number of images in folders named after labels.")
 
     def check(self, labels: LazyFrame) -> LazyFrame:
@@ -266,7 +268,9 @@ class ConfusedLabels(Rule):
         Good(labels=[{}], label_odds=_CONFUSED, options={"min_labels": 31}),
         Bad(labels=[{}], label_odds=_CONFUSED, options={"min_labels": 30}),
     )
-    share: float = Option(0.2, gt=0, lt=1, description="Share of images or boxes of a label that look like another label.")
+    share: float = Option(
+        0.2, gt=0, lt=1, description="Share of images or boxes of a label that look like another label."
+    )
     min_labels: int = Option(20, ge=5, description="Minimum number of images or boxes of the label.")
 
     def check(self, label_odds: LazyFrame) -> LazyFrame:

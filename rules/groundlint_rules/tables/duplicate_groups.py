@@ -14,7 +14,7 @@ _MAX_RELATED = 21
 """Images of its group that a finding names: the one to keep and 20 others."""
 
 _SAME_FRAME = (col("relation") == "exact") | ((col("relation") == "near") & (col("distance") <= 2))
-"""Pairs of one orientation and position. In an image taken a moment later, which is near too, objects may have moved."""
+"""Pairs in the same position. In an image taken a moment later, which is near too, objects may have moved."""
 
 _IMAGE = ("data_set", "source_ref")
 

@@ -74,7 +74,7 @@ def _far(seen: DataFrame) -> DataFrame:
 
 
 def _distances(seen: DataFrame) -> NDArray[np.float64]:
-    """1 minus the mean cosine to the nearest neighbors, (images,); rounded, because the last digits differ by machine."""
+    """1 minus the mean cosine to the nearest neighbors, (images,); rounded, because last digits differ by machine."""
     import numpy as np
 
     from groundlint_rules.algorithms.stacked import stacked
