@@ -36,7 +36,7 @@ _PLACE = ("manifest", "line", "source_ref", "attribute", "box", "label")
 _EDGES = ("left", "top", "width", "height")
 
 
-@table(features=("figure", "figure_sharpness"))
+@table(features=("foreground", "foreground_sharpness"))
 def concealment(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
     """One box of at least 20 pixels, of a label with 50 of them in 10 images, and how much of its object lacks.
 
@@ -47,7 +47,7 @@ def concealment(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
     Of a crop that differs rather in the way of another label, whose label is to be doubted first, both are null.
     """
     keys = ("manifest", "line", "attribute", "box")
-    seen = crops.filter(col("figure").is_not_null()).select(*keys, picture="figure", sharpness="figure_sharpness")
+    seen = crops.filter(col("foreground").is_not_null()).select(*keys, picture="foreground", sharpness="foreground_sharpness")
     label = ("attribute", "label")
     rows = (
         boxes.filter(col("label").is_not_null())
