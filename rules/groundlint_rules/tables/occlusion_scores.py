@@ -85,6 +85,5 @@ def _of_attribute(rows: DataFrame) -> Iterator[DataFrame]:
         score = np.where(is_doubted, np.nan, np.searchsorted(ranked, deviations) / max(len(ranked), 1))
         scores = {"foreground": foreground.round(6), "deviations": deviations, "score": score}
         measured = [Series(name, values).fill_nan(None) for name, values in scores.items()]
-        yield (
-            part.select("data_set", "box_id").with_columns(*measured, boxes=len(deviations)).cast(SCHEMA).select(SCHEMA)
-        )
+        scored = part.select("data_set", "box_id").with_columns(*measured, boxes=len(deviations))
+        yield scored.select(list(SCHEMA)).cast(SCHEMA)

@@ -14,7 +14,11 @@ Without contact it was 0.33, mostly truncated by other objects; 0 stands for no 
 """
 
 _EVEN = 3.0
-"""Robust deviations at which an object is as likely occluded as not: from 3 on, people called 0.48 occluded."""
+"""Robust deviations at which an object counts as occluded with probability 0.5.
+
+Of the faces of wider_occ, people called occluded: 0.02 below 0, 0.07 from 0, 0.19 from 1, 0.36 from 2, 0.44 from 3 and
+0.65 from 4 on.
+"""
 
 
 @table()
@@ -28,7 +32,9 @@ def visibility(box_coverage: LazyFrame, occlusion_scores: LazyFrame) -> LazyFram
     - `covered`,
     - where images were measured, a logistic curve over the `deviations` of `occlusion_scores`, 0.5 at 3.
 
-    It is null where none of them is known. No fast rule may use this table, because it needs a neural network.
+    It is null where none of them is known. On wider_occ (2,267 faces, 273 of them occluded) it has AUROC 0.82, as
+    `deviations` alone, and boxes and edges alone 0.60. Fast rules use `box_coverage`, because this table needs a neural
+    network.
     """
     truncated = col("sides").replace_strict(TRUNCATED, return_dtype=pl.Float64)
     occluded = 1 / (1 + (_EVEN - col("deviations")).exp())
