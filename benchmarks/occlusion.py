@@ -1,12 +1,12 @@
-"""How often people agree with what pictures tell of hidden objects, and how often planted occluders are found.
+"""How often people agree with the occlusion scores of objects, and how often planted occluders are found.
 
-People's judgement: the faces of wider_occ. All parameters were chosen on half 0 of its images, and half 1 is given
-beside the whole. Each crop is judged by those of the four folds of images that it is not in. Intervals: 95 % of 2,000
-bootstrap draws of images, differences paired.
+People's judgment: the faces of wider_occ. All parameters were chosen on half 0 of its images, and half 1 is given
+beside the whole. Each crop is scored by crops of the four folds of images that it is not in. Intervals: 95% of 2,000
+bootstrap draws of images; differences are paired.
 
-Planted in raccoon and bccd: in one image of ten, half of one box is covered by a piece of another image, which goes on
-beyond the box; and each label of bccd gets wrong boxes, one of twenty of those that the rarest label has. Means of 10
-draws. A part of accuracy.py, of some three minutes.
+Planted in raccoon and bccd: in one image of ten, half of one box is covered by a piece of another image, which extends
+beyond the box; and each label of bccd gets wrong boxes, one for every twenty boxes of the rarest label. Means of 10
+draws. A part of accuracy.py that takes about three minutes.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from polars import col
 
 from groundlint.images.measure import Context
 from groundlint_rules.features.embeddings import net
-from groundlint_rules.features.foreground import figure, figure_sharpness, surrounded
+from groundlint_rules.features.foreground import context_square, foreground, foreground_sharpness
 
 DRAWS = 2000
 PLANTINGS = 10
 MIN_HEIGHT = 20
-LACK = 3
-"""From which `lack` the rule reports a box."""
+DEVIATIONS = 3
+"""The rule reports boxes from these `deviations` on."""
 CLASSES = [30, 50, 100]
-"""Heights in pixels at which the classes of height end."""
+"""Upper limits of the classes of height, in px."""
 
 
 def interval(rows: pl.DataFrame, figure_of: Callable[[pl.DataFrame], Sequence[float]]) -> list[str]:
-    """Figures of rows, each with the interval in which 95 % of the draws of their images give it."""
+    """Figures of rows, each with the interval that holds 95% of the bootstrap draws of their images."""
     images = rows["source_ref"].rank("dense").to_numpy() - 1
     places = np.argsort(images, kind="stable")
     of_image = np.split(places, np.cumsum(np.bincount(images))[:-1])
@@ -53,53 +53,58 @@ def interval(rows: pl.DataFrame, figure_of: Callable[[pl.DataFrame], Sequence[fl
 
 
 def faces(data: Path) -> pl.DataFrame:
-    """The faces of wider_occ that are big enough, with each score beside people's judgement."""
+    """The faces of wider_occ that are large enough, with each score beside people's judgment."""
     manifest = data / "wider_occ/output.manifest"
     truth = pl.read_csv(data / "wider_occ/truth.csv", infer_schema_length=None)
     shapes = ("left", "top", "width", "height")
-    covers = exported("visibility", manifest).select("source_ref", "box", "covered")
-    rows = exported("concealment", manifest).drop(shapes, strict=False)
+    covers = exported("box_coverage", manifest).select("source_ref", "box", "covered")
+    rows = exported("occlusion_scores", manifest).drop(shapes, strict=False)
     return (
         rows.join(truth, on=["source_ref", "box"])
         .join(covers, on=["source_ref", "box"])
         .filter(col("height") >= MIN_HEIGHT, col("covered").is_not_null())
         .with_columns(
-            hidden=col("occlusion") >= 1,
+            occluded=col("occlusion") >= 1,
             low=-col("height").cast(pl.Float64),
-            small=-col("figure"),
+            flat=-col("foreground"),
             of_height=pl.sum_horizontal(col("height") >= height for height in CLASSES),
         )
     )
 
 
 def judged(data: Path) -> Iterator[Measured]:
-    """What the pictures tell, beside the boxes and the height alone."""
+    """What images tell, compared with boxes alone and height alone."""
     rows = faces(data)
     for name, part in (("all", rows), ("half 1", rows.filter(halves(rows["source_ref"]) == 1))):
-        hidden = part["hidden"]
-        on = f"wider_occ, {name}: {part.height:,} faces, {hidden.sum()} hidden"
-        for score, what in (("lack", "`lack`"), ("low", "height"), ("covered", "boxes"), ("small", "`figure`")):
+        on = f"wider_occ, {name}: {part.height:,} faces, {part['occluded'].sum()} occluded"
+        for score, what in (
+            ("deviations", "`deviations`"),
+            ("low", "height"),
+            ("covered", "boxes"),
+            ("flat", "`foreground`"),
+        ):
             areas = interval(part, lambda drawn, score=score: _areas(drawn, score))  # type: ignore[misc]
-            said = f"AUROC {areas[0]}; among faces of like height {areas[1]}, of like blur {areas[2]}"
-            yield Measured("VIS104", on, f"{what} as a ranking", said)
+            text = f"AUROC {areas[0]}; among faces of like height {areas[1]}, of like blur {areas[2]}"
+            yield Measured("VIS104", on, f"{what} as a ranking", text)
         gains = interval(part, _gains)
         for less, (gain, within) in (("height", gains[:2]), ("boxes", gains[2:])):
-            said = f"{gain}; among faces of like height {within}"
-            yield Measured("VIS104", on, f"AUROC of `lack` less that of {less}, paired", said)
+            text = f"{gain}; among faces of like height {within}"
+            yield Measured("VIS104", on, f"AUROC of `deviations` minus that of {less}, paired", text)
         hard = (col("occlusion") >= 1) | (col("blur") == 2) | (col("pose") == 1) | (col("illumination") == 1)
-        rule = col("lack") >= LACK
-        yield Measured("VIS104", on, "flagged, against hidden", flagged(part, rule, col("hidden")))
-        yield Measured("VIS104", on, "flagged, against hidden, blurred, oddly posed or lit", flagged(part, rule, hard))
+        rule = col("deviations") >= DEVIATIONS
+        yield Measured("VIS104", on, "flagged, against occluded", flagged(part, rule, col("occluded")))
+        any_of = "flagged, against occluded, blurred, oddly posed or oddly lit"
+        yield Measured("VIS104", on, any_of, flagged(part, rule, hard))
 
 
 def _areas(rows: pl.DataFrame, score: str) -> Sequence[float]:
-    hidden = rows["hidden"]
+    occluded = rows["occluded"]
     classes = (rows["of_height"], rows["blur"])
-    return auroc(rows[score], hidden), *(auroc_within(rows[score], hidden, of) for of in classes)
+    return auroc(rows[score], occluded), *(auroc_within(rows[score], occluded, of) for of in classes)
 
 
 def _gains(rows: pl.DataFrame) -> Sequence[float]:
-    own = _areas(rows, "lack")[:2]
+    own = _areas(rows, "deviations")[:2]
     return [mine - other for score in ("low", "covered") for mine, other in zip(own, _areas(rows, score), strict=False)]
 
 
@@ -115,7 +120,7 @@ def sound(data: Path, name: str) -> tuple[list[Line], str]:
 
 
 def boxes_by_label(lines: Sequence[Line], key: str) -> dict[str, list[Place]]:
-    """The boxes that are big enough, by the id of their label."""
+    """The boxes that are large enough, by the id of their label."""
     found: dict[str, list[Place]] = {}
     for n, line in enumerate(lines):
         for box, shape in enumerate(line[key]["annotations"]):
@@ -124,13 +129,13 @@ def boxes_by_label(lines: Sequence[Line], key: str) -> dict[str, list[Place]]:
     return found
 
 
-def picture(data: Path, line: Line) -> Image.Image:
+def image_of(data: Path, line: Line) -> Image.Image:
     with Image.open(data / line["source-ref"].removeprefix("s3://datasets/")) as opened:
         return opened.convert("RGB")
 
 
 def covered(own: Image.Image, other: Image.Image, box: Mapping[str, int], random: np.random.Generator) -> Image.Image:
-    """A picture in which half of a box lies under a piece of another, which goes on beyond the box by a quarter."""
+    """An image in which half of a box lies under a piece of another, which extends beyond the box by a quarter."""
     left, top, width, height = (box[name] for name in ("left", "top", "width", "height"))
     halves = (
         (left - width // 4, top - height // 4, left + width // 2, top + height + height // 4),
@@ -149,12 +154,12 @@ def covered(own: Image.Image, other: Image.Image, box: Mapping[str, int], random
 
 
 def occluders(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFrame, list[Place]]]:
-    """The table of a set in which objects were hidden, and which; draw by draw. The first has none."""
+    """The scores of a set in which objects were occluded, and which ones, draw by draw. The first has none."""
     lines, key = sound(data, name)
     copy = folder / name
     shutil.copytree(data / name, copy)
     manifest = copy / "output.manifest"
-    yield exported("concealment", manifest, folder / "cache"), []
+    yield exported("occlusion_scores", manifest, folder / "cache"), []
     for draw in range(PLANTINGS):
         random = np.random.default_rng(draw)
         of_label = [places for _, places in sorted(boxes_by_label(lines, key).items())]
@@ -166,10 +171,11 @@ def occluders(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFram
         files = []
         for n, box in planted.items():
             other = lines[int(random.integers(len(lines)))]
-            made = covered(picture(data, lines[n]), picture(data, other), lines[n][key]["annotations"][box], random)
+            box_of = lines[n][key]["annotations"][box]
+            made = covered(image_of(data, lines[n]), image_of(data, other), box_of, random)
             files.append(copy / lines[n]["source-ref"].removeprefix(f"s3://datasets/{name}/"))
             made.save(files[-1], format="PNG")
-        yield exported("concealment", manifest, folder / "cache"), list(planted.items())
+        yield exported("occlusion_scores", manifest, folder / "cache"), list(planted.items())
         for file in files:
             shutil.copy2(data / name / file.relative_to(copy), file)
 
@@ -197,36 +203,36 @@ def exchanged(data: Path, name: str, folder: Path, table: str) -> Iterator[tuple
 
 
 def planted(data: Path) -> Iterator[Measured]:
-    """Occluders and exchanged labels that were planted."""
+    """How many planted occluders and exchanged labels are found."""
     for name in ("raccoon", "bccd"):
         with tempfile.TemporaryDirectory() as folder:
             draws = occluders(data, name, Path(folder))
             clean, _ = next(draws)
-            share = clean.select((col("lack") >= LACK).fill_null(False).mean()).item()
+            share = clean.select((col("deviations") >= DEVIATIONS).fill_null(False).mean()).item()
             yield Measured("VIS104", f"{name}, {clean.height:,} boxes", "flagged as published", f"{share:.1%}")
             area, found, _ = np.mean([_found(table, places) for table, places in draws], axis=0)
-            said = f"found {found:.3f}; AUROC {area:.3f}"
-            yield Measured("VIS104", name, "half a box planted over, in one image of ten", said)
+            text = f"found {found:.3f}; AUROC {area:.3f}"
+            yield Measured("VIS104", name, "half a box covered, in one image of ten", text)
             if name == "bccd":
-                draws = exchanged(data, name, Path(folder), "concealment")
+                draws = exchanged(data, name, Path(folder), "occlusion_scores")
                 _, found, aside = np.mean([_found(table, places) for table, places in draws], axis=0)
-                said = f"flagged {found:.3f}, left to mislabel rules {aside:.3f}"
-                yield Measured("VIS104", name, "labels exchanged", said)
+                text = f"flagged {found:.3f}, left to mislabel rules {aside:.3f}"
+                yield Measured("VIS104", name, "labels exchanged", text)
 
 
 def _found(table: pl.DataFrame, places: Sequence[Place]) -> tuple[float, float, float]:
-    """How planted ones are ranked among those of their label, which share is flagged, and which put aside."""
+    """How planted boxes are ranked among those of their label, which share is flagged, and which share has no score."""
     planted = pl.DataFrame(places, schema={"at": pl.Int32, "box": pl.Int32}, orient="row")
     of_planted = planted.select("box", line=col("at") + 1, planted=True)
     rows = table.join(of_planted, on=["line", "box"], how="left").with_columns(col("planted").fill_null(False))
     ranked = rows.filter(col("score").is_not_null())
-    mine = rows.filter("planted")["lack"]
-    flags = float((mine >= LACK).fill_null(False).mean() or 0)  # type: ignore[arg-type]
+    mine = rows.filter("planted")["deviations"]
+    flags = float((mine >= DEVIATIONS).fill_null(False).mean() or 0)  # type: ignore[arg-type]
     return auroc(ranked["score"], ranked["planted"]), flags, float(mine.is_null().mean() or 0)  # type: ignore[arg-type]
 
 
 def cost() -> float:
-    """CPU time of a crop, as a ratio to one pass of the net over a picture of its size."""
+    """CPU time of a crop, as a ratio to one pass of the net over an image of its size."""
     random = np.random.default_rng(0)
     noise = Image.fromarray(random.integers(0, 256, (150, 150, 3), np.uint8))
     context = Context(noise, (25, 25, 125, 125))
@@ -234,9 +240,9 @@ def cost() -> float:
     for _ in range(2):
         start = time.process_time()
         for _ in range(100):
-            square = surrounded.function(context)
-            figure.function(square, context)
-            figure_sharpness.function(square)
+            square = context_square.function(context)
+            foreground.function(square, context)
+            foreground_sharpness.function(square)
         middle = time.process_time()
         for _ in range(100):
             net.function(square)
@@ -245,7 +251,7 @@ def cost() -> float:
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """What the page of the rule shows."""
+    """The figures on the page of the rule."""
     yield from judged(data)
     yield from planted(data)
     yield Measured("VIS104", "noise", "CPU time of a box, over a pass of the net at its size", f"{cost():.2f}")
