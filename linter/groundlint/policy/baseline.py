@@ -97,6 +97,6 @@ def load(path: Path) -> Baseline:
     if file.schema_version != SCHEMA_VERSION:
         version = json.dumps(file.schema_version)
         raise BaselineError(
-            f"{path}: baselines of version {version} are not supported; create it again with `groundlint baseline create`"
+            f"{path}: version {version} of baselines is not supported; run `groundlint baseline create`"
         )
     return Baseline(tuple(file.entries))

@@ -62,7 +62,7 @@ def of_config(registry: Registry, config: Config, *, fast: bool = False) -> Sele
 
 def nothing_selected(registry: Registry, settings: Settings) -> str:
     """Why a configuration selects no rule, as a sentence for the user."""
-    for target in TARGETS:
+    for target in set(TARGETS) - {settings.target}:
         if codes := _selected(registry, settings, target):
             named = ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
             are = "are" if len(codes) > 1 else "is"
