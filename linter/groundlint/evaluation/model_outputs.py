@@ -61,19 +61,17 @@ class ModelOutputs:
             rows = self.tables[name]
             said = []
             if lost := rows.join(objects, on=KEYS, how="anti", nulls_equal=True).height:
-                said.append(f"{lost:,} of {number_of(rows.height, 'row')} match no label or box of the manifests")
+                said.append(f"{lost:,} of {rows.height:,} rows match no label or box of the manifests")
             if missing := objects.join(rows, on=KEYS, how="anti", nulls_equal=True).height:
-                said.append(
-                    f"{missing:,} of the labels and boxes of the manifests have no row and are not judged by it"
-                )
+                said.append(f"{missing:,} of {objects.height:,} labels and boxes have no row and are not judged by it")
             if name == "pred_probs":
                 columns = set(self.tables["pred_prob_labels"]["label"])
                 unknown, missed = sorted(columns - labels), sorted(labels - columns)
                 _refuse_misspelled(path, unknown, missed)
                 if unknown:
-                    said.append(f"its columns {_some(unknown)} match no label of the manifests")
+                    said.append(f"columns that match no label of the manifests: {_some(unknown)}")
                 if missed:
-                    said.append(f"the labels {_some(missed)} have no column and are not judged by it")
+                    said.append(f"labels without a column, which are not judged by it: {_some(missed)}")
             if said:
                 found.append(MadeNote("model-outputs-incomplete", None, lost + missing, f"{path}: {'; '.join(said)}"))
         return found
@@ -104,9 +102,7 @@ def read_embeddings(path: Path) -> dict[str, DataFrame]:
     """
     rows = _read(path, (".parquet",))
     if "embedding" not in rows.columns:
-        raise ModelOutputError(
-            f"{path}: there is no column embedding; it must have a list of numbers for each label or box"
-        )
+        raise ModelOutputError(f"{path}: there is no column embedding with a list of numbers for each label or box")
     dtype = rows.schema["embedding"]
     if not isinstance(dtype, pl.List | pl.Array) or not pl.Series(dtype=dtype.inner).dtype.is_numeric():
         raise ModelOutputError(f"{path}: the column embedding holds {dtype}, not lists of numbers")
@@ -120,8 +116,8 @@ def read_pred_probs(path: Path) -> dict[str, DataFrame]:
     Its columns are source_ref, attribute, box, and one for each label.
 
     Raises:
-        ModelOutputError: The file cannot be read, lacks a column, names a label or box twice, or has values that are not
-            probabilities.
+        ModelOutputError: The file cannot be read, lacks a column, names a label or box twice, or has values that are
+            not probabilities.
     """
     rows = _read(path, (".parquet", ".csv"))
     labels = [name for name in rows.columns if name not in KEYS]
@@ -148,9 +144,7 @@ def _read(path: Path, suffixes: tuple[str, ...]) -> DataFrame:
     except (OSError, PolarsError) as error:
         raise ModelOutputError(f"{path}: the file cannot be read: {str(error).splitlines()[0]}") from None
     if missing := [name for name in KEYS[:2] if name not in rows.columns]:
-        raise ModelOutputError(
-            f"{path}: there is no column {missing[0]}; labels and boxes are identified by {', '.join(KEYS)}"
-        )
+        raise ModelOutputError(f"{path}: there is no column {missing[0]}; rows are identified by {', '.join(KEYS)}")
     if "box" not in rows.columns:
         rows = rows.with_columns(box=pl.lit(None, pl.Int32))
     try:
