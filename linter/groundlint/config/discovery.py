@@ -69,7 +69,7 @@ def files_matching(pattern: str, root: Path) -> list[str]:
         return [pattern]
     parts = PurePath(pattern).parts
     start = next((n for n, part in enumerate(parts) if WILDCARDS.intersection(part)), None)
-    if start is None:
+    if start is None or not (root / PurePath(*parts[:start])).is_dir():
         return []
     prefix, last = PurePath(*parts[:start]), parts[-1]
     glob = f"/{'/'.join(parts[start:])}{'/' if pattern.endswith('/') else ''}"

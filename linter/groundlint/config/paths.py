@@ -104,7 +104,7 @@ def _regex(glob: str) -> tuple[str | None, bool]:
 
 def _as_text(name: str) -> str:
     # Names of files may hold bytes that are not text, which polars refuses.
-    return name.encode("utf-8", "replace").decode()
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _portable(token: re.Match[str]) -> str:
