@@ -39,11 +39,11 @@ def test_globs_follow_the_rules_of_gitignore(globs: list[str], matched: list[str
     assert column["name"].to_list() == matched
 
 
+# Python's engine warns of sets that a later version may read otherwise.
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 @settings(max_examples=500)
 @given(
-    name=st.text("ab/.-[]!&~ #", min_size=1, max_size=10).filter(
-        lambda text: "//" not in text and text[:1] not in "/."
-    ),
+    name=st.from_regex(r"[ab\-\[\]!&~ #][ab.\-\[\]!&~ #]{0,3}(/[ab\-\[\]!&~ #]{1,4}){0,2}", fullmatch=True),
     glob=st.text("ab*?[]!./^\\ &~#", min_size=1, max_size=10),
 )
 def test_a_glob_matches_what_it_matches_in_pathspec(name: str, glob: str) -> None:
