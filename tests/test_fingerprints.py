@@ -1,21 +1,25 @@
-"""Fingerprints: a finding is told again when lines move, are reordered or written anew."""
+"""Fingerprints: a finding keeps its own when lines are moved, reordered or serialized differently."""
 
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lines import detection, manifest
+from runs import SMALL, checked
 
-import groundlint
-from groundlint.engine.findings import relative
+from groundlint.engine.findings import SCHEMA
+from groundlint.engine.tables import BASE
+from groundlint.policy.fingerprints import fingerprints
 
 LINES = [
-    detection("s3://bucket/1.jpg", ({"left": -1}, {"left": -1}, {"left": -2}, {})),
-    detection("s3://bucket/2.jpg", ({"width": 0.5}, {})),
+    detection("s3://bucket/1.jpg", ({"width": 1}, {"width": 1}, {"width": 2}, {})),
+    detection("s3://bucket/2.jpg", ({"width": 0.5}, {"width": 0.5, "left": 12})),
     detection("s3://bucket/3.jpg", type="groundtruth/custom"),
     detection("s3://bucket/4.jpg", **{"class-map": {}}),
 ]
@@ -24,14 +28,12 @@ NO_URI = json.dumps({"a": 1})
 
 def prints(folder: Path, text: str, name: str = "a.manifest") -> list[str]:
     (folder / name).write_text(text)
-    found = groundlint.check(folder / name, select=["BOX1", "LBL1", "REF1", "MAN2"], isolated=True)
-    of_lines = found.filter(found["line"].is_not_null())
-    return sorted(of_lines["fingerprint"])
+    return sorted(checked(str(folder / name), rules=SMALL).findings["fingerprint"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(order=st.permutations(range(len(LINES))), blanks=st.integers(0, 3))
-def test_moved_and_reordered_lines_keep_their_fingerprints(tmp_path: Path, order: list[int], blanks: int) -> None:
+def test_moving_and_reordering_lines_keeps_fingerprints(tmp_path: Path, order: list[int], blanks: int) -> None:
     before = prints(tmp_path, manifest(*LINES, NO_URI))
     after = prints(
         tmp_path,
@@ -40,9 +42,10 @@ def test_moved_and_reordered_lines_keep_their_fingerprints(tmp_path: Path, order
     assert set(before) <= set(after)
 
 
-def test_lines_written_anew_keep_their_fingerprints(tmp_path: Path) -> None:
+def test_serializing_lines_differently_keeps_fingerprints(tmp_path: Path) -> None:
     compact = "".join(json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n" for line in LINES)
-    floats = compact.replace('"left":-1', '"left":-1.0')
+    floats = compact.replace('"width":1', '"width":1.0').replace('"left":12', '"left":1.2e1')
+    assert floats != compact
     assert prints(tmp_path, manifest(*LINES)) == prints(tmp_path, compact) == prints(tmp_path, floats)
 
 
@@ -51,18 +54,20 @@ def test_no_two_findings_share_a_fingerprint(tmp_path: Path) -> None:
     assert len(set(found)) == len(found) > 5
 
 
-def test_a_fingerprint_depends_on_the_content(tmp_path: Path) -> None:
-    moved = json.loads(json.dumps(LINES[0]).replace('"left": -2', '"left": -3'))
+def test_another_box_has_another_fingerprint(tmp_path: Path) -> None:
+    moved = json.loads(json.dumps(LINES[0]).replace('"width": 2', '"width": 3'))
     assert set(prints(tmp_path, manifest(LINES[0]))) != set(prints(tmp_path, manifest(moved)))
 
 
-def test_the_way_to_a_manifest_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_and_an_absolute_path_give_the_same_fingerprints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     absolute = prints(tmp_path, manifest(*LINES))
     assert prints(Path(), manifest(*LINES)) == absolute
 
 
-def test_links_on_the_way_to_a_manifest_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_that_lead_to_a_manifest_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "real/sub").mkdir(parents=True)
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "deep").symlink_to("real/sub")
@@ -74,13 +79,24 @@ def test_links_on_the_way_to_a_manifest_do_not_matter(tmp_path: Path, monkeypatc
     assert prints(tmp_path, manifest(*LINES)) == outside != known
 
 
-def test_a_link_below_the_folder_is_called_as_it_is_and_not_by_what_it_leads_to(tmp_path: Path) -> None:
-    (tmp_path / "mounted").mkdir()
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root/data").symlink_to("../mounted")
-    (tmp_path / "root/a.manifest").symlink_to("../mounted/b.manifest")
-    (tmp_path / "link").symlink_to("root")
-    root = tmp_path.resolve() / "root"
-    for way in ("root", "link"):
-        assert relative(str(tmp_path / way / "data/b.manifest"), root) == "data/b.manifest"
-        assert relative(str(tmp_path / way / "a.manifest"), root) == "a.manifest"
+def of_boxes(count: int, **box: float) -> list[str]:
+    """Fingerprints of as many findings on boxes, each on a line of its own."""
+    defaults = {name: column.default for name, column in BASE["boxes"].columns.items()} | box
+    boxes = pl.DataFrame([defaults | {"line": n + 1, "source_ref": f"{n}.jpg"} for n in range(count)])
+    boxes = boxes.select(pl.col(name).cast(dtype) for name, dtype in BASE["boxes"].schema.items())
+    keys = [name for name in SCHEMA if name in boxes.columns]
+    found = boxes.select(keys).with_columns(code=pl.lit("BOX301"))
+    found = found.with_columns(pl.lit(None, dtype).alias(n) for n, dtype in SCHEMA.items() if n not in found.columns)
+    return fingerprints(
+        found.select(SCHEMA.names()), {"boxes": boxes, "problems": BASE["problems"].empty()}, Path.cwd()
+    ).to_list()
+
+
+def test_zero_has_one_fingerprint_whatever_its_sign() -> None:
+    assert of_boxes(1, left=-0.0) == of_boxes(1, left=0.0) != of_boxes(1, left=1.0)
+
+
+def test_many_findings_are_fast() -> None:
+    start = time.process_time()
+    assert len(set(of_boxes(20_000))) == 20_000
+    assert time.process_time() - start < 5
