@@ -105,14 +105,15 @@ def test_a_mistake_about_rules_is_named_with_its_place(text: str, says: str) -> 
 
 
 def test_fast_leaves_out_slow_rules() -> None:
-    slow = {code for code, rule in REGISTRY.rules.items() if rule.cost == "slow"}
+    slow = {code for code in selected(preview=True) if REGISTRY.rules[code].cost == "slow"}
     assert slow
-    assert slow <= set(selected(select=["ALL"], preview=True))
-    assert set(selected(select=["ALL"], preview=True, fast=True)).isdisjoint(slow)
+    assert set(selected(preview=True, fast=True)) == set(selected(preview=True)) - slow
 
 
 def test_preview_rules_are_selected_by_the_setting_or_by_code() -> None:
-    preview = {code for code, rule in REGISTRY.rules.items() if rule.status == "preview"}
+    preview = {
+        code for code, rule in REGISTRY.rules.items() if rule.status == "preview" and "rekognition" in rule.targets
+    }
     assert preview.isdisjoint(selected(select=["ALL"]))
     assert preview <= set(selected(select=["ALL"], preview=True))
     for code in preview:
