@@ -38,7 +38,7 @@ def export(registry: Registry, table: str, session: Session) -> Exported:
     """
     known = [*BASE, *registry.tables]
     if table not in known:
-        raise UsageError(f"there is no table {table}{suggestion(table, known)}; `groundlint tables` lists all")
+        raise UsageError(f"there is no table {table!r}{suggestion(table, known)}; tables: {', '.join(sorted(known))}")
     plan = registry.graph.plan((), tables=[table])
     loaded = session.load(plan)
     if loaded.unread:
