@@ -59,7 +59,6 @@ class Request:
     cache: Path | None = None
     embeddings: Path | None = None
     pred_probs: Path | None = None
-    force_exclude: bool = False
 
     @property
     def processes(self) -> int:
