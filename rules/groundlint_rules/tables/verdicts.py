@@ -267,7 +267,8 @@ def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) ->
     }
     lost = lost_lines.select("line_id")
     return pl.concat(
-        sound.join(lost, on="line_id", how="anti")
+        sound.filter(col("label").is_not_null())
+        .join(lost, on="line_id", how="anti")
         .group_by(*group)
         .agg(images=col("line_id").n_unique())
         .with_columns(use_case=lit(use_case))
