@@ -8,17 +8,21 @@ from pathlib import Path
 from groundlint import pages as docs
 from groundlint.config import settings as config
 from groundlint.engine import registry
+from groundlint.manifest import label_formats
 from groundlint.report import schema
 from groundlint_rules import service_codes
 
 HERE = Path(__file__).parent
+SCHEMAS = "../linter/groundlint/manifest/schemas"
 
 
 def generated() -> dict[str, str]:
     """Text of every generated document, by its path below docs/."""
     known = registry.load(isolated=True)
     pages = {f"rules/{code}.md": docs.page(known, code) for code in known.rules}
+    schemas = {f"{SCHEMAS}/{name}.schema.json": schema_ for name, schema_ in label_formats.schemas().items()}
     return pages | {
+        **{name: json.dumps(value, indent=2) + "\n" for name, value in schemas.items()},
         "rules/index.md": docs.index(known),
         "service-codes.md": service_codes.page(known.rules),
         "report.schema.json": json.dumps(schema.schema(), indent=2) + "\n",
