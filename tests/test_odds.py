@@ -12,6 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from groundlint import Good
+from groundlint.engine.evaluate import evaluate
+from groundlint.engine.registry import load
+from groundlint.testing import example_tables
 from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, layout_block, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
 
@@ -259,3 +263,18 @@ def test_suspicion_rises_with_the_probability_of_an_error_and_does_not_saturate(
     assert found[0] == 0
     assert (np.diff(found) > 0).all()
     assert found[-1] < 1
+
+
+def test_labels_whose_self_check_fails_are_noted() -> None:
+    registry = load(isolated=True)
+    row = {"manifest": "a.manifest", "attribute": "animals", "label": "cat", "suggested_label": "dog", "flagged": False}
+    odds = [row | {"p_given": 0.1, "p_suggested": 0.9, "signal": signal} for signal in (0.6, 0.6, 0.9)]
+    odds[2]["attribute"] = "vehicles"
+    plan = registry.graph.plan([registry.find("mislabel-suspect")()], notes=registry.notes.values())
+    example = Good(image_label_odds=[{**row, "suspicion": 0.5, "nearest": ["s3://bucket/1.jpg"]} for row in odds])
+    (note,) = evaluate(plan, example_tables(registry, example)).notes
+    assert (note.kind, note.manifest, note.count) == ("no-label-signal", "a.manifest", 2)
+    assert note.message == (
+        "2 labels of `animals` not checked for errors: labels exchanged as a check are not found reliably "
+        "(AUROC 0.60, at least 0.80 is needed)"
+    )
