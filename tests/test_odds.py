@@ -103,7 +103,7 @@ def test_right_labels_are_not_flagged() -> None:
 def test_labels_given_at_random_are_not_flagged() -> None:
     data = made(600)
     odds = data.judge(np.random.default_rng(2).integers(0, 3, 600))
-    assert max(odds.signal_even, odds.signal_like) < 0.65
+    assert max(odds.signal_uniform, odds.signal_similar) < 0.65
     assert not odds.flagged.any()
 
 
@@ -111,7 +111,7 @@ def test_nothing_is_flagged_where_the_self_check_finds_too_little() -> None:
     data = made()
     labels, _ = planted(data, 0.05)
     odds = data.judge(labels)
-    found = min(odds.signal_even, odds.signal_like)
+    found = min(odds.signal_uniform, odds.signal_similar)
     assert odds.flagged.any()
     assert data.judge(labels, Limits(signal=found)).flagged.any()
     assert not data.judge(labels, Limits(signal=found + 1e-6)).flagged.any()
@@ -131,7 +131,7 @@ def test_many_wrong_labels_do_not_lower_the_signal() -> None:
     labels, wrong = planted(data, 0.3)
     odds = data.judge(labels)
     assert odds.noise == pytest.approx(wrong.mean(), abs=0.05)
-    assert odds.signal_even > 0.9
+    assert odds.signal_uniform > 0.9
     assert odds.flagged[wrong].mean() > 0.1
     assert not odds.flagged[~wrong].any()
 
@@ -194,7 +194,7 @@ def test_constant_features_flag_nothing() -> None:
     data = data._replace(net=np.zeros_like(data.net), plain=np.full_like(data.plain, 255))
     odds = data.judge(labels)
     assert not odds.flagged.any()
-    assert odds.signal_even < 0.6
+    assert odds.signal_uniform < 0.6
     assert odds.p_given == pytest.approx(1 / 3, abs=0.05)
 
 
