@@ -12,6 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from groundlint import Good
+from groundlint.engine.evaluate import evaluate
+from groundlint.engine.registry import load
+from groundlint.testing import example_tables
 from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, layout_block, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
 
@@ -99,7 +103,7 @@ def test_right_labels_are_not_flagged() -> None:
 def test_labels_given_at_random_are_not_flagged() -> None:
     data = made(600)
     odds = data.judge(np.random.default_rng(2).integers(0, 3, 600))
-    assert max(odds.signal_even, odds.signal_like) < 0.65
+    assert max(odds.signal_uniform, odds.signal_similar) < 0.65
     assert not odds.flagged.any()
 
 
@@ -107,7 +111,7 @@ def test_nothing_is_flagged_where_the_self_check_finds_too_little() -> None:
     data = made()
     labels, _ = planted(data, 0.05)
     odds = data.judge(labels)
-    found = min(odds.signal_even, odds.signal_like)
+    found = min(odds.signal_uniform, odds.signal_similar)
     assert odds.flagged.any()
     assert data.judge(labels, Limits(signal=found)).flagged.any()
     assert not data.judge(labels, Limits(signal=found + 1e-6)).flagged.any()
@@ -127,7 +131,7 @@ def test_many_wrong_labels_do_not_lower_the_signal() -> None:
     labels, wrong = planted(data, 0.3)
     odds = data.judge(labels)
     assert odds.noise == pytest.approx(wrong.mean(), abs=0.05)
-    assert odds.signal_even > 0.9
+    assert odds.signal_uniform > 0.9
     assert odds.flagged[wrong].mean() > 0.1
     assert not odds.flagged[~wrong].any()
 
@@ -190,7 +194,7 @@ def test_constant_features_flag_nothing() -> None:
     data = data._replace(net=np.zeros_like(data.net), plain=np.full_like(data.plain, 255))
     odds = data.judge(labels)
     assert not odds.flagged.any()
-    assert odds.signal_even < 0.6
+    assert odds.signal_uniform < 0.6
     assert odds.p_given == pytest.approx(1 / 3, abs=0.05)
 
 
@@ -259,3 +263,18 @@ def test_suspicion_rises_with_the_probability_of_an_error_and_does_not_saturate(
     assert found[0] == 0
     assert (np.diff(found) > 0).all()
     assert found[-1] < 1
+
+
+def test_labels_whose_self_check_fails_are_noted() -> None:
+    registry = load(isolated=True)
+    row = {"manifest": "a.manifest", "attribute": "animals", "label": "cat", "suggested_label": "dog", "flagged": False}
+    odds = [row | {"p_given": 0.1, "p_suggested": 0.9, "signal": signal} for signal in (0.6, 0.6, 0.9)]
+    odds[2]["attribute"] = "vehicles"
+    plan = registry.graph.plan([registry.find("mislabel-suspect")()], notes=registry.notes.values())
+    example = Good(image_label_odds=[{**row, "suspicion": 0.5, "nearest": ["s3://bucket/1.jpg"]} for row in odds])
+    (note,) = evaluate(plan, example_tables(registry, example)).notes
+    assert (note.kind, note.manifest, note.count) == ("no-label-signal", "a.manifest", 2)
+    assert note.message == (
+        "2 labels of `animals` not checked for errors: labels exchanged as a check are not found reliably "
+        "(AUROC 0.60, at least 0.80 is needed)"
+    )

@@ -89,8 +89,8 @@ class Odds:
         temperature: T of step 4; NaN if nothing was judged.
         noise: Estimated share of wrong labels, assuming that they were given at random; probably too low where people
             confuse similar things. NaN if nothing was judged.
-        signal_even: AUROC for exchanged labels, all other labels equally likely; NaN if nothing was judged.
-        signal_like: AUROC for exchanged labels, other labels as likely as the model confuses them.
+        signal_uniform: AUROC for exchanged labels, all other labels equally likely; NaN if nothing was judged.
+        signal_similar: AUROC for exchanged labels, other labels as likely as the model confuses them.
     """
 
     names: tuple[str, ...]
@@ -103,8 +103,8 @@ class Odds:
     flagged: Bools
     temperature: float
     noise: float
-    signal_even: float
-    signal_like: float
+    signal_uniform: float
+    signal_similar: float
 
 
 class Probabilities(NamedTuple):
@@ -187,8 +187,8 @@ def label_odds(
         flagged=_spread(count, rows, flagged, False),
         temperature=temperature,
         noise=random_share * (1 - 1 / len(names)),
-        signal_even=signals[0],
-        signal_like=signals[1],
+        signal_uniform=signals[0],
+        signal_similar=signals[1],
     )
 
 

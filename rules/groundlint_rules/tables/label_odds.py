@@ -147,7 +147,7 @@ def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
         Series("p_given", odds.p_given).round(9),
         Series("p_suggested", odds.p_suggested).round(9),
         Series("flagged", odds.flagged),
-        lit(min(odds.signal_even, odds.signal_like)).alias("signal"),
+        lit(min(odds.signal_uniform, odds.signal_similar)).alias("signal"),
         Series("nearest", near, dtype=SCHEMA["nearest"]),
     )
     return judged.filter(col("suggested_label").is_not_null()).match_to_schema(SCHEMA)
