@@ -281,7 +281,7 @@ def _complete(rows: Mapping[str, Sequence[Row]], features: Mapping[str, Feature]
     for name, table in rows.items():
         if name not in BASE:
             frames[name] = DataFrame([{"data_set": 0, **row} for row in table]).with_columns(
-                col("^data_set|line|box$").cast(pl.Int32), col("^line_id|box_id$").cast(pl.Int32)
+                col("^(data_set|line|box|line_id|box_id)$").cast(pl.Int32)
             )
             continue
         measured = {f.name: Column(IMAGE_VALUES[f.dtype], "") for f in features.values() if f.of == name and f.dtype}
