@@ -14,14 +14,18 @@ def init() -> None:
     from groundlint.config import settings as config
     from groundlint.config import template as starter
     from groundlint.config.discovery import manifests_below
+    from groundlint.engine.wording import number_of
 
     file = Path.cwd() / config.FILE
     if file.exists():
         fail(f"{config.FILE}: there is one already")
     with reported():
         names = manifests_below(".", exclude=(), root=Path.cwd())
-    write(file, starter.text([Path(name).as_posix() for name in names]))
-    print_text(f"{config.FILE}: written for {len(names)} manifests; `groundlint check` uses it\n")
+    manifests = [Path(name).as_posix() for name in names]
+    write(file, starter.text(manifests))
+    alone = number_of(len(starter.grouped(manifests).alone), "manifest")
+    found = number_of(len(manifests), "manifest")
+    print_text(f"{config.FILE}: written for {found}, {alone} in no data set; `groundlint check` uses it\n")
 
 
 def clean(config: ConfigFile = None, isolated: Isolated = False, cache_dir: CacheDir = None) -> None:
