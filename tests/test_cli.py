@@ -247,7 +247,7 @@ def test_standard_input_has_the_name_that_it_is_given(folder: Path) -> None:
 def test_several_manifests_of_a_part_need_the_option_repeated(folder: Path, option: str) -> None:
     done = groundlint("check", option, "good.manifest", "bad.manifest", cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"repeat the option for each manifest: {option} good.manifest {option} bad.manifest" in done.stderr
+    assert f"repeat it: {option} good.manifest {option} bad.manifest" in done.stderr
 
 
 def test_a_folder_of_images_in_which_none_is_found_is_named_and_the_rest_is_reported(folder: Path) -> None:

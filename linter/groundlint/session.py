@@ -15,6 +15,7 @@ from polars import DataFrame, col
 from groundlint import pipeline
 from groundlint import summary as numbers
 from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
+from groundlint.config.discovery import DiscoveryNote
 from groundlint.config.settings import Config
 from groundlint.engine.evaluate import MadeNote, Raised
 from groundlint.engine.graph import IMAGE_TABLES, Plan
@@ -101,14 +102,16 @@ class Session:
         """
         request, settings = self._request, self._config.settings
         images = self._image_tables(plan)
-        asked = data_sets(self._config, request)
+        found: list[DiscoveryNote] = []
+        asked = data_sets(self._config, request, on_note=found.append)
         self._on_progress("reading manifests")
         reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
         failed = {source.name for source, _ in reading.unreadable}
         tables = dict(reading.tables)
         limits = {"region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
-        notes = self._brought.notes(tables)
+        notes = [MadeNote(note.kind, None, None, note.message) for note in dict.fromkeys(found)]
+        notes += self._brought.notes(tables)
         raised: list[Raised] = []
         without_images: frozenset[int] = frozenset()
         tried: list[str] = []
@@ -121,9 +124,6 @@ class Session:
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
             images.cache.close()
-        if request.force_exclude and tables["manifests"].is_empty() and not reading.unreadable:
-            message = "no manifest is left to check: all files are excluded or are not manifests"
-            notes.append(MadeNote("nothing-to-check", None, 0, message))
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         if images:
             unread += _unused_roots(request.images, tables)

@@ -18,5 +18,8 @@ def init() -> None:
         fail(f"{settings.FILE}: the file exists already")
     with reported():
         names = manifests_below(".", exclude=(), root=Path.cwd())
-    write(file, template.text([Path(name).as_posix() for name in names]))
-    print_lines([f"{settings.FILE}: written for {number_of(len(names), 'manifest')}; `groundlint check` uses it"])
+    manifests = [Path(name).as_posix() for name in names]
+    write(file, template.text(manifests))
+    found = number_of(len(manifests), "manifest")
+    alone = number_of(len(template.grouped(manifests).alone), "manifest")
+    print_lines([f"{settings.FILE}: written for {found}, {alone} in no data set; `groundlint check` uses it"])
