@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -685,3 +686,52 @@ def test_standard_input_may_be_a_part_of_a_data_set(folder: Path) -> None:
     done = groundlint("check", *arguments, cwd=folder, stdin=BAD.encode())
     assert done.returncode == 1
     assert "-:1: error BOX101" in done.stdout
+
+
+ENDS = {"print", "exit", "quit", "SystemExit", "sys.exit", "os._exit", "os.abort", "sys.stdout", "sys.stderr"}
+
+
+def ends_of(code: str) -> set[str]:
+    """What a module uses that prints, writes on the terminal or ends the process; to catch an exit is none of these."""
+    tree = ast.parse(code)
+    caught = {
+        name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) for name in ast.walk(node.type or node)
+    }
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in caught}
+    used |= {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    used |= {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return used & ENDS
+
+
+@pytest.mark.parametrize("package", ["linter/groundlint", "rules/groundlint_rules"])
+def test_only_the_command_prints_or_exits(package: str) -> None:
+    folder = Path(__file__).parents[1] / package
+    modules = [path for path in folder.rglob("*.py") if path.parent.name != "cli"]
+    assert {path.name: ends for path in modules if (ends := ends_of(path.read_text(encoding="utf-8")))} == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(1)",
+        "exit()",
+        "import sys; sys.exit(2)",
+        "import os; os._exit(2)",
+        "from os import _exit",
+        "raise SystemExit",
+        "raise SystemExit(2)",
+        "import sys; sys.stdout.write('')",
+    ],
+)
+def test_every_way_to_print_or_exit_is_noticed(code: str) -> None:
+    assert ends_of(code)
+    assert not ends_of("try:\n    pass\nexcept (Exception, SystemExit) as error:\n    raise ValueError from error")
