@@ -124,9 +124,6 @@ class Session:
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
             images.cache.close()
-        if request.force_exclude and tables["manifests"].is_empty() and not reading.unreadable:
-            message = "no manifest is left to check: all files are excluded or are not manifests"
-            notes.append(MadeNote("nothing-to-check", None, 0, message))
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         if images:
             unread += _unused_roots(request.images, tables)

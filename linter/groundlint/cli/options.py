@@ -218,12 +218,6 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
     from groundlint.config.data_sets import STDIN, Request
 
     splits = {"train": data.train, "test": data.test, "reference": data.reference}
-    if paths and any(splits.values()):
-        name = next(name for name, given in splits.items() if given)
-        fail(
-            f"{paths[0]}: a path cannot be combined with --{name}, which takes one path; repeat the option for each "
-            f"manifest: --{name} {(splits[name] or [''])[0]} --{name} {paths[0]}"
-        )
     is_wanted = any(STDIN in (names or ()) for names in (paths, *splits.values()))
     return Request(
         paths=tuple(paths or ()),
