@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import note, table
-from groundlint_rules.geometry import EDGES, area, common, iou, with_edges
+from groundlint_rules.geometry import EDGES, area, common, iou, overlapping, with_edges
 
 MAX_BOXES = 200
 """Boxes of an attribute above which pairs are not formed: 5,000 boxes would make twelve million."""
@@ -32,15 +32,13 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
     found = []
     for batch in _batches(boxes):
         part = with_edges(batch.lazy())
-        # Strings are copied only for pairs that are kept.
         pairs = (
             part.select(columns)
             .join(part.select(others), on="attribute_id", suffix="_other")
-            .filter(col("box") > col("box_other"))
-            .with_columns(common=common())
-            .filter(col("common") > 0)
+            .filter(col("box") > col("box_other"), overlapping())
         )
-        found.append(pairs.with_columns(area=area(), area_other=area("_other"), iou=iou()).collect())
+        measures = {"common": common(), "area": area(), "area_other": area("_other"), "iou": iou()}
+        found.append(pairs.with_columns(**measures).collect())
     return pl.concat(found)
 
 
