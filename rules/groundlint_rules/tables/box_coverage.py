@@ -36,7 +36,7 @@ def box_coverage(attributes: LazyFrame, boxes: LazyFrame, overlaps: LazyFrame) -
     `covered_same` counts only boxes of the same label and `covered_other` only boxes of others; `covered_same_any` and
     `covered_other_any` count all overlapping boxes, in front or not. In front is the box with the lower bottom edge, or
     the larger of two at the same height: on the ground, nearer objects stand lower in the image. The shares are null
-    in attributes of more than `MAX_BOXES` boxes, which are not compared.
+    in attributes of more than 200 boxes, which are not compared.
     """
     crowded = attributes.filter(col("boxes") > MAX_BOXES).select("attribute_id").collect().to_series()
     is_compared = ~col("attribute_id").is_in(crowded.implode())
