@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from concealment import exchanged
 from measured import Measured, auroc, exported
 from numpy.typing import NDArray
+from occlusion import exchanged
 from PIL import Image
 
 from groundlint_rules.algorithms import layout

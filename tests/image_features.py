@@ -13,7 +13,7 @@ def beginning(data: bytes) -> bytes:
     return data[:8]
 
 
-@feature(of="images", dtype=int, only_labelled=True)
+@feature(of="images", dtype=int, only_labeled=True)
 def size_if_labeled(data: bytes) -> int:
     """Bytes of the file, of labeled images only."""
     return len(data)

@@ -245,7 +245,7 @@ class ImageTables:
         )
         # Also if another data set had it measured: the rows of a data set do not depend on the others.
         values = [
-            pl.when("labeled").then(feature.name).alias(feature.name) if feature.only_labelled else feature.name
+            pl.when("labeled").then(feature.name).alias(feature.name) if feature.only_labeled else feature.name
             for feature in features
         ]
         return rows.select(*(col(name).cast(dtype) for name, dtype in BASE["images"].schema.items()), *values)

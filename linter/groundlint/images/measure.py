@@ -107,7 +107,7 @@ class Measurer:
         image = _DecodedImage(header, self._max_pixels)
         inputs = {"data": lambda: data, "header": lambda: header}
         inputs |= {name: partial(image.reduced, long_side) for name, long_side in LONG_SIDE.items()}
-        features = [feature for feature in self._of["images"] if task.labeled or not feature.only_labelled]
+        features = [feature for feature in self._of["images"] if task.labeled or not feature.only_labeled]
         try:
             # It is decoded once: what is wanted largest comes first, and the rest is made from it.
             if task.boxes and self._of["crops"]:

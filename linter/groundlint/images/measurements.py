@@ -100,7 +100,7 @@ class Measurements:
 
     def _is_complete(self, record: ImageRecord, *, labeled: bool) -> bool:
         """Return whether all wanted values are known; of an image with a fault, those that need no decoding."""
-        wanted = (feature for feature in self._of_images if labeled or not feature.only_labelled)
+        wanted = (feature for feature in self._of_images if labeled or not feature.only_labeled)
         if record.fault:
             wanted = (feature for feature in wanted if record.format and feature.name in self._of_files)
         return all(feature.key in record.values for feature in wanted)

@@ -74,7 +74,7 @@ class ImageTask(msgspec.Struct, array_like=True):
         path: The file.
         boxes: The boxes whose crops are measured.
         sampled: For each box, whether features with `only_sampled` are measured too.
-        labeled: Whether the image has a label of its own, so that features with `only_labelled` are measured too.
+        labeled: Whether the image has a label of its own, so that features with `only_labeled` are measured too.
     """
 
     number: int
