@@ -264,6 +264,17 @@ def test_a_feature_that_raises_is_reported_with_its_traceback() -> None:
     assert 'raise RuntimeError("odd")' in raised.traceback
 
 
+def test_a_plugin_that_workers_cannot_import_is_reported_with_the_traceback() -> None:
+    culprit = imported("here_only", CULPRITS).culprit
+    Path("here_only.py").write_text("raise ImportError('not in a worker')")
+    loaded = load_images("a.manifest", features=[culprit])
+    (raised,) = loaded.raised
+    assert (raised.what, raised.error) == ("worker for images", "ImportError: not in a worker")
+    assert "here_only.py" in raised.traceback
+    # The files are still known.
+    assert loaded.tables["images"]["found"].sum() == COUNT
+
+
 def test_a_cache_that_cannot_be_used_is_a_note(folder: Path) -> None:
     Path("cache").write_text("a file")
     (note,) = load_images("a.manifest", cache=folder / "cache").notes

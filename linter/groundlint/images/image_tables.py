@@ -158,7 +158,7 @@ class ImageTables:
         if tasks.is_empty():
             return
         # A run that finds everything in the cache starts no process, and need not import what starts them.
-        from groundlint.images.pool import measure
+        from groundlint.images.pool import PoolError, measure
 
         start = time.monotonic()
         given: dict[int, ImageTask] = {}
@@ -166,13 +166,17 @@ class ImageTables:
         try:
             for done, measured in enumerate(measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
                 self.opened += 1
-                known = {raised.what for raised in self.raised}
-                self.raised += [raised for raised in measured.raised if raised.what not in known]
+                self._add_errors(measured.raised)
                 pending.append((given.pop(measured.number), measured))
                 if len(pending) >= _STORED_TOGETHER:
                     self._keep(pending, stamps)
                     pending = []
                 self._report(done, tasks.height, time.monotonic() - start)
+        except PoolError as error:
+            if error.raised is None:
+                raise
+            # As with a rule that raises, what does not need the images is still judged.
+            self._add_errors([error.raised])
         finally:
             # What was measured before the user interrupted the run need not be measured again.
             self._keep(pending, stamps)
@@ -202,6 +206,10 @@ class ImageTables:
         return files.join(of_file, on="path", how="left", maintain_order="left").filter(
             ~col("is_known") | has_new_boxes
         )
+
+    def _add_errors(self, errors: Sequence[RaisedError]) -> None:
+        known = {raised.what for raised in self.raised}
+        self.raised += [raised for raised in errors if raised.what not in known]
 
     def _report(self, done: int, count: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-6)

@@ -28,8 +28,15 @@ _POLL = 0.5
 """Seconds between looks for workers that take too long."""
 
 
+_WORKER = "worker for images"
+
+
 class PoolError(GroundlintError):
-    """Images cannot be measured; the text says why. The cause is a `WorkerError` if a worker raised an exception."""
+    """Images cannot be measured; the text says why. `raised` is the exception, if a worker raised one."""
+
+    def __init__(self, text: str, raised: RaisedError | None = None) -> None:
+        super().__init__(text)
+        self.raised = raised
 
 
 class _ImageWorker(WorkerProcess):
@@ -175,7 +182,7 @@ class _Pool:
         if not worker.is_ready:
             self._drop(worker)
             if failure:
-                raise PoolError(f"images cannot be measured: {failure}") from failure
+                raise PoolError(f"images cannot be measured: {failure}", _raised(failure)) from failure
             # A new one would most likely end as well: the others do its work.
             if not self._workers:
                 raise PoolError("every worker process that measures images ended before it was ready")
@@ -189,7 +196,7 @@ class _Pool:
             reason = str(failure) if failure else f"status {status}"
             measured = _unmeasured(culprit, ImageFault.CRASHED, f"measuring it ended the process twice ({reason})")
             if failure:
-                measured.raised.append(RaisedError("measuring an image", str(failure), failure.traceback))
+                measured.raised.append(_raised(failure))
             yield measured
 
     def _drop(self, worker: _ImageWorker) -> int:
@@ -203,3 +210,7 @@ class _Pool:
 
 def _unmeasured(task: ImageTask, fault: ImageFault, detail: str) -> MeasuredImage:
     return MeasuredImage(task.number, ImageRecord(fault=fault, detail=detail))
+
+
+def _raised(failure: WorkerError) -> RaisedError:
+    return RaisedError(_WORKER, str(failure), failure.traceback)
