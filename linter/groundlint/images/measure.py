@@ -46,7 +46,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 class Context(NamedTuple):
     """A box with its surroundings: an RGB image, and the box in it as left, top, right, bottom."""
 
-    picture: Image.Image
+    image: Image.Image
     box: tuple[int, int, int, int]
 
 
