@@ -18,7 +18,7 @@ from polars import col
 from quality import exposed
 
 from groundlint.images.measure import Measurer
-from groundlint.images.record import Task
+from groundlint.images.record import ImageTask
 from groundlint_rules.features.crops import MIN_SIDE, crop_brightness, crop_gray
 
 CLASSES = [30, 50, 100]
@@ -65,6 +65,6 @@ def darkened(data: Path) -> tuple[int, int]:
             made = exposed(image, np.random.default_rng(0), stops=-3)
             assert made is not None
             made.save(Path(folder) / "dark.jpg", quality=95)
-            task = Task(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])], [True])
-            found += measurer.measure(task).crops[0][crop_brightness.key] < 90
+            task = ImageTask(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])], [True])
+            found += measurer.measure(task).crops[0].values[crop_brightness.key] < 90
     return found, boxes.height

@@ -25,7 +25,7 @@ from PIL import Image, ImageFilter
 from groundlint.engine import registry
 from groundlint.engine.evaluate import evaluate
 from groundlint.images.measure import Measurer
-from groundlint.images.record import Task
+from groundlint.images.record import ImageTask
 
 SETS = ("clothing", "raccoon", "savoias")
 RULES = (
@@ -108,8 +108,8 @@ def measure(job: tuple[str, Path, Path]) -> list[dict[str, Any]]:
 
 
 def row(reference: str, version: str, measurer: Measurer, path: Path) -> dict[str, Any]:
-    found = measurer.measure(Task(0, str(path)))
-    values = {key.partition("@")[0]: value for key, value in found.values.items()}
+    found = measurer.measure(ImageTask(0, str(path)))
+    values = {key.partition("@")[0]: value for key, value in found.record.values.items()}
     return {"source_ref": reference, "version": version, "half": half(reference)} | values
 
 
