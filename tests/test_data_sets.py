@@ -191,7 +191,7 @@ def test_where_force_exclude_leaves_no_file_a_note_says_so(
     Path("empty").mkdir()
     notes: list[DiscoveryNote] = []
     assert found(request_, {"exclude": ["*"], "datasets": datasets}, notes) == []
-    assert [note.kind for note in notes] == ["all-files-excluded"]
+    assert [note.kind for note in notes] == ["no-files-left"]
 
 
 def test_a_missing_path_among_others_is_kept_to_be_reported() -> None:

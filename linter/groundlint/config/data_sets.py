@@ -111,7 +111,7 @@ class _Search:
         else:
             found = self._of_paths(request.paths or (".",), configured)
         if not found:
-            self.on_note(DiscoveryNote("all-files-excluded", "all files are excluded; nothing was checked"))
+            self.on_note(DiscoveryNote("no-files-left", "nothing was checked: --force-exclude left no file"))
         return found
 
     def _of_paths(self, paths: Sequence[str], configured: Iterable[DataSet]) -> list[DataSet]:
