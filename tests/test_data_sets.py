@@ -184,7 +184,7 @@ def test_force_exclude_applies_to_named_manifests_too() -> None:
         Request(force_exclude=True),
     ],
 )
-@pytest.mark.parametrize("datasets", [{}, {"a": A}])
+@pytest.mark.parametrize("datasets", [{}, {"a": A}, {"a": {"train": "t*.manifest"}}])
 def test_where_force_exclude_leaves_no_file_a_note_says_so(
     request_: Request, datasets: dict[str, dict[str, str]]
 ) -> None:
