@@ -1,4 +1,4 @@
-"""The rule that CONTRIBUTING.md shows works as it says, in a package of one's own."""
+"""The rule that CONTRIBUTING.md shows works in a package of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENTRY_POINT = re.compile(r"^```toml\n\[project\.entry-points\.\"(.*?)\"\]\n(.*?)
 
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the package as an installer would lay it down."""
+    """A folder with the package as an installer would write it."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (code,) = CODE.findall(text)
     ((group, entry),) = ENTRY_POINT.findall(text)
@@ -34,7 +34,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def groundlint(acme: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "groundlint", *arguments],
-        env=os.environ | {"PYTHONPATH": str(acme)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(acme), os.environ.get("PYTHONPATH", "")))},
         capture_output=True,
         encoding="utf-8",
     )
@@ -42,17 +42,17 @@ def groundlint(acme: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_its_examples_hold(acme: Path) -> None:
     done = groundlint(acme, "test", "acme")
-    assert (done.returncode, done.stdout) == (0, "1 rules, 3 examples, 0 faults\n")
+    assert (done.returncode, done.stdout) == (0, "1 rule, 4 examples, 0 faults\n")
 
 
 def test_it_has_a_page(acme: Path) -> None:
-    page = groundlint(acme, "rule", "box-fills-image").stdout
+    page = groundlint(acme, "rule", "box-that-fills-image").stdout
     assert "A box covers nearly the whole image." in page
-    assert "Share of the image from which a box counts." in page
+    assert "Share of the image from which a box is reported." in page
 
 
-def test_it_judges_real_boxes(acme: Path) -> None:
+def test_it_finds_boxes_in_a_real_manifest(acme: Path) -> None:
     manifest = ROOT / "fixtures" / "raccoon" / "train.manifest"
-    done = groundlint(acme, "check", str(manifest), "--select", "ACM101")
+    done = groundlint(acme, "check", str(manifest), "--select", "ACM101", "--output", "concise")
     assert done.returncode == 0
-    assert re.search(r"train\.manifest:\d+: ACM101 box 0 of raccoon covers 9\d% of the image", done.stdout)
+    assert re.search(r"train\.manifest:\d+: info ACM101 .*: box 0 \('raccoon'\) covers 9\d% of the image", done.stdout)

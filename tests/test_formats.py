@@ -1,7 +1,9 @@
-"""Formats for other programs: what they must hold to, their limits, and that data stays data in each of them."""
+"""Formats for other programs: what they require, their limits, and that data stays data in each of them."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -12,114 +14,84 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import jsonschema
-import polars as pl
 import pytest
 import xmlschema
+from findings import LISTED, URL, finding, on_manifest, report
 from lines import classification, detection, manifest
 from test_attack import ATTACKS, NAMES, NAUGHTY, UNSEEN, naughty_strings
 
-from groundlint.engine.findings import SCHEMA
+from groundlint import Rule, Severity
+from groundlint.engine.findings import KEYS, worst_first
 from groundlint.report import FORMATS, listing, markdown, sarif
-from groundlint.report.json import COLUMNS
-from groundlint.report.report import Report
+from groundlint.report.report import Presentation, Report
 from groundlint.sanitize import plain_json, visible
 
 SCHEMAS = Path(__file__).parents[2] / "shared/spec/schemas"
 NEEDS_SCHEMAS = pytest.mark.skipif(
-    not SCHEMAS.is_dir(), reason="the schemas lie outside the project, in ../shared/spec"
+    not SCHEMAS.is_dir(), reason="the schemas are outside the project, in ../shared/spec"
 )
-NEEDS_NAUGHTY = pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus lies outside the project, in ../shared")
+NEEDS_NAUGHTY = pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus is outside the project, in ../shared")
 JSON_FORMATS = ("json", "jsonl", "sarif", "gitlab")
 # The commands that GitHub's runner would take from a line, and those that we mean.
 COMMAND = re.compile(r"^\s*::|##\w*\[")
 OURS = re.compile(r"::(error|warning|notice) file=([^:,\n]+),line=([1-9][0-9]*),title=([^:,\n]+)::(\S.*)")
-URL = "https://example.org/rules/BOX101.md"
 
 
-def finding(**parts: Any) -> dict[str, Any]:
-    """A finding, of which parts may be given."""
-    return {
-        "code": "BOX101",
-        "name": "box-outside-image",
-        "severity": "error",
-        "message": "box 0 leaves the image",
-        "manifest": "data/a.manifest",
-        "line": 1,
-        "attribute": "animals",
-        "box": 0,
-        "label": "cat",
-        "source_ref": "s3://bucket/1.jpg",
-        "score": None,
-        "aws": None,
-        "loses": "box",
-        "related": [],
-        "fingerprint": "f",
-        "url": URL,
-    } | parts
+class Outside(Rule):
+    """A box leaves the frame
+    of its image.
 
+    ## Why it matters
+    The service drops it.
+    """
 
-def report(*findings: dict[str, Any], **parts: Any) -> Report:
-    """A report of findings, each with a fingerprint of its own unless it is given one."""
-    rows = [
-        row | {"fingerprint": row["fingerprint"] + str(n) * (row["fingerprint"] == "f")}
-        for n, row in enumerate(findings)
-    ]
-    levels = [row["severity"] for row in findings]
-    summary = {
-        "manifests": 1,
-        "lines": len(rows),
-        "labels": 0,
-        "boxes": len(rows),
-        "images": {"total": 1, "found": None, "unreadable": None},
-        "counts": {level: levels.count(level) for level in ("error", "warning", "info")},
-        "suppressed": 0,
-        "baselined": 0,
-        "skipped_rules": [],
-    }
-    schema = {name: dtype for name, dtype in SCHEMA.items() if name != "of_data_set"}
-    frame = pl.DataFrame(rows, schema=schema | {"fingerprint": pl.String(), "url": pl.String()})
-    return Report("1.2.3", "rekognition", summary, frame, **({"folder": "/repository"} | parts))
+    code = "BOX101"
+    name = "box-outside-image"
+    severity = Severity.ERROR
+    precision = 0.95
+    message = "box {box} leaves the image"
 
 
 def hostile(texts: list[str]) -> Report:
-    """Each text as message, label, attribute, source-ref, service code, related place and name of a manifest."""
+    """Each text as message, label, attribute, source-ref, image, service code, related place and manifest."""
     rows = []
     for n, text in enumerate(texts):
         severity = ("error", "warning", "info")[n % 3]
         place = {"manifest": text or "x", "line": None, "attribute": text, "box": None, "source_ref": text}
         rows.append(
             finding(
+                code=f"BOX{n:03}",
                 severity=severity,
                 message=f"label {text} of {text}",
                 attribute=text,
                 label=text,
                 source_ref=text,
+                image=text if n % 2 else None,
                 aws=text,
+                pointer=text,
                 related=[place],
             )
         )
-        rows.append(finding(severity=severity, message=text, manifest=text or "x", line=None))
-    return report(*rows)
+        whole = {"message": text, "manifest": text or "x", "line": None, "source_ref": None}
+        rows.append(finding(code=f"DUP{n:03}", severity=severity, **whole))
+    return report(*rows, presentation=LISTED)
 
 
 def many() -> Report:
-    """More findings than any limit, the grave ones and those of rare rules at the end."""
+    """More findings than any limit; the most serious ones and those of rare rules are at the end."""
     rows = [finding(severity="info", code="BOX300", line=n + 1) for n in range(4000)]
     rows += [finding(severity="warning", code="BOX200", line=n + 1, score=n / 2000) for n in range(2000)]
     rows += [finding(severity="info", code="BOX400"), finding(severity="info", code="BOX500")]
-    rows += [finding(severity="error", code="BOX100", line=n + 1) for n in range(20)]
+    rows += [finding(severity="error", code="BOX100", precision=0.9, line=n + 1) for n in range(20)]
     rows += [finding(severity="error", code="MAN100", line=None, box=None, loses="training")]
     return report(*rows)
 
 
 MIXED = report(
-    finding(line=3, message="100% wrong: a, b"),
+    finding(line=3, message="100% wrong: a, b", image="images/1.jpg"),
     finding(severity="warning", line=None, code="DUP101", name="exact-duplicate", aws="ERROR_X", url=None),
-    finding(severity="info", manifest="b c/ä:1.manifest", line=None, code="LBL201", name="label-few-images", box=None),
-    explanations={
-        "BOX101": "A box leaves the frame\nof its image.\n\n## Why is this bad?\nThe service drops it.",
-        "LBL201": "x" * 2000,
-    },
+    on_manifest(severity="info", manifest="b c/ä:1.manifest", code="LBL201", name="label-few-images", message="few"),
+    rules={"BOX101": Outside},
 )
 
 
@@ -132,7 +104,7 @@ def test_json_lines_are_the_findings_of_the_json_report() -> None:
     assert text.endswith("\n")
     lines = [json.loads(line) for line in text.split("\n")[:-1]]
     assert lines == json.loads(FORMATS["json"](MIXED))["findings"]
-    assert [tuple(line) for line in lines] == [COLUMNS] * 3
+    assert [tuple(line) for line in lines] == [KEYS] * 3
 
 
 @NEEDS_SCHEMAS
@@ -170,24 +142,45 @@ def test_sarif_has_what_github_demands(of: Report) -> None:
 def test_sarif_says_what_the_finding_says() -> None:
     run = sarif_run(MIXED)
     first, second, third = run["results"]
-    assert (first["ruleId"], first["level"], first["message"]) == ("BOX101", "error", {"text": "100% wrong: a, b"})
+    assert (first["ruleId"], first["level"]) == ("BOX101", "error")
+    assert first["message"] == {"text": "box-outside-image: 100% wrong: a, b (images/1.jpg)"}
     assert first["partialFingerprints"] == {"primaryLocationLineHash": "f0"}
     region = {"startLine": 3, "startColumn": 1, "endLine": 3, "endColumn": 2}
     address = {"uri": "data/a.manifest", "uriBaseId": "%SRCROOT%"}
-    assert first["locations"] == [{"physicalLocation": {"artifactLocation": address, "region": region}}]
-    assert (second["level"], second["message"]["text"]) == ("warning", "[ERROR_X] box 0 leaves the image")
+    place = {"fullyQualifiedName": "/animals/annotations/0", "kind": "member"}
+    assert first["locations"] == [
+        {"physicalLocation": {"artifactLocation": address, "region": region}, "logicalLocations": [place]}
+    ]
+    said = "exact-duplicate: [ERROR_X] box 0 leaves the image (s3://bucket/1.jpg)"
+    assert (second["level"], second["message"]["text"]) == ("warning", said)
     assert second["locations"][0]["physicalLocation"]["region"]["startLine"] == 1
-    assert third["level"] == "note"
+    assert (third["level"], third["message"]["text"]) == ("note", "label-few-images: few")
     assert third["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "b%20c/%C3%A4%3A1.manifest"
+    assert "logicalLocations" not in third["locations"][0]
     box, duplicate, _ = run["tool"]["driver"]["rules"]
     assert box["shortDescription"]["text"] == "A box leaves the frame of its image."
     assert box["help"]["text"].endswith("The service drops it.")
     assert (box["helpUri"], box["defaultConfiguration"]) == (URL, {"level": "error"})
+    assert box["properties"] == {"problem.severity": "error", "precision": "very-high"}
     assert (duplicate["help"]["text"], "helpUri" in duplicate) == ("exact-duplicate", False)
     assert run["invocations"] == [{"executionSuccessful": True}]
 
 
-def test_sarif_tells_that_not_all_was_judged() -> None:
+def test_sarif_names_the_part_of_the_line_by_its_json_pointer() -> None:
+    found = (finding(pointer="/animals/image_size/0/width"), finding(attribute="a/b~c", box=None))
+    results = sarif_run(report(*found))["results"]
+    names = [result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] for result in results]
+    assert names == ["/animals/image_size/0/width", "/a~1b~0c"]
+
+
+def test_sarif_carries_notes() -> None:
+    (invocation,) = sarif_run(report(notes=("no image of a.manifest was found",)))["invocations"]
+    assert invocation["toolExecutionNotifications"] == [
+        {"level": "note", "message": {"text": "no image of a.manifest was found"}}
+    ]
+
+
+def test_sarif_says_that_not_everything_was_checked() -> None:
     assert sarif_run(report(is_whole=False))["invocations"] == [{"executionSuccessful": False}]
 
 
@@ -215,7 +208,7 @@ def test_sarif_names_related_places_and_makes_no_links_of_data() -> None:
     assert related["physicalLocation"]["artifactLocation"]["uri"] == "b.manifest"
     assert related["physicalLocation"]["region"]["startLine"] == 7
     assert related["message"]["text"] == "s3://b/[k] (http://e)"
-    assert result["message"]["text"] == "see [it] (http://evil)"
+    assert result["message"]["text"].startswith("box-outside-image: see [it] (http://evil)")
 
 
 @pytest.mark.parametrize(
@@ -241,36 +234,55 @@ def test_paths_are_those_of_the_repository_and_what_is_outside_is_not_taken_for_
 
 
 def test_github_annotates_and_escapes() -> None:
+    image = "(s3://bucket/1.jpg)"
     assert FORMATS["github"](MIXED).splitlines() == [
-        "::error file=data/a.manifest,line=3,title=BOX101 box-outside-image::100%25 wrong: a, b",
-        "::warning file=data/a.manifest,line=1,title=DUP101 exact-duplicate::[ERROR_X] box 0 leaves the image",
-        "::notice file=b c/ä%3A1.manifest,line=1,title=LBL201 label-few-images::box 0 leaves the image",
+        "::error file=data/a.manifest,line=3,title=BOX101 box-outside-image::100%25 wrong: a, b (images/1.jpg)",
+        f"::warning file=data/a.manifest,line=1,title=DUP101 exact-duplicate::[ERROR_X] box 0 leaves the image {image}",
+        "::notice file=b c/ä%3A1.manifest,line=1,title=LBL201 label-few-images::few",
         "groundlint: 3 of 3 findings annotated, 0 left out",
     ]
-    line = FORMATS["github"](report(finding(manifest="50%,a:b\n.manifest", message="a\r\nb"))).splitlines()[0]
-    assert line == ("::error file=50%25%2Ca%3Ab\\x0a.manifest,line=1,title=BOX101 box-outside-image::a\\x0d\\x0ab")
+    line = FORMATS["github"](report(on_manifest(manifest="50%,a:b\n.manifest", message="a\r\nb"))).splitlines()[0]
+    place = "file=50%25%2Ca%3Ab\\x0a.manifest,line=1"
+    assert line == f"::error {place},title=MAN102 too-many-invalid-lines::a\\x0d\\x0ab"
 
 
-def test_github_gives_the_ten_worst_of_each_severity_and_counts_the_rest() -> None:
+def test_github_gives_the_most_certain_three_of_a_rule_and_counts_the_rest() -> None:
     *lines, last = FORMATS["github"](many()).splitlines()
-    commands = [line.split(" ")[0] for line in lines]
-    assert commands == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"] * 10
-    assert "title=MAN100" in lines[0]
-    assert [int(re.findall(r"line=(\d+)", line)[0]) for line in lines[10:20]] == list(range(2000, 1990, -1))
-    assert last == "groundlint: 30 of 6,023 findings annotated, 5,993 left out"
+    titles = [re.findall(r"::(\w+) .*title=(\w+)", line)[0] for line in lines]
+    assert titles == [
+        ("error", "MAN100"),
+        *[("error", "BOX100")] * 3,
+        *[("warning", "BOX200")] * 3,
+        *[("notice", "BOX300")] * 3,
+        ("notice", "BOX400"),
+        ("notice", "BOX500"),
+    ]
+    of_warnings = [int(re.findall(r"line=(\d+)", line)[0]) for line in lines if line.startswith("::warning")]
+    assert of_warnings == [2000, 1999, 1998], "the highest score comes first"
+    assert last == "groundlint: 12 of 6,023 findings annotated, 6,011 left out"
 
 
-def test_worse_is_what_loses_more_then_what_scores_higher_and_what_has_no_score_is_certain() -> None:
-    losses = [(None, 0.9), ("box", 0.2), ("box", None), ("line", 0.1), ("box", 0.9), ("training", 0.1)]
-    of = report(*(finding(line=n, loses=loses, score=score) for n, (loses, score) in enumerate(losses, start=1)))
-    *commands, _ = FORMATS["github"](of).splitlines()
-    assert [int(OURS.fullmatch(line)[3]) for line in commands] == [6, 4, 3, 5, 2, 1]
+def test_github_gives_ten_of_a_severity() -> None:
+    of = report(*(finding(code=f"BOX{n}", severity=level) for n in range(100, 120) for level in ("error", "warning")))
+    *lines, last = FORMATS["github"](of).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["::error"] * 10 + ["::warning"] * 10
+    assert last == "groundlint: 20 of 40 findings annotated, 20 left out"
+
+
+def test_worse_is_what_is_more_reliable_and_then_what_scores_higher() -> None:
+    given = [(None, 0.9), (0.7, 0.2), (0.7, None), (1.0, None), (0.7, 0.9), (0.9, 0.1)]
+    rows = (
+        finding(line=n, code=f"BOX{n}", precision=precision, score=score)
+        for n, (precision, score) in enumerate(given, start=1)
+    )
+    *commands, _ = FORMATS["github"](report(*rows)).splitlines()
+    assert [int(OURS.fullmatch(line)[3]) for line in commands] == [4, 6, 5, 2, 3, 1]
 
 
 def test_gitlab_has_the_keys_of_code_quality() -> None:
     issues = json.loads(FORMATS["gitlab"](MIXED))
     assert issues[1] == {
-        "description": "DUP101 [ERROR_X] box 0 leaves the image",
+        "description": "DUP101 exact-duplicate: [ERROR_X] box 0 leaves the image (s3://bucket/1.jpg)",
         "check_name": "exact-duplicate",
         "fingerprint": "f1",
         "severity": "minor",
@@ -281,7 +293,7 @@ def test_gitlab_has_the_keys_of_code_quality() -> None:
     assert json.loads(FORMATS["gitlab"](report())) == []
 
 
-def test_equal_fingerprints_are_told_apart_where_they_must_be() -> None:
+def test_equal_fingerprints_become_different_where_they_must_be_unique() -> None:
     of = report(*(finding(fingerprint="same", message=text) for text in "abc"), finding(fingerprint="other"))
     wanted = ["same", "same:2", "same:3", "other"]
     assert [issue["fingerprint"] for issue in json.loads(FORMATS["gitlab"](of))] == wanted
@@ -296,18 +308,31 @@ def test_junit_is_valid(of: Report) -> None:
     xmlschema.XMLSchema(SCHEMAS / "junit.xsd").validate(FORMATS["junit"](of))
 
 
-def test_junit_has_a_suite_for_each_manifest_and_fails_for_errors_and_warnings() -> None:
+def test_junit_has_a_suite_for_each_manifest_and_a_case_for_each_finding() -> None:
     first, second = ElementTree.fromstring(FORMATS["junit"](MIXED))
-    assert (first.get("name"), first.get("tests"), first.get("failures")) == ("data/a.manifest", "2", "2")
+    assert (first.get("name"), first.get("tests"), first.get("failures")) == ("data/a.manifest", "2", "1")
     assert (second.get("name"), second.get("tests"), second.get("failures")) == ("b c/ä:1.manifest", "1", "0")
     assert (first.get("id"), second.get("id")) == ("0", "1")
-    assert [case.get("name") for case in first.iter("testcase")] == ["groundlint.BOX101", "groundlint.DUP101"]
-    error, warning = first.iter("failure")
-    assert (error.get("type"), error.get("message")) == ("error", "100% wrong: a, b")
-    assert error.text == "data/a.manifest:3: BOX101 100% wrong: a, b"
-    assert warning.get("type") == "warning"
-    assert (first.findtext("system-out"), list(second.iter("failure"))) == ("", [])
-    assert second.findtext("system-out") == "b c/ä:1.manifest:1: LBL201 box 0 leaves the image"
+    cases = [case.get("name") for case in first.iter("testcase")]
+    assert cases == ["BOX101 box-outside-image", "DUP101 exact-duplicate"]
+    (error,) = first.iter("failure")
+    said = "BOX101 box-outside-image: 100% wrong: a, b (images/1.jpg)"
+    assert (error.get("type"), error.get("message")) == ("error", said)
+    assert error.text == f"data/a.manifest:3: error {said}"
+    assert first.findtext("system-out") == (
+        "data/a.manifest: warning DUP101 exact-duplicate: [ERROR_X] box 0 leaves the image (s3://bucket/1.jpg)"
+    )
+    assert second.findtext("system-out") == "b c/ä:1.manifest: info LBL201 label-few-images: few"
+
+
+@pytest.mark.parametrize(
+    ("failing", "failures"), [((), 0), (("error",), 1), (("error", "warning"), 2), (("error", "warning", "info"), 3)]
+)
+def test_in_junit_only_what_fails_the_run_is_a_failure(failing: tuple[str, ...], failures: int) -> None:
+    of = report(*(finding(severity=level) for level in ("error", "warning", "info")), failing=frozenset(failing))
+    root = ElementTree.fromstring(FORMATS["junit"](of))
+    assert len(list(root.iter("failure"))) == failures
+    assert len((root[0].findtext("system-out") or "").splitlines()) == 3 - failures
 
 
 def test_junit_cases_on_boxes_of_a_line_have_names_of_their_own() -> None:
@@ -343,23 +368,9 @@ def test_markdown_counts_by_rule_and_lists_the_worst_first() -> None:
         ("BOX500", "info", "1"),
     ]
     items = [line for line in text.splitlines() if line.startswith("- ")]
-    assert items[0] == f"- error [MAN100]({URL}) data/a.manifest: box 0 leaves the image"
+    assert items[0].startswith(f"- error [MAN100]({URL}) box-outside-image data/a.manifest: box 0 leaves the image")
     assert len(items) == 6023
     assert "left out" not in text
-
-
-def test_of_a_rule_that_is_summed_up_people_see_one_finding_and_a_count_and_programs_all() -> None:
-    of = report(*(finding(line=n, manifest=f"{n % 2}.manifest") for n in range(1, 11)), summed_up=frozenset({"BOX101"}))
-    text = FORMATS["text"](of).splitlines()
-    assert text[:2] == [
-        "1.manifest:1: BOX101 box 0 leaves the image",
-        "1.manifest: BOX101 and 4 more of box-outside-image",
-    ]
-    assert len(text) == 5
-    items = [line for line in FORMATS["markdown"](of).splitlines() if line.startswith("- ")]
-    assert len(items) == 2
-    assert all(item.endswith("box 0 leaves the image (and 4 more of the manifest)") for item in items)
-    assert len(json.loads(FORMATS["json"](of))["findings"]) == 10
 
 
 def test_markdown_without_findings_says_so() -> None:
@@ -394,10 +405,10 @@ def test_markdown_shows_data_as_it_is_and_obeys_none(texts: list[str]) -> None:
     assert {token.attrs["href"] for token in tokens if token.type == "link_open"} == {URL}
     assert len(items) == of.findings.height
     wanted = []
-    for row in listing.worst_first(of.findings).iter_rows(named=True):
+    for row in worst_first(listing.with_images(of.findings)).iter_rows(named=True):
         place = visible(row["manifest"], limit=None) + (f":{row['line']}" if row["line"] else "")
-        said = listing.sentence(row["name"], row["aws"], row["message"])
-        wanted.append(f"{row['severity']} {row['code']} {place}: {said}".rstrip())
+        said = listing.sentence(row["name"], row["aws"], row["message"], row["shown_image"])
+        wanted.append(f"{row['severity']} {row['code']} {row['name']} {place}: {said}".rstrip())
     assert [item.replace("@\u200b", "@").rstrip() for item in items] == wanted
 
 
@@ -424,12 +435,13 @@ def test_json_formats_are_plain_and_carry_data_exactly(form: str, texts: list[st
         assert len(values[0]["runs"][0]["results"]) == of.findings.height
     elif form == "gitlab":
         assert [issue["description"] for issue in values[0]] == [
-            f"{row['code']} {listing.sentence(row['name'], row['aws'], row['message'])}"
-            for row in of.findings.iter_rows(named=True)
+            f"{row['code']} {row['name']}: "
+            f"{listing.sentence(row['name'], row['aws'], row['message'], row['shown_image'])}"
+            for row in listing.with_images(of.findings).iter_rows(named=True)
         ]
     else:
         rows = values[0]["findings"] if form == "json" else values
-        assert rows == of.findings.select(COLUMNS).to_dicts()
+        assert rows == of.findings.select(KEYS).to_dicts()
 
 
 @pytest.mark.parametrize("texts", [ATTACKS, pytest.param(naughty_strings(), marks=NEEDS_NAUGHTY)])
@@ -440,17 +452,21 @@ def test_xml_is_read_back_as_what_people_are_shown(texts: list[str]) -> None:
     assert re.fullmatch(r"[\n\x20-\x7e]+", text)
     assert not any(COMMAND.search(line) for line in text.split("\n"))
     root = ElementTree.fromstring(text)
-    rows = of.findings.to_dicts()
-    said = [listing.sentence(row["name"], row["aws"], row["message"]) for row in rows if row["severity"] != "info"]
+    rows = listing.with_images(of.findings).to_dicts()
+    said = [
+        f"{row['code']} {row['name']}: {listing.sentence(row['name'], row['aws'], row['message'], row['shown_image'])}"
+        for row in rows
+        if row["severity"] == "error"
+    ]
     assert sorted(str(failure.get("message")) for failure in root.iter("failure")) == sorted(said)
     noted = [line for suite in root for line in (suite.findtext("system-out") or "").split("\n") if line]
-    assert len(noted) == sum(row["severity"] == "info" for row in rows)
+    assert len(noted) == sum(row["severity"] != "error" for row in rows)
     assert not any(COMMAND.search(line) for line in noted)
     assert not UNSEEN.search("".join(noted))
     assert len(list(root.iter("testcase"))) == len(rows)
 
 
-@pytest.mark.parametrize("form", ["text", "github", "markdown"])
+@pytest.mark.parametrize("form", ["text", "concise", "csv", "github", "markdown"])
 @pytest.mark.parametrize("texts", [[text] for text in ATTACKS] + [pytest.param(naughty_strings(), marks=NEEDS_NAUGHTY)])
 def test_no_line_for_people_hides_anything_or_gives_a_command(form: str, texts: list[str]) -> None:
     text = FORMATS[form](hostile(texts))
@@ -458,16 +474,87 @@ def test_no_line_for_people_hides_anything_or_gives_a_command(form: str, texts: 
     lines = text.split("\n")
     foreign = [line for line in lines if COMMAND.search(line) and not (form == "github" and OURS.fullmatch(line))]
     assert foreign == []
-    assert sum(bool(OURS.fullmatch(line)) for line in lines) == (min(len(texts) * 2, 30) if form == "github" else 0)
+    assert any(OURS.fullmatch(line) for line in lines) == (form == "github")
+
+
+class Hostile(Outside):
+    """A box. ##[error]owned."""
 
 
 def test_neither_the_output_of_a_suite_nor_the_help_of_a_rule_gives_a_command() -> None:
     row = finding(severity="info", manifest="::error::owned")
-    of = report(row, row, explanations={"BOX101": "A box. ##[error]owned"})
+    of = report(row, row, rules={"BOX101": Hostile}, notes=("::error::owned ##[error]owned",))
     for form in FORMATS:
         lines = FORMATS[form](of).split("\n")
         assert not [line for line in lines if COMMAND.search(line) and not OURS.fullmatch(line)], form
-    assert sarif_run(of)["tool"]["driver"]["rules"][0]["help"]["text"] == "A box. ##[error]owned"
+    assert sarif_run(of)["tool"]["driver"]["rules"][0]["help"]["text"] == "A box. ##[error]owned."
+
+
+@pytest.mark.parametrize("width", range(24, 80, 7))
+def test_a_message_that_is_wrapped_gives_no_command(width: int) -> None:
+    message = "x " * 10 + "::error::owned " * 8 + "##vso[task.complete] ##[error]x"
+    of = report(finding(message=message), presentation=Presentation(width=width))
+    assert not [line for line in FORMATS["text"](of).split("\n") if COMMAND.search(line)]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("a.manifest", "a.manifest"),
+        ("é.manifest", "é.manifest"),
+        ("/a.manifest", "/a.manifest"),
+        ("../a.manifest", "../a.manifest"),
+        ("_a.manifest", "_a.manifest"),
+        ("1.manifest", "1.manifest"),
+        ("-", "./-"),
+        ("--flag.manifest", "./--flag.manifest"),
+        ("::error::x", "./::error::x"),
+        (" x", "./ x"),
+        ("@x", "./@x"),
+        ("##[error]x", "./\\x23#[error]x"),
+        ("\x1b[2J.manifest", "./\\x1b[2J.manifest"),
+    ],
+)
+def test_a_path_that_begins_a_line_begins_harmlessly(path: str, shown: str) -> None:
+    of = report(finding(manifest=path, line=4), on_manifest(manifest=path))
+    concise = FORMATS["concise"](of).splitlines()
+    assert concise[0].startswith(f"{shown}:4: error BOX101 ")
+    assert concise[1].startswith(f"{shown}: error MAN102 ")
+    assert FORMATS["text"](of).splitlines()[0] == shown
+
+
+def test_concise_is_one_line_for_each_finding() -> None:
+    assert FORMATS["concise"](MIXED).splitlines() == [
+        "data/a.manifest:3: error BOX101 box-outside-image: 100% wrong: a, b (images/1.jpg)",
+        "data/a.manifest: warning DUP101 exact-duplicate: [ERROR_X] box 0 leaves the image (s3://bucket/1.jpg)",
+        "b c/ä:1.manifest: info LBL201 label-few-images: few",
+    ]
+    assert FORMATS["concise"](many()).count("\n") == 6023
+    assert FORMATS["concise"](report()) == ""
+
+
+def table(of: Report) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(FORMATS["csv"](of))))
+
+
+def test_csv_has_a_row_for_each_finding_and_the_keys_of_json_as_columns() -> None:
+    place = {"manifest": "b.manifest", "line": 2, "attribute": None, "box": None, "source_ref": "s3://bucket/é.jpg"}
+    of = report(finding(related=[place], score=0.5, message='a "b", c'), on_manifest())
+    first, second = table(of)
+    assert tuple(first) == KEYS
+    assert (first["message"], first["line"], first["score"], first["typical"]) == ('a "b", c', "1", "0.5", "false")
+    assert json.loads(first["related"]) == [place]
+    assert (second["line"], second["source_ref"], second["related"]) == ("", "", "[]")
+    assert table(report()) == []
+    assert FORMATS["csv"](report()).count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_no_cell_of_csv_is_taken_for_a_formula(text: str) -> None:
+    (row,) = table(report(finding(message=text, label=text, manifest=text)))
+    for name in ("message", "label", "manifest"):
+        assert row[name][0] not in "=+-@\t\r"
+        assert row[name].endswith(text[-1])
 
 
 @pytest.mark.parametrize(
@@ -501,8 +588,8 @@ def test_the_command_prints_each_format_and_nothing_foreign_on_a_hostile_folder(
 ) -> None:
     command = [sys.executable, "-m", "groundlint", "check", "--isolated", "--output", form, "."]
     done = subprocess.run(command, cwd=hostile_folder, capture_output=True, encoding="utf-8")
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert done.stderr.startswith("note: no image of ")
+    assert done.returncode == 1
+    assert all(line.startswith("note: ") for line in done.stderr.splitlines())
     assert not UNSEEN.search(done.stderr)
     assert re.search(r"[A-Z]{3}[0-9]{3}", done.stdout)
     assert not UNSEEN.search(done.stdout)
@@ -512,11 +599,11 @@ def test_the_command_prints_each_format_and_nothing_foreign_on_a_hostile_folder(
     if form == "sarif":
         rules = json.loads(done.stdout)["runs"][0]["tool"]["driver"]["rules"]
         (box,) = (rule for rule in rules if rule["id"] == "BOX101")
-        assert box["shortDescription"]["text"] == "A box leaves the frame of its image."
-        assert "## Why is this bad?" in box["help"]["text"]
+        assert box["shortDescription"]["text"].endswith(".")
+        assert "## Why it matters" in box["help"]["text"]
 
 
-def test_the_command_tells_code_scanning_that_a_manifest_is_missing(tmp_path: Path) -> None:
+def test_code_scanning_learns_that_a_manifest_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a.manifest").write_text(manifest(detection()))
     command = [
         sys.executable,

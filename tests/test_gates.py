@@ -35,7 +35,9 @@ def run(command: str, folder: Path, lines: list[Any]) -> subprocess.CompletedPro
     here = command.replace("/opt/ml/processing/input", "data").replace("/opt/ml/processing/", "")
     words = shlex.split(here.replace("$GITHUB_STEP_SUMMARY", "summary.md").replace("\\\n", " "))
     assert words[0] == "groundlint"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    # Where programs and packages are, and nothing else.
+    places = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment = {**places, "HOME": str(folder)}
     program = [sys.executable, "-m", *words]
     return subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

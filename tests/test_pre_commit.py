@@ -25,7 +25,7 @@ def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedPro
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pre-commit keeps what it installs: once for all tests, nothing of the user's."""
+    """Where pre-commit keeps what it installs: once for all tests, and nothing of the user's."""
     if not (PROJECT / ".git").exists():
         pytest.skip("pre-commit installs from a git repository, which this is not")
     return tmp_path_factory.mktemp("pre-commit")
@@ -33,9 +33,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A data set's repository with a good manifest, a bad one, and one that deserves a warning."""
+    """A data set's repository with a good manifest, a bad one, and one with a warning."""
     run("git", "init", "--quiet", cwd=tmp_path)
-    (tmp_path / "readme.txt").write_text("no manifest")
+    (tmp_path / "readme.txt").write_text("not a manifest")
     for name, text in {"good.manifest": GOOD, "bad.jsonl": BAD, "sub/warning.manifest": WARNING}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -51,32 +51,33 @@ def hook(name: str, *arguments: str, repository: Path, home: Path) -> subprocess
     return done
 
 
-def test_the_hook_judges_the_manifests_that_are_passed(repository: Path, home: Path) -> None:
+def test_the_hook_checks_the_manifests_that_are_passed(repository: Path, home: Path) -> None:
     bad = hook("groundlint", "--all-files", repository=repository, home=home)
     assert bad.returncode == 1, bad.stdout + bad.stderr
-    assert "bad.jsonl:1: BOX101 [ERROR_INVALID_BOUNDING_BOX]" in bad.stdout
-    assert "36 lines, 3 manifests" in bad.stdout
+    assert "bad.jsonl:1: error BOX101 box-outside-image: [ERROR_INVALID_BOUNDING_BOX]" in bad.stdout
+    assert "sub/warning.manifest:1: warning BOX301" in bad.stdout
     good = hook("groundlint", "--files", "good.manifest", repository=repository, home=home)
     assert good.returncode == 0, good.stdout
-    assert "12 lines, 1 manifest" in good.stdout
+    assert "BOX" not in good.stdout
     none = hook("groundlint", "--files", "readme.txt", repository=repository, home=home)
     assert "no files to check" in none.stdout
 
 
-def test_a_warning_passes_and_is_seen(repository: Path, home: Path) -> None:
+def test_a_warning_passes_and_is_shown(repository: Path, home: Path) -> None:
     done = hook("groundlint", "--files", "sub/warning.manifest", repository=repository, home=home)
     assert done.returncode == 0, done.stdout
-    assert "sub/warning.manifest:1: BOX301" in done.stdout
+    assert "sub/warning.manifest:1: warning BOX301" in done.stdout
 
 
-def test_the_other_hook_judges_the_whole_repository(repository: Path, home: Path) -> None:
+def test_the_other_hook_checks_the_whole_repository(repository: Path, home: Path) -> None:
     (repository / "groundlint.toml").write_text('exclude = ["bad.jsonl"]\n')
     (repository / "1.JPG").write_bytes(b"\xff\xd8")
     run("git", "add", ".", cwd=repository)
     for changed in ("1.JPG", "groundlint.toml", "good.manifest"):
         done = hook("groundlint-all", "--files", changed, repository=repository, home=home)
         assert done.returncode == 0, done.stdout
-        assert "24 lines, 2 manifests" in done.stdout
+        assert "sub/warning.manifest:1: warning BOX301" in done.stdout
+        assert "bad.jsonl" not in done.stdout
     none = hook("groundlint-all", "--files", "readme.txt", repository=repository, home=home)
     assert "no files to check" in none.stdout
 
@@ -88,3 +89,14 @@ def test_a_hook_leaves_out_what_the_repository_ignores(repository: Path, home: P
     done = hook(name, "--all-files", repository=repository, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "BOX301" in done.stdout
+
+
+def test_the_hook_leaves_out_what_the_repository_excludes(repository: Path, home: Path) -> None:
+    (repository / "groundlint.toml").write_text('exclude = ["bad.jsonl"]\n')
+    run("git", "add", ".", cwd=repository)
+    done = hook("groundlint", "--files", "bad.jsonl", "good.manifest", repository=repository, home=home)
+    assert done.returncode == 0, done.stdout
+    assert "bad.jsonl" not in done.stdout
+    alone = hook("groundlint", "--files", "bad.jsonl", repository=repository, home=home)
+    assert alone.returncode == 0, alone.stdout
+    assert "note: " in alone.stdout

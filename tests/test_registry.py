@@ -1,14 +1,15 @@
-"""Which rules are installed and selected, and what a broken package does to a run."""
+"""The registry: which rules are installed, how selectors match them, and how broken packages are reported."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from groundlint.engine.registry import SelectionError, load
+from groundlint.engine.registry import PluginError, SelectionError, load
+from groundlint.testing import example_faults
 
 REGISTRY = load(isolated=True)
 RULE = '''
@@ -28,8 +29,10 @@ class Odd(Rule):
 '''
 
 
-def selected(select: list[str], ignore: list[str] | None = None, target: str = "rekognition") -> list[str]:
-    return REGISTRY.select(select, ignore or [], target=target)
+def selected(
+    select: list[str], ignore: list[str] | None = None, *, target: str = "rekognition", preview: bool = True
+) -> list[str]:
+    return REGISTRY.select(select, ignore or [], target=target, preview=preview)
 
 
 def test_a_rule_is_selected_by_code_by_name_and_by_service_code() -> None:
@@ -51,7 +54,7 @@ def test_the_longest_selector_wins() -> None:
     assert "BOX104" not in selected(["ALL"], ["no-valid-boxes"])
 
 
-def test_of_equally_long_selectors_ignore_wins() -> None:
+def test_ignore_wins_against_an_equally_long_selector() -> None:
     assert selected(["BOX101"], ["BOX101"]) == []
 
 
@@ -62,32 +65,36 @@ def test_a_target_has_its_own_rules() -> None:
     assert service == {"MAN101", "MAN102", "MAN201"}
 
 
+def test_preview_rules_are_selected_by_flag_or_by_code() -> None:
+    preview = [code for code in selected(["ALL"]) if REGISTRY.rules[code].status == "preview"]
+    assert set(selected(["ALL"], preview=False)).isdisjoint(preview)
+    assert all(selected([code], preview=False) == [code] for code in preview)
+
+
 def test_an_unknown_selector_is_refused_with_a_suggestion() -> None:
     with pytest.raises(SelectionError, match="did you mean box-too-small"):
         selected(["box-to-small"])
 
 
-def run_with_plugin(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
-    """The command, with a package installed beside it that has this source."""
-    (folder / "acme_rules.py").write_text(source)
-    info = folder / "acme-1.0.dist-info"
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The module of a package acme that is installed beside groundlint."""
+    info = tmp_path / "acme-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[groundlint.rules]\nacme = acme_rules\n")
-    (folder / "a.manifest").write_text('{"source-ref": "s3://bucket/1.jpg"}\n')
-    return subprocess.run(
-        [sys.executable, "-m", "groundlint", "check", "a.manifest", "--select", "MAN,ACM"],
-        cwd=folder,
-        env={"PYTHONPATH": str(folder), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path / "acme_rules.py"
+    sys.modules.pop("acme_rules", None)
 
 
-def test_a_plugins_rule_is_judged_like_ours(tmp_path: Path) -> None:
-    done = run_with_plugin(tmp_path, RULE.format(code="ACM001", name="odd-lines", table="manifests"))
-    assert "a.manifest: ACM001 odd" in done.stdout
+def test_the_rule_of_a_plugin_is_loaded_unless_the_run_is_isolated(installed: Path) -> None:
+    installed.write_text(RULE.format(code="ACM001", name="odd-lines", table="manifests"))
+    registry = load()
+    assert registry.packages["ACM001"] == "acme"
+    assert [rule.name for rule in registry.of_package("acme")] == ["odd-lines"]
+    assert example_faults(registry, registry.rules["ACM001"]) == []
+    assert "ACM001" not in load(isolated=True).rules
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,7 @@ def test_a_plugins_rule_is_judged_like_ours(tmp_path: Path) -> None:
         (RULE.format(code="ACM001", name="invalid-json", table="manifests"), "both have a rule invalid-json"),
         (
             RULE.format(code="ACM001", name="odd-lines", table="manifest"),
-            "wants the table manifest, which no package offers",
+            "needs the table manifest, which no package offers",
         ),
         (RULE.format(code="ACME1", name="odd-lines", table="manifests"), "three capital letters and three digits"),
         (
@@ -107,18 +114,18 @@ def test_a_plugins_rule_is_judged_like_ours(tmp_path: Path) -> None:
         ),
         (
             RULE.replace('code = "', 'code: str = "').format(code="ACM001", name="x", table="manifests"),
-            "without annotation",
+            "`code` must have no annotation",
         ),
         (
             RULE.format(code="ACM001", name="odd-lines", table="manifests")
             + "\n@table()\ndef hen(egg): return egg\n@table()\ndef egg(hen): return hen\n",
-            "need each other in a circle",
+            "need each other in a cycle",
         ),
     ],
 )
-def test_a_broken_plugin_stops_the_run_and_is_named(tmp_path: Path, source: str, says: str) -> None:
-    done = run_with_plugin(tmp_path, source)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "acme" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_broken_plugin_is_named(installed: Path, source: str, says: str) -> None:
+    installed.write_text(source)
+    with pytest.raises(PluginError) as raised:
+        load()
+    assert says in str(raised.value)
+    assert "acme" in str(raised.value)

@@ -38,7 +38,7 @@ def export(registry: Registry, table: str, session: Session) -> Exported:
     """
     known = [*BASE, *registry.tables]
     if table not in known:
-        raise UsageError(f"there is no table {table}{suggestion(table, known)}; `groundlint tables` lists all")
+        raise UsageError(f"there is no table {table!r}{suggestion(table, known)}; tables: {', '.join(sorted(known))}")
     plan = registry.graph.plan((), tables=[table])
     loaded = session.load(plan)
     if loaded.unread:
@@ -52,7 +52,8 @@ def export(registry: Registry, table: str, session: Session) -> Exported:
     if table == "images":
         rows = rows.with_columns(col("found").fill_null(False))
     key = [name for name in (*(BASE[table].key if table in BASE else ()), *_ORDER) if name in rows.columns]
-    rows = rows.sort(list(dict.fromkeys(key)), maintain_order=True).drop(_INTERNAL, strict=False)
+    rows = rows.drop(_INTERNAL, strict=False)
+    rows = rows.sort([name for name in dict.fromkeys(key) if name in rows.columns], maintain_order=True)
     if not any(dtype.is_nested() for dtype in rows.schema.values()):
         # Data sets may share a manifest.
         rows = rows.unique(maintain_order=True)

@@ -1,98 +1,285 @@
-"""Pages of rules, made from what stands with their code: docstring, options, examples."""
+"""Pages of rules and tables, made from what stands with their code: docstrings, options, examples, columns."""
 
 from __future__ import annotations
 
 import csv
 import inspect
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.resources import files
+from itertools import groupby
+from typing import Any, Literal, get_args, get_origin
 
-from groundlint.engine.examples import Bad, Example
+import polars as pl
+from pydantic.fields import FieldInfo
+
+from groundlint.config.data_sets import UsageError
+from groundlint.config.settings import suggestion
+from groundlint.engine.evaluate import Workspace
+from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule
+from groundlint.engine.tables import BASE
+from groundlint.engine.wording import number_of
+from groundlint.testing import judged, manifest_lines
 
-_MAX_LINE = 2000
-"""Characters of an example's line that a page shows."""
+FAMILIES = {
+    "MAN": "Manifest file and lines",
+    "REF": "Image references and storage",
+    "LBL": "Labels and label attributes",
+    "BOX": "Bounding boxes",
+    "IMG": "Image files and quality",
+    "VIS": "Occlusion and truncation",
+    "CLU": "Clutter",
+    "DUP": "Duplicates",
+    "SUS": "Probably wrong labels",
+    "BAL": "Balance and variety",
+    "SPL": "Training against test data",
+    "EVA": "Advice from an evaluation",
+    "CFG": "Configuration",
+}
+"""Headings of the families, by the letters of their codes."""
+
+_SECTIONS = ("Why it matters", "Causes", "How to fix it", "How reliable it is")
+_LAST_SECTION = "Undocumented service behavior"
+_MAX_LINES = 5
+_MAX_LINE = 1000
+_MAX_BAD = 2
+_TYPES: Mapping[type[pl.DataType], str] = {
+    pl.String: "text",
+    pl.Boolean: "boolean",
+    pl.Binary: "bytes",
+    pl.Date: "date",
+    pl.Enum: "text",
+    pl.List: "list",
+    pl.Struct: "object",
+}
 
 
 def page(registry: Registry, code: str) -> str:
     """The page of a rule, in Markdown."""
     rule = registry.rules[code]
-    first, rest = _docstring(rule)
-    facts = [f"Severity: {rule.severity.value}", f"Targets: {', '.join(rule.targets)}"]
-    if rule.aws:
-        facts.insert(1, f"Service code: `{rule.aws}`")
-    parts = [f"# {rule.code} {rule.name}", first, "\n".join(f"- {fact}" for fact in facts)]
-    parts += [rest] if rest else []
-    if measured := list(_measured(rule)):
-        parts += ["## Measured", "\n".join(["| on | what | figure |", "| --- | --- | --- |", *measured])]
+    sentence, sections = _docstring(rule)
+    stated = [
+        f"Severity: {rule.severity.value}",
+        f"Status: {rule.status.value}",
+        f"Cost: {rule.cost.value}",
+        f"Targets: {', '.join(rule.targets)}",
+        *([f"Service code: `{rule.aws}`"] if rule.aws else []),
+    ]
+    parts = [f"# {rule.code} {rule.name}", sentence, "\n".join(f"- {fact}" for fact in stated)]
+    last = sections.pop(_LAST_SECTION, None)
+    order = [*(name for name in _SECTIONS if name in sections), *(name for name in sections if name not in _SECTIONS)]
+    for name in order:
+        parts += [f"## {name}", sections[name]]
+    if rows := list(_measured(rule)):
+        parts += ["## Measured", "\n".join(["| set | what | figure |", "| --- | --- | --- |", *rows])]
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
-    parts += ["## Examples", *(_example(example) for example in rule.examples)]
-    parts.append(f"From the package {registry.packages[code]}.")
+    if examples := list(_examples(registry, rule)):
+        parts += ["## Example", *examples]
+    if last:
+        parts += [f"## {_LAST_SECTION}", last]
+    parts.append(f"This rule is part of the package {registry.packages[code]}.")
     return "\n\n".join(parts) + "\n"
 
 
 def index(registry: Registry) -> str:
-    """A list of all rules, in Markdown."""
-    rows = ["| code | name | severity | service code | what it finds |", "| --- | --- | --- | --- | --- |"]
-    for code, rule in sorted(registry.rules.items()):
-        aws = f"`{rule.aws}`" if rule.aws else ""
-        rows.append(f"| [{code}]({code}.md) | {rule.name} | {rule.severity.value} | {aws} | {_docstring(rule)[0]} |")
-    return "# Rules\n\n" + "\n".join(rows) + "\n"
+    """A list of all rules by family, in Markdown."""
+    parts = ["# Rules"]
+    for family, codes in groupby(sorted(registry.rules), key=lambda code: code[:3]):
+        rows = [
+            "| code | name | severity | status | service code | what it does |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for rule in (registry.rules[code] for code in codes):
+            aws = f"`{rule.aws}`" if rule.aws else ""
+            cells = (f"[{rule.code}]({rule.code}.md)", rule.name, rule.severity, rule.status, aws, _docstring(rule)[0])
+            rows.append(f"| {' | '.join(cells)} |")
+        title = FAMILIES.get(family)
+        parts += [f"## {family}: {title}" if title else f"## {family}", "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _docstring(rule: type[Rule]) -> tuple[str, str]:
-    """The first sentence, and the sections below it."""
-    text = inspect.getdoc(rule) or ""
-    first, _, rest = text.partition("\n\n")
-    return first.replace("\n", " "), rest.strip()
+def listed(registry: Registry, codes: Sequence[str]) -> list[str]:
+    """Rules as aligned lines: code, name, severity, and the sentence that says what it does."""
+    rules = [registry.rules[code] for code in codes]
+    width = max((len(rule.name) for rule in rules), default=0)
+    return [
+        f"{rule.code}  {rule.name:<{width}}  {rule.severity:<7}  {rule.status:<7}  {_docstring(rule)[0]}"
+        for rule in rules
+    ]
+
+
+def facts(registry: Registry, code: str) -> dict[str, Any]:
+    """What a page says of a rule, for programs."""
+    rule = registry.rules[code]
+    sentence, _ = _docstring(rule)
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "status": rule.status.value,
+        "cost": rule.cost.value,
+        "targets": list(rule.targets),
+        "aws": rule.aws,
+        "precision": rule.precision,
+        "package": registry.packages[code],
+        "summary": sentence,
+        "explanation": inspect.getdoc(rule) or "",
+        "options": [
+            {
+                "name": name,
+                "default": option.default,
+                "constraint": constraint(option) or None,
+                "description": option.description,
+            }
+            for name, option in rule.model_fields.items()
+        ],
+    }
+
+
+def constraint(option: FieldInfo) -> str:
+    """What the values of an option must be, such as "0 < value <= 0.01"; empty where any value of its type may be."""
+    if get_origin(option.annotation) is Literal:
+        return f"one of {', '.join(json.dumps(choice) for choice in get_args(option.annotation))}"
+    limits = {
+        name: getattr(limit, name)
+        for limit in option.metadata
+        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "multiple_of", "pattern")
+        if getattr(limit, name, None) is not None
+    }
+    low = next(((limits[name], sign) for name, sign in (("gt", "<"), ("ge", "<=")) if name in limits), None)
+    high = next(((limits[name], sign) for name, sign in (("lt", "<"), ("le", "<=")) if name in limits), None)
+    parts = []
+    if low and high:
+        parts.append(f"{low[0]} {low[1]} value {high[1]} {high[0]}")
+    elif low:
+        parts.append(f"value {low[1].replace('<', '>')} {low[0]}")
+    elif high:
+        parts.append(f"value {high[1]} {high[0]}")
+    parts += [f"length >= {limits['min_length']}"] if "min_length" in limits else []
+    parts += [f"length <= {limits['max_length']}"] if "max_length" in limits else []
+    parts += [f"a multiple of {limits['multiple_of']}"] if "multiple_of" in limits else []
+    parts += [f"matches {limits['pattern']}"] if "pattern" in limits else []
+    return ", ".join(parts)
+
+
+def tables(registry: Registry) -> list[str]:
+    """All tables as aligned lines: the name, and what a row is."""
+    rows = {name: f"One row is {table.row}." for name, table in BASE.items()}
+    rows |= {name: _first_sentence(inspect.getdoc(table.function)) for name, table in registry.tables.items()}
+    return list(_aligned((name, rows[name]) for name in sorted(rows)))
+
+
+def table(registry: Registry, name: str) -> list[str]:
+    """A table as lines: what a row is, and its columns with types and meanings.
+
+    Raises:
+        UsageError: There is no such table.
+    """
+    known = sorted({*BASE, *registry.tables})
+    if name not in known:
+        raise UsageError(f"there is no table {name!r}{suggestion(name, known)}; tables: {', '.join(known)}")
+    if name in BASE:
+        base = BASE[name]
+        columns = [(column, _type(each.dtype), each.description) for column, each in base.columns.items()]
+        columns += [
+            (feature.name, feature.dtype.__name__, _first_sentence(inspect.getdoc(feature.function)))
+            for feature in registry.features.values()
+            if feature.of == name and feature.dtype
+        ]
+        return [f"{name}: one row is {base.row}", "", *_aligned(columns)]
+    plan = registry.graph.plan((), tables=[name])
+    schema = Workspace(plan, {}).table(name).collect_schema()
+    # The later ones win: most derived tables are about boxes, labels or lines.
+    described = [*BASE.values(), *(BASE[each] for each in ("lines", "labels", "boxes"))]
+    known_columns = {column: each.description for base in described for column, each in base.columns.items()}
+    columns = [(column, _type(dtype), known_columns.get(column, "")) for column, dtype in schema.items()]
+    text = (inspect.getdoc(registry.tables[name].function) or "").splitlines()
+    return [f"{name}:", *text, "", *_aligned(columns)]
+
+
+def _docstring(rule: type[Rule]) -> tuple[str, dict[str, str]]:
+    """The first sentence, and the sections below it by their headings."""
+    first, _, rest = (inspect.getdoc(rule) or "").partition("\n\n")
+    _, *parts = re.split(r"^## +(.+)\n", f"\n{rest.strip()}\n", flags=re.MULTILINE)
+    headings = [heading.strip() for heading in parts[::2]]
+    return " ".join(first.split()), dict(zip(headings, (text.strip() for text in parts[1::2]), strict=True))
+
+
+def _first_sentence(text: str | None) -> str:
+    first = " ".join((text or "").partition("\n\n")[0].split())
+    return first.partition(". ")[0].rstrip(".") + "." if first else ""
 
 
 def _measured(rule: type[Rule]) -> Iterator[str]:
     """Rows of the rule in the table `accuracy.csv` of its package: code, set, measured, figure."""
     package = import_module(rule.__module__.partition(".")[0])
     # A distribution of one module has no folder to keep a table in.
-    table = files(package) / "accuracy.csv" if hasattr(package, "__path__") else None
-    if table and table.is_file():
-        for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+    accuracy = files(package) / "accuracy.csv" if hasattr(package, "__path__") else None
+    if accuracy and accuracy.is_file():
+        for row in csv.DictReader(accuracy.read_text(encoding="utf-8").splitlines()):
             if row["code"] == rule.code:
                 yield f"| {row['set']} | {row['measured']} | {row['figure']} |"
 
 
 def _options(rule: type[Rule]) -> str:
-    rows = ["| option | default | meaning |", "| --- | --- | --- |"]
-    for name, field in rule.model_fields.items():
-        limits = ", ".join(str(limit) for limit in field.metadata)
-        meaning = f"{field.description}{f' ({limits})' if limits else ''}"
-        rows.append(f"| `{name}` | `{json.dumps(field.default)}` | {meaning} |")
+    rows = ["| option | default | allowed | meaning |", "| --- | --- | --- | --- |"]
+    for name, option in rule.model_fields.items():
+        allowed = constraint(option)
+        cell = f"`{allowed}`" if "value" in allowed else allowed
+        rows.append(f"| `{name}` | `{json.dumps(option.default)}` | {cell} | {option.description} |")
     return "\n".join(rows)
 
 
-def _example(example: Example) -> str:
-    verdict = "Finds nothing:"
-    if isinstance(example, Bad):
-        verdict = f"Finds “{example.says}”:" if example.says else "Finds:"
-    if example.options:
-        verdict = (
-            f"With {', '.join(f'`{name} = {json.dumps(value)}`' for name, value in example.options.items())}. "
-            + verdict
+def _examples(registry: Registry, rule: type[Rule]) -> Iterator[str]:
+    """One example without a finding and some with, as manifest lines; rows of other tables are left out."""
+    drawn = [(example, lines) for example in rule.examples if (lines := manifest_lines(example))]
+    good = [pair for pair in drawn if isinstance(pair[0], Good)][:1]
+    bad = [pair for pair in drawn if isinstance(pair[0], Bad)]
+    # The ones whose message is stated were chosen to be read.
+    bad.sort(key=lambda pair: getattr(pair[0], "says", None) is None)
+    for example, lines in (*good, *bad[:_MAX_BAD]):
+        verdict = "No finding"
+        if isinstance(example, Bad):
+            message = example.says or next(iter(judged(registry, rule, example).findings["message"]), None)
+            verdict = f"Reported as “{message}”" if message else "Reported"
+        given = [f"`{name} = {json.dumps(value)}`" for name, value in example.options.items()]
+        options = f" with {' and '.join(given)}" if given else ""
+        yield f"{verdict}{options}:"
+        yield "\n".join(["```json", *_shown(example, lines), "```"])
+
+
+def _shown(example: Example, lines: Sequence[str]) -> Iterator[str]:
+    parts = [lines]
+    if example.manifests["train"] is not None and example.manifests["test"] is not None:
+        parts = [example.manifests["train"].splitlines(), example.manifests["test"].splitlines()]
+    for number, part in enumerate(parts):
+        if number:
+            yield "// test manifest"
+        yield from (
+            line if len(line) <= _MAX_LINE else f"{line[: _MAX_LINE - 100]} … {line[-90:]}"
+            for line in part[:_MAX_LINES]
         )
-    return "\n".join([verdict, "", "```json", *_data(example), "```"])
+        if len(part) > _MAX_LINES:
+            yield f"// and {number_of(len(part) - _MAX_LINES, 'more line')}"
 
 
-def _data(example: Example) -> Iterator[str]:
-    for split, text in example.manifests.items():
-        if text is not None:
-            if split == "test":
-                yield "// test manifest"
-            for line in text.splitlines() or ["(an empty file)"]:
-                yield line if len(line) <= _MAX_LINE else f"{line[: _MAX_LINE // 2]} … {line[-100:]}"
-    for table, rows in example.rows.items():
-        shown = rows[:5]
-        for row in shown:
-            yield json.dumps({table: row}, ensure_ascii=False, default=str)
-        if len(rows) > len(shown):
-            yield f"… and {len(rows) - len(shown)} rows more"
+def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Rows with columns as wide as their widest cell; the last is not padded."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for row in rows:
+        padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
+        yield "  ".join((*padded, row[-1])).rstrip()
+
+
+def _type(dtype: pl.DataType) -> str:
+    if dtype.is_integer():
+        return "integer"
+    if dtype.is_float():
+        return "number"
+    return next((name for kind, name in _TYPES.items() if isinstance(dtype, kind)), str(dtype).lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
@@ -140,9 +141,11 @@ def _judged(
 
 def _completed(found: DataFrame, tables: Mapping[str, DataFrame], registry: Registry) -> DataFrame:
     """Findings with the local path of the image, the address of the rule's page, and the keys that later steps fill."""
-    paths = tables["images"].select("data_set", "source_ref", image="path") if "images" in tables else None
-    if paths is not None:
+    if "images" in tables:
+        paths = tables["images"].select("data_set", "source_ref", image="path")
         found = found.join(paths, on=["data_set", "source_ref"], how="left", maintain_order="left")
+        here = {path: os.path.relpath(path) for path in found["image"].unique().drop_nulls()}
+        found = found.with_columns(col("image").replace_strict(here, default=None, return_dtype=pl.String))
     else:
         found = found.with_columns(image=lit(None, pl.String))
     pages = {

@@ -5,15 +5,17 @@ The command, the export of tables and the Python API share it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from polars import DataFrame
+from polars import DataFrame, col
 
 from groundlint import pipeline
 from groundlint import summary as numbers
 from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
+from groundlint.config.discovery import DiscoveryNote
 from groundlint.config.settings import Config
 from groundlint.engine.evaluate import MadeNote, Raised
 from groundlint.engine.graph import IMAGE_TABLES, Plan
@@ -22,7 +24,7 @@ from groundlint.engine.tables import BASE
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import ImageTables
-from groundlint.images.store import Roots, Store
+from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.reader import read
 from groundlint.policy import severity
 from groundlint.policy.baseline import Baseline, Entry
@@ -100,14 +102,16 @@ class Session:
         """
         request, settings = self._request, self._config.settings
         images = self._image_tables(plan)
-        asked = data_sets(self._config, request)
+        found: list[DiscoveryNote] = []
+        asked = data_sets(self._config, request, on_note=found.append)
         self._on_progress("reading manifests")
         reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
         failed = {source.name for source, _ in reading.unreadable}
         tables = dict(reading.tables)
         limits = {"region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
-        notes = self._brought.notes(tables)
+        notes = [MadeNote(note.kind, None, None, note.message) for note in dict.fromkeys(found)]
+        notes += self._brought.notes(tables)
         raised: list[Raised] = []
         without_images: frozenset[int] = frozenset()
         tried: list[str] = []
@@ -115,16 +119,19 @@ class Session:
             tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
             without_images = numbers.data_sets_without_images(tables)
             names = sorted({name for number in without_images for name in asked[number].named})
-            tried = images.store.tried(names) if names else []
-            raised = [Raised("feature", text, "", ()) for text in images.raised]
+            tried = images.storage.searched(names) if names else []
+            raised = [Raised(each.what, each.error, each.traceback, ()) for each in images.raised]
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
             images.cache.close()
+        unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
+        if images:
+            unread += _unused_roots(request.images, tables)
         self._on_progress("checking")
         return Loaded(
             tuple(asked),
             tables,
-            tuple(f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable),
+            tuple(unread),
             frozenset(n for n, each in enumerate(asked) if failed & {source.name for source in each.sources}),
             without_images,
             tuple(tried),
@@ -178,17 +185,41 @@ class Session:
         if not plan.base & IMAGE_TABLES:
             return None
         request, config = self._request, self._config
-        # A folder may have an equals sign in its name.
-        named = [("", "", image) if Path(image).is_dir() else image.rpartition("=") for image in request.images]
-        for _, _, folder in named:
-            if not Path(folder).is_dir():
+        named = [_root(image) for image in request.images]
+        for _, folder in named:
+            if not folder.is_dir():
                 raise UsageError(f"--images: there is no folder {folder}")
         # A flag starts from the working directory, the configuration from its own folder.
-        given = {prefix: Path(folder) for prefix, _, folder in named if prefix}
+        given = {prefix: folder for prefix, folder in named if prefix}
         configured = {prefix: config.root / folder for prefix, folder in config.settings.images.items()}
-        roots = Roots({**configured, **given}, [Path(folder) for prefix, _, folder in named if not prefix])
-        store = Store(roots, [Path.cwd(), config.root])
-        return ImageTables(store, Cache(request.cache), plan.features, request.processes, self._on_progress)
+        roots = Roots({**configured, **given}, [folder for prefix, folder in named if not prefix])
+        storage = LocalStorage(roots, [Path.cwd(), config.root])
+        return ImageTables(storage, Cache(request.cache), plan.features, request.processes, self._on_progress)
+
+
+def _root(image: str) -> tuple[str, Path]:
+    """The prefix and folder of an `--images` option; the prefix is empty where only a folder is given."""
+    # A folder may have an equals sign in its name.
+    if Path(image).is_dir():
+        return "", Path(image)
+    prefix, _, folder = image.rpartition("=")
+    return prefix, Path(folder)
+
+
+def _unused_roots(given: Sequence[str], tables: Mapping[str, DataFrame]) -> list[str]:
+    """A sentence for each `--images` option under which no image was found, although the manifests name some."""
+    images = tables["images"].filter("found")
+    if tables["lines"]["source_ref"].drop_nulls().is_empty():
+        return []
+    unused = []
+    for image in given:
+        prefix, folder = _root(image)
+        found = images.filter(col("source_ref").str.starts_with(prefix))["path"]
+        root = f"{os.path.realpath(folder).rstrip(os.sep)}{os.sep}"
+        # A link in a folder may lead to another root; by its prefix an image belongs to it all the same.
+        if not (len(found) if prefix else any(os.path.realpath(path).startswith(root) for path in found)):
+            unused.append(f"--images {image}: no image was found there; check the prefix and the folder")
+    return unused
 
 
 def no_images_note(loaded: Loaded) -> MadeNote | None:

@@ -1,4 +1,4 @@
-"""Arithmetic of boxes as expressions over the columns of two boxes, the other's with the suffix `_other`."""
+"""Arithmetic of boxes as expressions; the columns of a second box have the suffix `_other`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ EDGES = ("left", "top", "right", "bottom")
 
 
 def with_edges(boxes: LazyFrame) -> LazyFrame:
-    """Boxes with `right` and `bottom`, in pixels."""
+    """Boxes with the columns `right` and `bottom`, in px."""
     return boxes.with_columns(right=col("left") + col("width"), bottom=col("top") + col("height"))
 
 
 def area(suffix: str = "") -> Expr:
     """Area of a box, in px²."""
     return (col(f"right{suffix}") - col(f"left{suffix}")) * (col(f"bottom{suffix}") - col(f"top{suffix}"))
+
+
+def overlapping() -> Expr:
+    """Whether two boxes share area; null where a side is unknown."""
+    in_x = (col("left") < col("right_other")) & (col("left_other") < col("right"))
+    in_y = (col("top") < col("bottom_other")) & (col("top_other") < col("bottom"))
+    return in_x & in_y
 
 
 def common() -> Expr:

@@ -1,4 +1,4 @@
-"""`groundlint baseline`: take the findings of today for known, so that only new ones are reported."""
+"""`groundlint baseline`: record today's findings as known, so that only new ones are reported."""
 
 from __future__ import annotations
 
@@ -10,96 +10,83 @@ from typing import Annotated
 import typer
 
 from groundlint.cli.options import (
-    Baseline,
-    CacheDir,
-    ConfigFile,
-    Embeddings,
-    Exclude,
-    Extend,
-    ExtendIgnore,
-    Ignore,
+    BaselineFile,
+    Data,
     Images,
-    Isolated,
-    Jobs,
-    NoCache,
+    Models,
     Paths,
-    PredProbs,
-    Select,
-    Split,
-    Target,
+    Rules,
+    Run,
     configure,
     load,
-    measuring,
     requested,
+    spread,
 )
-from groundlint.cli.output import BROKEN, fail, print_text, reported, tell_of_failures, write
+from groundlint.cli.output import (
+    BROKEN,
+    fail,
+    list_files,
+    print_lines,
+    progress,
+    reported,
+    say,
+    say_faults,
+    write,
+)
 
 
 class Action(StrEnum):
-    """What becomes of the baseline."""
+    """What is done to the baseline."""
 
     CREATE = "create"
     UPDATE = "update"
     PRUNE = "prune"
 
 
+@spread
 def baseline(
     action: Annotated[
         Action,
         typer.Argument(
-            help="create: write all findings down, once. update: add new ones and remove what is mended. "
-            "prune: remove what is mended. What the run does not judge stays."
+            help="create: record all findings. update: add new findings and remove fixed ones. "
+            "prune: remove fixed findings. Entries that the run does not check stay."
         ),
     ],
+    data: Data,
+    images: Images,
+    models: Models,
+    rules: Rules,
+    run: Run,
     paths: Paths = None,
-    select: Select = None,
-    ignore: Ignore = None,
-    extend_select: Extend = None,
-    extend_ignore: ExtendIgnore = None,
-    target: Target = None,
-    train: Split = None,
-    test: Split = None,
-    reference: Split = None,
-    config: ConfigFile = None,
-    isolated: Isolated = False,
-    exclude: Exclude = None,
-    file: Baseline = None,
-    images: Images = None,
-    jobs: Jobs = None,
-    no_cache: NoCache = False,
-    cache_dir: CacheDir = None,
-    embeddings: Embeddings = None,
-    pred_probs: PredProbs = None,
+    file: BaselineFile = None,
 ) -> None:
-    """Take the findings of today for known: from then on only new ones are reported."""
-    from groundlint.policy import baseline as baselines
-    from groundlint.session import run
-
+    """Record today's findings as known: from then on only new ones are reported."""
     with reported():
-        settings = configure(
-            config,
-            isolated,
-            target=target,
-            select=select,
-            ignore=ignore,
-            extend_select=extend_select,
-            extend_ignore=extend_ignore,
-            exclude=exclude,
-        )
+        from groundlint.policy import baseline as baselines
+        from groundlint.session import Session
+
+        settings = configure(run, data, rules)
+        request = requested(paths, settings, data, images, models, run)
+        if run.show_files:
+            list_files(settings, request)
+            return
         path = file or Path(os.path.relpath(settings.root / baselines.FILE))
         if action is Action.CREATE and path.exists():
-            fail(f"{path}: there is a baseline already; `groundlint baseline update` brings it up to date")
+            fail(f"{path}: the baseline exists already; `groundlint baseline update` updates it")
         known = baselines.Baseline() if action is Action.CREATE else baselines.load(path)
-        registry, selection = load(settings, isolated=isolated)
-        how = measuring(settings, images, jobs, no_cache, cache_dir, embeddings, pred_probs)
-        request = requested(paths, train, test, reference, "-", **how)
-        outcome = run(registry, selection, settings, request, baseline=known)
-    tell_of_failures(outcome, verbose=False)
-    if outcome.raised or outcome.unread:
-        # What was not judged would be taken for mended, or for sound.
+        registry, selection = load(settings, isolated=run.isolated, fast=rules.fast)
+        with progress(wanted=not run.no_progress) as on_progress:
+            session = Session(registry, settings, request, on_progress=on_progress)
+            outcome = session.check(selection, baseline=known)
+    say_faults(outcome, verbose=False)
+    for note in outcome.summary.notes:
+        say(f"note: {note.message}")
+    is_blind = images.require_images and bool(outcome.without_images)
+    if outcome.raised or outcome.unread or is_blind:
+        # What was not checked would be taken for fixed.
         raise typer.Exit(BROKEN)
     kept = known.without(outcome.stale)
     made = kept if action is Action.PRUNE else baselines.Baseline((*kept.entries, *outcome.known.entries))
     write(path, made.text())
     added = len(set(made.entries) - set(known.entries))
-    print_text(f"{path}: {len(set(made.entries)):,} known, {added:,} added, {len(outcome.stale):,} removed\n")
+    print_lines([f"{path}: {len(set(made.entries)):,} known, {added:,} added, {len(outcome.stale):,} removed"])

@@ -1,11 +1,15 @@
-"""Flags that several commands have, and what they come to."""
+"""Flags that several commands share, in groups, and what they mean for a run."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -18,49 +22,7 @@ if TYPE_CHECKING:
     from groundlint.engine.registry import Registry
     from groundlint.policy.selection import Selection
 
-Paths = Annotated[
-    list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")
-]
-Select = Annotated[list[str] | None, typer.Option(help="Rules to judge: codes, prefixes, names, service codes, ALL.")]
-Ignore = Annotated[list[str] | None, typer.Option(help="Rules to leave out; the longer selector wins.")]
-Extend = Annotated[list[str] | None, typer.Option("--extend-select", help="Rules to judge beside the selected ones.")]
-ExtendIgnore = Annotated[
-    list[str] | None, typer.Option("--extend-ignore", help="Rules to leave out beside those that are ignored.")
-]
-Target = Annotated[str | None, typer.Option(help="rekognition (default) or ground-truth.")]
-Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="Manifests of this part of one data set.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")]
-Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore configuration files and other packages' rules.")]
-Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Manifests to leave out of folders.")]
-StdinName = Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help="What to call standard input.")]
-
-
-Images = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FOLDER|PREFIX=FOLDER", help="Where the images lie; beside the manifest unless given."),
-]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that read and measure; one a processor by default.")]
-RequireImages = Annotated[
-    bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
-]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Do not show on a terminal what is done.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Findings only.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Measure all images anew and remember nothing.")]
-CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to remember what was measured.")]
-Embeddings = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Embeddings of your own model: parquet of source_ref, attribute, box, embedding."
-    ),
-]
-PredProbs = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Probabilities that your own model gave to what it was not trained on: parquet or csv of source_ref, "
-        "attribute, box, and a column for each label.",
-    ),
-]
+Command = Callable[..., None]
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,53 +31,205 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")]
-Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="FILE", help="Findings that are known.")]
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")
+]
+Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="A manifest of this part of one data set.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")]
+Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore configuration files and rules of other packages.")]
+CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for cached measurements.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print findings only.")]
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+]
+BaselineFile = Annotated[
+    Path | None, typer.Option("--baseline", metavar="FILE", help="Baseline of known findings to use.")
+]
 
 
-def configure(file: Path | None, isolated: bool, **flags: Any) -> Config:
-    """The configuration with the flags over it."""
-    from groundlint.config import settings as config
+@dataclass(frozen=True)
+class Data:
+    """Which manifests are read."""
+
+    train: Split = None
+    test: Split = None
+    reference: Split = None
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="rekognition (default) or ground-truth.")] = None
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Manifests to leave out when a folder is searched.")
+    ] = None
+    force_exclude: Annotated[
+        bool, typer.Option("--force-exclude", help="Treat named files like files found in a folder.")
+    ] = False
+    stdin_filename: Annotated[
+        str, typer.Option("--stdin-filename", metavar="NAME", help="Name of standard input in reports.")
+    ] = "-"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Where images are."""
+
+    images: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER|PREFIX=FOLDER", help="Folder of the images; beside the manifest if not given."),
+    ] = None
+    require_images: Annotated[
+        bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the user's own model computed."""
+
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Embeddings of your own model: parquet with source_ref, attribute, box and embedding.",
+        ),
+    ] = None
+    pred_probs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Predicted probabilities of your own model on data that it was not trained on: parquet or csv with "
+            "source_ref, attribute, box and one column per label.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which rules are checked."""
+
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SELECTOR", help="Rules to check: codes, prefixes, names, service codes, or ALL."),
+    ] = None
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="SELECTOR", help="Rules to leave out; the longest selector wins.")
+    ] = None
+    extend_select: Annotated[
+        list[str] | None,
+        typer.Option("--extend-select", metavar="SELECTOR", help="Rules to check in addition to the selected ones."),
+    ] = None
+    extend_ignore: Annotated[
+        list[str] | None,
+        typer.Option("--extend-ignore", metavar="SELECTOR", help="Rules to leave out in addition to the ignored ones."),
+    ] = None
+    preview: Annotated[bool, typer.Option("--preview", help="Check rules in preview too.")] = False
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out rules that run a neural network.")] = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the run is done."""
+
+    config: ConfigFile = None
+    isolated: Isolated = False
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Number of processes that read and measure; one per processor if not given."
+        ),
+    ] = None
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Measure all images again and cache nothing.")] = False
+    cache_dir: CacheDir = None
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Do not show progress on a terminal.")] = False
+    show_files: Annotated[bool, typer.Option("--show-files", help="Only list the manifests.")] = False
+    version: Version = False
+
+
+def spread(command: Command) -> Command:
+    """A command for typer: each of its parameters that is a group of flags is replaced by the flags."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())
+    groups = {each.name: each.annotation for each in own if _is_group(each.annotation)}
+    parameters = []
+    for parameter in own:
+        if parameter.name not in groups:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        hints = get_type_hints(parameter.annotation, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                flag.name, inspect.Parameter.KEYWORD_ONLY, default=flag.default, annotation=hints[flag.name]
+            )
+            for flag in _fields(parameter.annotation)
+        ]
+
+    def run(**values: Any) -> None:
+        given = {
+            name: group(**{flag.name: values.pop(flag.name) for flag in _fields(group)})
+            for name, group in groups.items()
+        }
+        command(**values, **given)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads it
+    run.__annotations__ = {}
+    return run
+
+
+def _is_group(annotation: Any) -> bool:
+    return dataclasses.is_dataclass(annotation)
+
+
+def _fields(group: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(group)
+
+
+def configure(run: Run, data: Data | None = None, rules: Rules | None = None, **flags: Any) -> Config:
+    """The configuration, with the flags taking precedence."""
     from groundlint.config.paths import relative
+    from groundlint.config.settings import override
 
-    if isolated:
-        found = config.Config()
-    else:
-        path = file or config.find(Path.cwd())
-        found = config.load(path) if path else config.Config()
+    found = configuration(run.config, isolated=run.isolated)
+    if data:
+        flags |= {"target": data.target, "exclude": data.exclude}
+    if rules:
+        selectors = {name: getattr(rules, name) for name in ("select", "ignore", "extend_select", "extend_ignore")}
+        flags |= selectors | {"preview": rules.preview or None}
     given = {name: _separated(value) for name, value in flags.items() if value not in (None, [])}
     if "exclude" in given:
-        # On the command line a path starts from here, in the file from there; a mere name fits anywhere.
+        # A path on the command line starts from the working directory, one in the file from its folder; a mere name
+        # matches anywhere.
         globs = [glob.rstrip("/") for glob in given["exclude"]]
         given["exclude"] = [relative(glob, found.root) if "/" in glob else glob for glob in globs]
-    return config.override(found, given)
+    return override(found, given)
+
+
+def configuration(file: Path | None, *, isolated: bool) -> Config:
+    """The configuration file in force, without flags."""
+    from groundlint.config import settings
+
+    path = None if isolated else file or settings.find(Path.cwd())
+    return settings.load(path) if path else settings.Config()
 
 
 def _separated(value: Any) -> Any:
-    """Lists may be given by repeating the option, or in one with commas."""
+    """Lists may be given by repeating the option, or in one value with commas."""
     return [part for entry in value for part in entry.split(",")] if isinstance(value, list) else value
 
 
-def requested(
-    paths: list[str] | None,
-    train: list[str] | None,
-    test: list[str] | None,
-    reference: list[str] | None,
-    stdin_name: str,
-    **measuring: Any,
-) -> Request:
-    """What shall be judged, with the bytes of standard input where it is asked for."""
+def requested(paths: list[str] | None, config: Config, data: Data, images: Images, models: Models, run: Run) -> Request:
+    """What to check, with the bytes of standard input if it is asked for."""
     from groundlint.config.data_sets import STDIN, Request
 
-    is_wanted = any(STDIN in (names or ()) for names in (paths, train, test, reference))
+    splits = {"train": data.train, "test": data.test, "reference": data.reference}
+    is_wanted = any(STDIN in (names or ()) for names in (paths, *splits.values()))
     return Request(
         paths=tuple(paths or ()),
-        train=tuple(train or ()),
-        test=tuple(test or ()),
-        reference=tuple(reference or ()),
+        **{name: tuple(given or ()) for name, given in splits.items()},
+        force_exclude=data.force_exclude,
         stdin=_standard_input() if is_wanted else None,
-        stdin_name=stdin_name,
-        **measuring,
+        stdin_name=data.stdin_filename,
+        images=tuple(images.images or ()),
+        jobs=run.jobs,
+        cache=None if run.no_cache else run.cache_dir or cache_folder(config),
+        embeddings=models.embeddings,
+        pred_probs=models.pred_probs,
     )
 
 
@@ -125,44 +239,31 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def measuring(
-    config: Config,
-    images: list[str] | None,
-    jobs: int | None,
-    no_cache: bool,
-    cache_dir: Path | None,
-    embeddings: Path | None,
-    pred_probs: Path | None,
-) -> dict[str, Any]:
-    """How images are found, measured and remembered, and what a model makes of them, as the parts of a request."""
-    return {
-        "images": tuple(images or ()),
-        "jobs": jobs,
-        "cache": None if no_cache else cache_dir or cache_folder(config),
-        "embeddings": embeddings,
-        "pred_probs": pred_probs,
-    }
-
-
 def cache_folder(config: Config) -> Path:
-    """Where what was measured is remembered: as configured, else beside the configuration."""
+    """Folder for cached measurements: as configured, else beside the configuration."""
     from groundlint.images.cache import FOLDER
 
     return config.root / (config.settings.cache_dir or FOLDER)
 
 
-def load(config: Config, *, isolated: bool) -> tuple[Registry, Selection]:
-    """What the packages offer, and what of it the configuration selects."""
+def load(config: Config, *, isolated: bool, fast: bool = False) -> tuple[Registry, Selection]:
+    """What the packages offer, and what the configuration selects of it."""
     from groundlint.engine import registry
     from groundlint.policy import selection
 
     known = registry.load(isolated=isolated)
-    return known, selection.of_config(known, config)
+    return known, selection.of_config(known, config, fast=fast)
 
 
 def baseline_file(given: Path | None, config: Config, *, isolated: bool) -> Path | None:
-    """The baseline to use: the one that is named, else the one beside the configuration, if it is there."""
+    """The baseline to use: the one that is named, else the one beside the configuration if there is one."""
     from groundlint.policy.baseline import FILE
 
     default = Path(os.path.relpath(config.root / FILE))
     return given or (default if default.is_file() and not isolated else None)
+
+
+def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    """End with a usage error unless a value is one of those known."""
+    if value not in known:
+        fail(f"{option}: {value!r} is not one of {', '.join(known)}")

@@ -7,47 +7,39 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from groundlint.config.data_sets import Request
+    from groundlint.config.settings import Config
     from groundlint.session import Outcome
 
 FAILED = 1
 BROKEN = 2
 
 temporaries: set[Path] = set()
-"""Files that are being written, to be put away when a signal ends the run."""
+"""Files being written, to be removed when a signal ends the run."""
 
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """What keeps a run from starting, as one line on standard error and exit status 2."""
-    from groundlint.config.data_sets import UsageError
-    from groundlint.config.settings import ConfigError
-    from groundlint.engine.registry import PluginError, SelectionError
-    from groundlint.evaluation.model_outputs import ModelOutputError
-    from groundlint.images.pool import PoolError
-    from groundlint.policy.baseline import BaselineError
+    """Turn an error that the user can fix into a message on standard error and exit status 2."""
+    from groundlint.engine.registry import PluginError
+    from groundlint.errors import GroundlintError
 
     if hasattr(signal, "siginterrupt"):
-        # Polars, imported by now, handles Ctrl-C before we do and restarts what it breaks into: a pipe that stays open
-        # would be waited for all the same.
+        # Polars, imported by now, handles Ctrl-C first and restarts interrupted calls: without this, a run would wait
+        # forever for a pipe that stays open.
         signal.siginterrupt(signal.SIGINT, True)
     try:
         yield
-    except (
-        BaselineError,
-        ConfigError,
-        ModelOutputError,
-        PluginError,
-        PoolError,
-        SelectionError,
-        UsageError,
-    ) as error:
+    except PluginError as error:
+        fail(joined(str(error)))
+    except GroundlintError as error:
         fail(str(error))
 
 
@@ -58,70 +50,90 @@ def fail(text: str) -> NoReturn:
 
 
 def say(text: str) -> None:
-    """A line on standard error."""
+    """Print a line on standard error."""
     from groundlint.sanitize import at_line_start, visible
 
     typer.echo(at_line_start(visible(text, limit=None)), err=True)
 
 
 def say_lines(text: str) -> None:
-    """Lines on standard error."""
+    """Print lines on standard error."""
     for line in text.splitlines():
         say(line)
 
 
-def tell_of_failures(outcome: Outcome, *, verbose: bool) -> None:
-    """What kept a run from judging all that it was asked."""
+def joined(text: str) -> str:
+    """The lines of an error's text as one line."""
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def say_faults(outcome: Outcome, *, verbose: bool) -> None:
+    """Say what kept a run from checking all that it was asked to."""
     for unread in outcome.unread:
         say(f"error: {unread}")
     for raised in outcome.raised:
-        say(f"error: the rule {raised.code} failed: {raised.error}" if raised.code else f"error: {raised.error}")
+        blocked = f"; not checked: {', '.join(raised.blocks)}" if raised.what.startswith("table ") else ""
+        say(f"error: the {raised.what} failed: {joined(raised.error)}{blocked}")
         if verbose:
             say_lines(raised.traceback)
 
 
+def list_files(settings: Config, request: Request) -> None:
+    """Print the manifests of a request, one per line."""
+    from groundlint.config.data_sets import data_sets
+    from groundlint.report.listing import header_path
+
+    names = sorted({name for data_set in data_sets(settings, request) for name in data_set.named})
+    print_lines(header_path(name) for name in names)
+
+
 @contextlib.contextmanager
 def progress(*, wanted: bool) -> Iterator[Callable[[str], None]]:
-    """A function that says what is being done, on one line of a terminal that is wiped at the end."""
+    """A function that shows what is being done, on one line of a terminal that is cleared at the end."""
     from groundlint.sanitize import visible
 
     if not wanted or not sys.stderr.isatty():
         yield lambda _: None
         return
 
-    def tell(text: str) -> None:
+    def on_progress(text: str) -> None:
         line = visible(text)[: shutil.get_terminal_size().columns - 1]
         typer.echo(f"\r\x1b[K{line}", nl=False, err=True)
 
     try:
-        yield tell
+        yield on_progress
     finally:
         typer.echo("\r\x1b[K", nl=False, err=True)
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of visible text on standard output."""
+    print_text("".join(f"{line}\n" for line in lines))
+
+
 def print_text(text: str) -> None:
-    """Text on standard output; a reader that has seen enough is no fault."""
+    """Print text on standard output; a reader that closes it early is not an error."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer must not fail once more at the end.
+        # What is left in the buffer must not fail again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             fail(f"the report cannot be written to standard output: {error.strerror}")
 
 
 def write(file: Path, text: str) -> None:
-    """A file as a whole or not at all."""
+    """Write a file as a whole or not at all."""
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A temporary file beside the wanted one, which it replaces as a whole when all is written.
+    """A temporary file beside the wanted one, which it replaces as a whole once everything is written.
 
-    A device or pipe, as /dev/stdout, is written to as it is; a symbolic link stays one.
+    A device or pipe, such as /dev/stdout, is written to directly; a symbolic link stays one.
     """
     try:
         if file.exists() and not file.is_file():

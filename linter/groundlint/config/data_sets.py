@@ -1,15 +1,22 @@
-"""What a run is asked for, and which manifests belong together as a data set."""
+"""The request of a run, and the data sets that its manifests belong to."""
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from groundlint.config.discovery import SUFFIXES, is_excluded, manifests_below
+from groundlint.config.discovery import (
+    SUFFIXES,
+    DiscoveryNote,
+    OnNote,
+    excluded,
+    files_matching,
+    ignore_note,
+    manifests_below,
+)
 from groundlint.config.settings import Config
 from groundlint.errors import GroundlintError
 
@@ -18,11 +25,11 @@ SPLITS = ("train", "test", "reference")
 
 
 class UsageError(GroundlintError):
-    """What was asked cannot be done."""
+    """The request cannot be carried out."""
 
 
 class Source(NamedTuple):
-    """A manifest to read: its path as given, what it is for, and where its bytes are."""
+    """A manifest to read: its path as given, its split, and where its bytes are."""
 
     name: str
     split: str
@@ -32,11 +39,12 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """What shall be judged. `stdin` holds the bytes of `-`, which is then called `stdin_name`.
+    """What to judge.
 
-    `images` are folders, or `PREFIX=FOLDER`; `jobs` is how many processes read large manifests and measure images,
-    None for one a processor; `cache` None remembers nothing; `embeddings` and `pred_probs` are files of what the user's
-    own model gave.
+    `stdin` holds the bytes of `-`, whose name is `stdin_name`. `force_exclude` applies `exclude` to named files too.
+    `images` are folders, or `PREFIX=FOLDER`. `jobs` is the number of processes that read large manifests and measure
+    images, None for one per processor. With `cache` None nothing is cached. `embeddings` and `pred_probs` are files
+    with outputs of the user's own model.
     """
 
     paths: tuple[str, ...] = ()
@@ -45,6 +53,7 @@ class Request:
     reference: tuple[str, ...] = ()
     stdin: bytes | None = None
     stdin_name: str = STDIN
+    force_exclude: bool = False
     images: tuple[str, ...] = ()
     jobs: int | None = None
     cache: Path | None = None
@@ -59,86 +68,142 @@ class Request:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Manifests that are judged together. `named` are those whose findings are wanted."""
+    """Manifests that are judged together. `named` are those whose findings are reported."""
 
     sources: tuple[Source, ...]
     named: frozenset[str]
 
 
-def data_sets(config_: Config, request: Request) -> list[DataSet]:
-    """The data sets that are asked for: a manifest in none of the configuration is one of its own.
+def data_sets(config: Config, request: Request, *, on_note: OnNote = ignore_note) -> list[DataSet]:
+    """The data sets to judge; a manifest that the configuration does not group is one of its own.
+
+    Args:
+        config: The configuration.
+        request: What to judge.
+        on_note: Called with what limited the search for manifests.
+
+    Returns:
+        The data sets; none only if everything in the request is excluded.
 
     Raises:
-        UsageError: a folder or a data set has no manifest.
+        UsageError: A folder or a data set has no manifest, or paths are given beside `train`, `test` or `reference`.
     """
-    configured = list(_configured(config_, request))
-    found: list[DataSet] = []
-    if request.train or request.test or request.reference:
-        found.append(_named_splits(config_, request))
-    paths = request.paths
-    if not paths and not found:
-        if configured:
-            return configured
-        paths = (".",)
-    of_file: dict[str, list[DataSet]] = {}
-    for data_set in configured:
-        for identity in {_identity(source) for source in data_set.sources}:
-            of_file.setdefault(identity, []).append(data_set)
-    asked: dict[str, Source] = {}
-    for path in paths:
-        try:
-            sources = _sources(path, "train", config_, request)
-        except UsageError:
-            if len(paths) == 1:
-                raise
-            # The other paths are judged all the same: that this one cannot be is told when it is read.
-            sources = [Source(_as_text(path) or "''", "train", Path(path))]
-        for source in sources:
-            asked.setdefault(_identity(source), source)
-    brought_in: dict[int, tuple[DataSet, dict[str, Source]]] = {}
-    for identity, source in asked.items():
-        if identity not in of_file:
-            found.append(_data_set([source]))
-        for data_set in of_file.get(identity, ()):
-            brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source
-    for data_set, given in brought_in.values():
-        # A manifest keeps the name, and standard input the bytes, by which it was given.
-        named = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
-        found.append(DataSet(named, frozenset(source.name for source in given.values())))
-    return found
+    return _Search(config, request, on_note).data_sets()
 
 
-def _configured(config_: Config, request: Request) -> Iterator[DataSet]:
-    """The data sets of the configuration; their manifests are named relative to the working directory."""
-    for name, data_set in config_.settings.datasets.items():
-        sources = (
-            source
-            for split in SPLITS
-            for pattern in getattr(data_set, split)
-            for path in _matching(pattern, config_)
-            for source in _sources(path, split, config_, request)
-        )
-        yield _data_set(sources, f"[datasets.{name}]")
+@dataclass(frozen=True)
+class _Search:
+    """The search for the manifests of a request."""
+
+    config: Config
+    request: Request
+    on_note: OnNote
+
+    def data_sets(self) -> list[DataSet]:
+        request = self.request
+        configured = list(self._configured())
+        if given := [split for split in SPLITS if getattr(request, split)]:
+            if request.paths:
+                raise UsageError(_repeated(given[0], (*getattr(request, given[0]), *request.paths)))
+            found = self._named_splits()
+        elif not request.paths and configured:
+            found = configured
+        else:
+            found = self._of_paths(request.paths or (".",), configured)
+        if not found:
+            self.on_note(DiscoveryNote("all-files-excluded", "all files are excluded; nothing was checked"))
+        return found
+
+    def _of_paths(self, paths: Sequence[str], configured: Iterable[DataSet]) -> list[DataSet]:
+        """The data sets of positional paths: those that the configuration has, and one for every other manifest."""
+        of_file: dict[str, list[DataSet]] = {}
+        for data_set in configured:
+            for identity in {_identity(source) for source in data_set.sources}:
+                of_file.setdefault(identity, []).append(data_set)
+        found: list[DataSet] = []
+        brought_in: dict[int, tuple[DataSet, dict[str, Source]]] = {}
+        for identity, source in self._asked(paths).items():
+            if identity not in of_file:
+                found.append(_data_set([source]))
+            for data_set in of_file.get(identity, ()):
+                brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source
+        for data_set, given in brought_in.values():
+            # A manifest keeps the name, and standard input the bytes, by which it was given.
+            named = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
+            found.append(DataSet(named, frozenset(source.name for source in given.values())))
+        return found
+
+    def _asked(self, paths: Sequence[str]) -> dict[str, Source]:
+        """The manifests of positional paths, each once, by identity."""
+        asked: dict[str, Source] = {}
+        for path in paths:
+            try:
+                sources = self._sources(path, "train")
+            except UsageError:
+                if len(paths) == 1:
+                    raise
+                # The other paths are judged; that this one cannot be is reported when it is read.
+                sources = [Source(_as_text(path) or "''", "train", Path(path))]
+            for source in sources:
+                asked.setdefault(_identity(source), source)
+        return asked
+
+    def _configured(self) -> Iterator[DataSet]:
+        """The data sets of the configuration; their manifests are named relative to the working directory."""
+        for name, data_set in self.config.settings.datasets.items():
+            sources = [
+                source
+                for split in SPLITS
+                for pattern in getattr(data_set, split)
+                for path in self._matching(pattern)
+                for source in self._sources(path, split)
+            ]
+            if sources or not self.request.force_exclude:
+                yield _data_set(sources, f"[datasets.{name}]")
+
+    def _matching(self, pattern: str) -> list[str]:
+        """The paths that a pattern of the configuration matches, or the pattern itself, to be reported as missing."""
+        root = self.config.root
+        names = files_matching(pattern, root)
+        if names != [pattern]:
+            left_out = excluded([str(root / name) for name in names], self.config.settings.exclude, root)
+            names = [name for name in names if str(root / name) not in left_out]
+        return [os.path.relpath(root / name) for name in names or [pattern]]
+
+    def _named_splits(self) -> list[DataSet]:
+        sources = [
+            source for split in SPLITS for path in getattr(self.request, split) for source in self._sources(path, split)
+        ]
+        return [_data_set(sources)] if sources or not self.request.force_exclude else []
+
+    def _sources(self, path: str, split: str) -> list[Source]:
+        """The manifests of a path: the file itself, or those below a folder."""
+        request, exclude, root = self.request, self.config.settings.exclude, self.config.root
+        if not path:
+            # An unset variable gives an empty path, which must not be taken for the working directory.
+            raise UsageError("'': an empty path names no manifest")
+        name = request.stdin_name if path == STDIN else path
+        if request.force_exclude and excluded([name], exclude, root):
+            return []
+        if path == STDIN:
+            return [Source(_as_text(name) or STDIN, split, data=request.stdin)]
+        # Not with pathlib, which raises where a name is too long for the system; such a file is reported as missing.
+        if not os.path.isdir(path):  # noqa: PTH112
+            return [Source(_as_text(path), split, Path(path))]
+        if split == "reference":
+            # It may be a folder of images, which is not read as a manifest.
+            return []
+        names = manifests_below(path, exclude=exclude, root=root, on_note=self.on_note)
+        if not names and not request.force_exclude:
+            kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+            raise UsageError(f"{path}: the folder has no manifest ({kinds}) that is not hidden, excluded or ignored")
+        return [Source(_as_text(name), split, Path(name)) for name in names]
 
 
-def _matching(pattern: str, config_: Config) -> list[str]:
-    """The paths that a pattern of the configuration means; itself if there are none, to be reported as missing."""
-    # The root may hold characters that mean something in a glob.
-    found = glob.glob(pattern, root_dir=config_.root, recursive=True)  # noqa: PTH207
-    # A glob means files: `**` matches folders too, and those may hold images only.
-    names = [name for name in sorted(found) if name == pattern or not (config_.root / name).is_dir()]
-    paths = [str(config_.root / name) for name in names]
-    kept = [path for path in paths if not is_excluded(path, config_.settings.exclude, config_.root)]
-    return [os.path.relpath(path) for path in kept or [str(config_.root / pattern)]]
-
-
-def _named_splits(config_: Config, request: Request) -> DataSet:
-    return _data_set(
-        source
-        for split in SPLITS
-        for path in getattr(request, split)
-        for source in _sources(path, split, config_, request)
-    )
+def _repeated(option: str, values: Sequence[str]) -> str:
+    """How to give an option several values."""
+    spelled = " ".join(f"--{option} {value}" for value in values)
+    return f"--{option} takes one path; repeat it: {spelled}"
 
 
 def _data_set(sources: Iterable[Source], name: str = "the data set") -> DataSet:
@@ -150,31 +215,11 @@ def _data_set(sources: Iterable[Source], name: str = "the data set") -> DataSet:
     return DataSet(tuple(by_split.values()), frozenset(source.name for source in by_split.values()))
 
 
-def _sources(path: str, split: str, config_: Config, request: Request) -> list[Source]:
-    """The manifests that a path means: a file itself, a folder those below it."""
-    if path == STDIN:
-        return [Source(_as_text(request.stdin_name) or STDIN, split, data=request.stdin)]
-    if not path:
-        # As comes of a variable that is not set; it must not be taken for the working directory.
-        raise UsageError("'': an empty path names no manifest")
-    names = [path]
-    # Where a name is too long for the system pathlib raises; such a file is missing as any other.
-    if os.path.isdir(path):  # noqa: PTH112
-        if split == "reference":
-            # It may be a folder of images, which is not read as a manifest.
-            return []
-        names = manifests_below(path, exclude=config_.settings.exclude, root=config_.root)
-        if not names:
-            kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-            raise UsageError(f"{path}: the folder holds no manifest ({kinds}) that is not hidden, excluded or ignored")
-    return [Source(_as_text(name), split, Path(name)) for name in names]
-
-
 def _as_text(name: str) -> str:
-    """The name of a file with escapes for those of its bytes that are no text."""
+    """The name of a file with escapes for bytes that are not text."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _identity(source: Source) -> str:
-    """What all ways to a file have in common; standard input stands for the file by whose name it is called."""
+    """The same text for every path to a file; standard input stands for the file whose name it has."""
     return os.path.realpath(source.path or source.name)

@@ -36,6 +36,7 @@ def _as_list(value: object) -> object:
 _Path = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 _Glob = Annotated[str, Field(min_length=1, max_length=1000)]
 Paths = Annotated[list[_Path], BeforeValidator(_as_list, json_schema_input_type=_Path | list[_Path])]
+_Globs = Annotated[list[_Glob], BeforeValidator(_as_list, json_schema_input_type=_Glob | list[_Glob])]
 
 
 class _Model(BaseModel):
@@ -56,7 +57,7 @@ class SuppressEntry(_Model):
     """Findings that are not reported, and why."""
 
     rule: str = Field(description="Code, prefix, name or service code.")
-    files: Paths = Field([], description="Globs of manifests, relative to this file; all manifests if empty.")
+    files: _Globs = Field([], description="Globs of manifests, relative to this file; all manifests if empty.")
     source_ref: _Glob | None = Field(None, description="Glob of source-refs; all if not given.")
     reason: str = Field(pattern=r"\S", description="Why these findings are not reported.")
     expires: datetime.date | None = Field(None, description="Last day on which the entry applies.")
@@ -65,9 +66,7 @@ class SuppressEntry(_Model):
 class Override(_Model):
     """Other options for some of the images."""
 
-    sources: Annotated[list[_Glob], BeforeValidator(_as_list, json_schema_input_type=_Glob | list[_Glob])] = Field(
-        min_length=1, description="Globs of source-refs."
-    )
+    sources: _Globs = Field(min_length=1, description="Globs of source-refs.")
     rules: dict[str, dict[str, Any] | Literal[False]] = Field(
         description="Options by code, name or service code of a rule; false turns rules off, by any selector."
     )
@@ -103,7 +102,9 @@ class Settings(_Model):
     fail_on: Literal["error", "warning", "info", "none"] = Field(
         "error", description="Lowest severity of a finding that fails the run."
     )
-    exclude: list[_Glob] = Field([], description="Globs of manifests to leave out when a folder is searched.")
+    exclude: list[_Glob] = Field(
+        [], description="Globs of manifests to leave out when a folder is searched, as in a .gitignore."
+    )
     severity: dict[str, Literal["error", "warning", "info"]] = Field(
         {}, description="Severity of rules, by selector; the longest that matches a rule wins."
     )
@@ -117,6 +118,13 @@ class Settings(_Model):
     cache_dir: _Path | None = Field(
         None, description="Folder for cached measurements; .groundlint_cache beside this file if not given."
     )
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _holds_selectors(cls, selectors: object) -> object:
+        if isinstance(selectors, list) and any(isinstance(entry, dict) for entry in selectors):
+            raise ValueError("it is a list of rules; an entry with a reason is a [[suppress]] table")
+        return selectors
 
     @field_validator("required_version")
     @classmethod
@@ -140,7 +148,7 @@ class Config:
 
 
 def find(start: Path) -> Path | None:
-    """The nearest configuration upwards: a groundlint.toml, else a pyproject.toml with [tool.groundlint]."""
+    """The nearest configuration upward: a groundlint.toml, else a pyproject.toml with [tool.groundlint]."""
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return folder / FILE
@@ -161,7 +169,7 @@ def load(path: Path) -> Config:
         if values is None:
             raise ConfigError(f"{path}: the file has no table [tool.groundlint]")
     try:
-        # In the file keys are written as documented only; flags come under the names of Python.
+        # A file has only the documented keys; flags have the names of Python.
         return Config(Settings.model_validate(values, by_alias=True, by_name=False), path.resolve())
     except ValidationError as error:
         raise ConfigError(f"{path}: {first_fault(error, _known_keys)}") from None
@@ -233,18 +241,20 @@ def _known_keys(place: Sequence[str | int]) -> list[str]:
 
 
 def first_fault(error: ValidationError, known: Callable[[Sequence[str | int]], list[str]]) -> str:
-    """The first fault of a validation, as a sentence that names the key.
+    """The first fault that a validation found, as a sentence that names the key.
 
     Args:
-        error: What pydantic raised.
-        known: Gives the keys that are known at a place.
+        error: The error that pydantic raised.
+        known: Function from a place to the keys that are known there.
     """
     fault = error.errors()[0]
     place = list(fault["loc"])
     key = ".".join(str(step) for step in place)
     if fault["type"] == "extra_forbidden":
         return f"unknown key `{key}`" + suggestion(str(place[-1]), known(place))
-    return f"`{key}`: {fault['msg']}" if key else str(fault["msg"])
+    # pydantic puts "Value error, " before the text of a validator of ours.
+    text = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    return f"`{key}`: {text}" if key else text
 
 
 def suggestion(written: str, known: Iterable[str]) -> str:

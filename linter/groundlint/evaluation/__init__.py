@@ -1,1 +1,1 @@
-"""What trained models say of the data: their evaluation, and outputs that the user brings."""
+"""What trained models add: an evaluation, and outputs of the user's own model."""

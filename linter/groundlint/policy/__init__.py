@@ -1,1 +1,1 @@
-"""What becomes of findings: selection of rules, severity, suppression, baseline, the gate."""
+"""What happens to findings: selection of rules, severity, suppression, baseline."""

@@ -22,7 +22,7 @@ class BaselineError(GroundlintError):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A finding that is known. `manifest` is relative to the folder of the configuration."""
+    """A known finding. `manifest` is relative to the folder of the configuration."""
 
     manifest: str
     code: str
@@ -47,23 +47,23 @@ class Baseline:
         return [entry.fingerprint for entry in self.entries]
 
     def stale(self, found: Baseline, judged: Mapping[str, Collection[str]]) -> list[Entry]:
-        """The entries that a run did not find, of those that it would have.
+        """The entries that a run looked for and did not find.
 
         Args:
-            found: what it found.
-            judged: the codes of the rules by which it judged each manifest.
+            found: The findings of the run.
+            judged: Codes of the rules that judged each manifest, by its path.
         """
         seen = set(found.fingerprints)
         looked_for = (entry for entry in self.entries if entry.code in judged.get(entry.manifest, ()))
         return [entry for entry in looked_for if entry.fingerprint not in seen]
 
     def without(self, entries: Iterable[Entry]) -> Baseline:
-        """The baseline less some entries."""
-        gone = set(entries)
-        return Baseline(tuple(entry for entry in self.entries if entry not in gone))
+        """The baseline without some entries."""
+        removed = set(entries)
+        return Baseline(tuple(entry for entry in self.entries if entry not in removed))
 
     def text(self) -> str:
-        """The file: sorted, one entry a line, so that it reads well in a diff."""
+        """The file: sorted, one entry per line, for readable diffs."""
         entries = sorted(set(self.entries), key=lambda e: (e.manifest, e.code, e.source_ref or "", e.fingerprint))
         lines = ",\n".join(f"    {msgspec.json.encode(entry).decode()}" for entry in entries)
         listed = f"[\n{lines}\n  ]" if entries else "[]"
@@ -71,11 +71,11 @@ class Baseline:
 
 
 def of_findings(findings: DataFrame, root: Path) -> Baseline:
-    """The baseline of findings.
+    """The baseline that knows all of the findings.
 
     Args:
-        findings: with `fingerprint`.
-        root: folder to which manifests are relative.
+        findings: Findings with `fingerprint`.
+        root: Folder to which manifests are relative.
     """
     paths = {manifest: relative(manifest, root) for manifest in findings["manifest"].unique()}
     rows = findings.select("manifest", "code", "source_ref", "fingerprint").iter_rows()
@@ -86,7 +86,7 @@ def load(path: Path) -> Baseline:
     """Read a baseline.
 
     Raises:
-        BaselineError: the file cannot be read or is no baseline.
+        BaselineError: The file cannot be read or is not a baseline.
     """
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
@@ -96,5 +96,7 @@ def load(path: Path) -> Baseline:
         raise BaselineError(f"{path}: not a baseline: {error}; `groundlint baseline create` writes one") from None
     if file.schema_version != SCHEMA_VERSION:
         version = json.dumps(file.schema_version)
-        raise BaselineError(f"{path}: a baseline of version {version} is not supported; create it again")
+        raise BaselineError(
+            f"{path}: version {version} of baselines is not supported; run `groundlint baseline create`"
+        )
     return Baseline(tuple(file.entries))

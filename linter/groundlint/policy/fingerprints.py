@@ -1,4 +1,4 @@
-"""Fingerprints: what identifies a finding when lines move or are written in another form."""
+"""Fingerprints: they identify findings when lines move or are serialized differently."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _SIDES = ("left", "top", "width", "height")
 
 
 def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Path) -> Series:
-    """The fingerprint of each finding: a digest of what it is about, never of its line number.
+    """The fingerprint of each finding: a digest of its content, never of its line number.
 
-    It covers code, manifest, source-ref (or the digest of a line without one), attribute, label, the box's four
-    numbers, and the number among equals. It is computed per data set: a manifest of two data sets gives equal ones.
+    It covers code, manifest, source-ref (or the digest of a line without one), attribute, label, the four numbers of
+    the box, and the position among equal findings of the data set. A manifest that is in two data sets therefore gives
+    equal fingerprints for both.
 
     Args:
-        findings: With the columns of `findings.SCHEMA`.
+        findings: Findings with the columns of `findings.SCHEMA`.
         tables: `boxes` and `problems` of the run.
         root: Folder to which manifests are relative.
 
@@ -32,7 +33,8 @@ def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Pat
     keys = ["manifest", "line", "attribute", "box"]
     named = findings.filter(col("box").is_not_null()).select(keys).unique()
     boxes = tables["boxes"].select(*keys, *_SIDES).join(named, on=keys, how="semi").unique(keys)
-    boxes = boxes.select(*keys, numbers=pl.concat_list(_SIDES))
+    # -0.0 becomes 0.0.
+    boxes = boxes.select(*keys, numbers=pl.concat_list(col(side) + 0.0 for side in _SIDES))
     digests = tables["problems"].filter(col("digest").is_not_null()).select("manifest", "line", "digest")
     rows = (
         findings.select("data_set", "code", *keys, "label", "source_ref")
@@ -43,8 +45,8 @@ def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Pat
     seen: dict[tuple[int | None, str], int] = {}
     made = []
     for data_set, code, manifest, _, attribute, _, label, source_ref, numbers, digest in rows.iter_rows():
-        about = (code, paths[manifest], source_ref if source_ref is not None else digest, attribute, label, numbers)
-        text = json.dumps(about)
+        image = source_ref if source_ref is not None else digest
+        text = json.dumps((code, paths[manifest], image, attribute, label, numbers))
         n = seen[data_set, text] = seen.get((data_set, text), 0) + 1
         made.append(hashlib.sha256(f"{n}{text}".encode()).hexdigest()[:32])
     return Series("fingerprint", made, dtype=pl.String)

@@ -1,4 +1,4 @@
-"""Selection: from a configuration to the rules of a run with their options, severities and suppressions."""
+"""Selection: the rules of a run with their options, severities and suppressions, as the configuration sets them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from groundlint.policy.suppression import Suppression
 
 @dataclass(frozen=True)
 class Selection:
-    """The rules of a run, once for each set of their options, and what becomes of what they find."""
+    """The rules of a run, once for each set of options, and the severities and suppressions of their findings."""
 
     rules: tuple[Scoped, ...]
     severities: Mapping[str, str]
@@ -56,17 +56,17 @@ def of_config(registry: Registry, config: Config, *, fast: bool = False) -> Sele
             _suppressions(registry, settings),
         )
     except ConfigError as error:
-        # No flag says any of this.
+        # No flag can set any of this.
         raise ConfigError(f"{config.path}: {error}" if config.path else str(error)) from None
 
 
 def nothing_selected(registry: Registry, settings: Settings) -> str:
-    """Why a configuration selects no rule, as a sentence."""
-    for target in TARGETS:
+    """Why a configuration selects no rule, as a sentence for the user."""
+    for target in set(TARGETS) - {settings.target}:
         if codes := _selected(registry, settings, target):
             named = ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
             are = "are" if len(codes) > 1 else "is"
-            return f"no rule is selected for the target {settings.target}; {named} {are} for the target {target}"
+            return f"no rule is selected for target {settings.target}; {named} {are} for target {target}"
     return "no rule is selected, so nothing would be checked; see --select, --ignore, --fast and --preview"
 
 
@@ -76,14 +76,14 @@ def _selected(registry: Registry, settings: Settings, target: str) -> list[str]:
 
 
 def _severities(registry: Registry, settings: Settings) -> dict[str, str]:
-    """The severity of each rule that is given one: by the longest of the selectors that fit it."""
+    """The severities that the configuration sets, by code; the longest selector that matches a rule wins."""
     best: dict[str, tuple[int, str]] = {}
     for name, level in settings.severity.items():
         place = f"[severity] {name}"
         for code, length in _matching(registry, name, place).items():
             known = best.get(code)
             if known and known[0] == length:
-                raise ConfigError(f"{place}: {code} has a severity under another of its names; keep one of the two")
+                raise ConfigError(f"{place}: the severity of {code} is set twice; keep one of the two")
             if not known or known[0] < length:
                 best[code] = (length, level)
     return {code: level for code, (_, level) in best.items()}
@@ -106,38 +106,41 @@ def _suppressions(registry: Registry, settings: Settings) -> tuple[Suppression, 
 
 
 def _scoped(registry: Registry, settings: Settings, codes: Sequence[str]) -> list[Scoped]:
-    """Each rule once for every set of options that the overrides give it."""
+    """Each rule once for every set of options that the overrides give it.
+
+    Every variant judges all data; its findings count on the lines whose last matching override has its options.
+    """
     rules = build_rules(registry, codes, settings.rules)
     of_code = _overrides(registry, settings)
     scoped = []
     for rule in rules:
-        # A finding on a whole file or data set is judged by the options of the whole.
+        # Findings on a whole manifest or data set keep the base options.
         remaining = lit(True)
         variants = []
-        # The last override that fits wins, so they are gone through from the end.
+        # The last override that matches wins, so start at the end.
         for sources, changed in reversed(of_code.get(rule.code, [])):
-            is_meant = col("line").is_not_null() & matches("source_ref", sources)
+            is_matched = col("line").is_not_null() & matches("source_ref", sources)
             if changed:
-                variants.append(Scoped(changed, remaining & is_meant))
-            remaining &= ~is_meant
+                variants.append(Scoped(changed, remaining & is_matched))
+            remaining &= ~is_matched
         scoped += [Scoped(rule, remaining if rule.code in of_code else None), *variants]
     return scoped
 
 
 def _overrides(registry: Registry, settings: Settings) -> dict[str, list[tuple[list[str], Rule | None]]]:
-    """What becomes of each rule for some of the images, by their globs: its other options, or None where it is off.
+    """The overrides of each rule by code: globs of source-refs, and the rule with other options or None if it is off.
 
-    It is looked at whether the rules are selected or not: a slip in it is to be seen before it matters.
+    Overrides of rules that are not selected are checked too, so that a mistake shows before it matters.
     """
     of_code: dict[str, list[tuple[list[str], Rule | None]]] = {}
     given = options_by_code(registry, settings.rules)
     for number, override in enumerate(settings.overrides, 1):
         for name, options in override.rules.items():
             place = f"[[overrides]] {number}"
-            meant = _matching(registry, name, place)
-            if options is not False and len(meant) > 1:
-                raise ConfigError(f"{place}: {name} means several rules; options are given to one")
-            for code in meant:
+            codes = _matching(registry, name, place)
+            if options is not False and len(codes) > 1:
+                raise ConfigError(f"{place}: {name} matches several rules; options belong to one rule")
+            for code in codes:
                 rule = registry.rules[code]
                 all_options = None if options is False else {**given.get(code, {}), **options}
                 changed = None if all_options is None else build_rule(rule, all_options, f"{place}: rules.{name}")
@@ -153,23 +156,33 @@ def _matching(registry: Registry, selector: str, place: str) -> dict[str, int]:
 
 
 def build_rules(registry: Registry, codes: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
-    """The rules of these codes, with their options.
+    """The rules of some codes, with their options.
+
+    Args:
+        registry: The installed rules.
+        codes: Codes of the rules to build.
+        options: Options by code, name or service code; those of other rules are checked too.
 
     Raises:
-        ConfigError: options are given for an unknown rule or twice for one, or are none of its options.
+        ConfigError: A rule is not known, has options twice, or an option is unknown or not allowed.
     """
     given = options_by_code(registry, options)
     names = {registry.find(name).code: name for name in options}
     built = {code: build_rule(registry.rules[code], given[code], f"[rules.{names[code]}]") for code in sorted(given)}
-    # Defaults were validated when the rule was loaded; to build a validator costs more than to judge.
+    # Defaults were validated when the rule was loaded, and building a validator costs more than judging.
     return [built[code] if code in built else registry.rules[code].model_construct() for code in sorted(codes)]
 
 
 def build_rule(rule: type[Rule], options: Mapping[str, Any], place: str) -> Rule:
     """A rule with some options.
 
+    Args:
+        rule: The rule.
+        options: The options.
+        place: Where the configuration sets them, for the error.
+
     Raises:
-        ConfigError: they are none of its options; the text names the place that gives them.
+        ConfigError: An option is unknown or not allowed.
     """
     try:
         return rule(**options)
@@ -178,10 +191,10 @@ def build_rule(rule: type[Rule], options: Mapping[str, Any], place: str) -> Rule
 
 
 def options_by_code(registry: Registry, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """The options of each rule, by whichever of its names they are given.
+    """The options of each rule by code; the configuration may name a rule by code, name or service code.
 
     Raises:
-        ConfigError: a rule is not known, or has options twice.
+        ConfigError: A rule is not known, or has options twice.
     """
     by_code: dict[str, Mapping[str, Any]] = {}
     for name, values in options.items():
@@ -190,19 +203,19 @@ def options_by_code(registry: Registry, options: Mapping[str, Mapping[str, Any]]
         except SelectionError as error:
             raise ConfigError(f"[rules.{name}]: {error}") from None
         if code in by_code:
-            raise ConfigError(f"[rules.{name}]: {code} has options under another of its names; keep one of the two")
+            raise ConfigError(f"[rules.{name}]: {code} has two tables of options; keep one of the two")
         by_code[code] = values
     return by_code
 
 
 def schema(registry: Registry) -> dict[str, Any]:
-    """JSON Schema of the configuration, with the options of all rules."""
+    """JSON Schema of the configuration, with the options of all installed rules."""
     known = Settings.model_json_schema(by_alias=True)
     options: dict[str, Any] = {}
     for code, rule in sorted(registry.rules.items()):
         described = rule.model_json_schema() | {"title": f"{code} {rule.name}"}
         described.pop("description", None)
-        # A code of the service that several rules give names none of them.
+        # A service code that several rules have names none of them.
         names = [name for name in (rule.name, rule.aws) if name and registry.named(name) == [rule]]
         options |= {code: described} | {name: {"$ref": f"#/properties/rules/properties/{code}"} for name in names}
     known["properties"]["rules"] |= {"properties": options, "additionalProperties": False}

@@ -1,4 +1,4 @@
-"""Suppression: findings that a `[[suppress]]` entry or the baseline leaves out, and why."""
+"""Suppression: which findings a `[[suppress]]` entry or the baseline leaves out, and why."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from groundlint.policy.baseline import Baseline
 
 
 class Suppression(NamedTuple):
-    """A `[[suppress]]` entry: findings of some rules, manifests and images that are not reported.
+    """A `[[suppress]]` entry: findings of some rules on some manifests and images that are not reported.
 
-    `files` are globs of paths relative to the configuration's folder. Empty means all, as `source_ref` None does.
+    `files` are globs of paths relative to the configuration's folder; none means all manifests, and `source_ref` None
+    means all images.
     """
 
     rule: str
@@ -34,7 +35,13 @@ class Suppression(NamedTuple):
 def mark(
     findings: DataFrame, suppressions: Sequence[Suppression], baseline: Baseline, root: Path
 ) -> tuple[DataFrame, list[int]]:
-    """Findings with two columns: `suppression`, the reason for which one is left out, and `is_baselined`.
+    """Add two columns to findings: `suppression`, the reason of the entry that matches, and `is_baselined`.
+
+    Args:
+        findings: The findings.
+        suppressions: The entries. The first that matches a finding gives the reason.
+        baseline: Known findings.
+        root: Folder to which manifests are relative.
 
     Returns:
         The findings, and the number of findings that each suppression matches.
@@ -63,7 +70,7 @@ def suppression_rows(
     Args:
         suppressions: The entries.
         counts: Number of findings that each one matches.
-        configuration: The file that they are from.
+        configuration: The file with the entries.
         judged: Codes of the rules that judged each manifest, by its path relative to the configuration's folder.
     """
     rows = [
@@ -87,12 +94,12 @@ def _files(suppression: Suppression, names: Mapping[str, object]) -> set[str]:
 
 
 def _matches(suppression: Suppression) -> Expr:
-    """Whether an entry means a finding."""
+    """Whether an entry matches a finding."""
     is_source = matches("source_ref", [suppression.source_ref]) if suppression.source_ref is not None else lit(True)
     is_file = matches("files", suppression.files) if suppression.files else lit(True)
     return col("code").is_in(list(suppression.codes)) & is_file & is_source
 
 
 def no_marks(findings: DataFrame) -> DataFrame:
-    """Findings that nothing can suppress, with the columns that `mark` adds."""
+    """Findings that cannot be suppressed, with the columns that `mark` adds."""
     return findings.with_columns(suppression=lit(None, pl.String), is_baselined=lit(False))

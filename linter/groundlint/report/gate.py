@@ -1,4 +1,4 @@
-"""The summary for a gate: numbers that the condition of a pipeline reads."""
+"""The summary file of a gate: numbers that the condition of a pipeline reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 def render(
     *, passed: bool, counts: Mapping[str, int], rules: Mapping[str, int], images: Mapping[str, int | None]
 ) -> str:
-    """The summary as JSON: numbers only, every key always there, since a condition on an absent key fails the step.
+    """The summary as JSON: numbers only. Every key is always present, since a condition fails on a missing one.
 
     Args:
-        passed: whether the run lets the data pass; False until it has ended well.
-        counts: findings by severity.
-        rules: findings by code, of every selected rule.
-        images: total, found and unreadable; None where none were looked for.
+        passed: Whether the data passes; False until the run has ended well.
+        counts: Number of findings by severity.
+        rules: Number of findings by code, for every selected rule.
+        images: Number of images that are named, found and unreadable; None where they were not looked for.
     """
     summary = {
         "schema_version": 1,

@@ -1,46 +1,126 @@
-"""What formats of other programs have in common: the worst first, places in a repository, unique fingerprints."""
+"""What several formats share: sentences, names of images, places in a repository, unique fingerprints."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePath
 
 import polars as pl
 from polars import DataFrame, col
 
-from groundlint.engine.wording import worded
+from groundlint.engine.wording import counted, worded
 from groundlint.sanitize import visible
 
 OUTSIDE = "outside-working-directory"
-"""The folder under which files are shown that lie in none of the repository's."""
+"""The folder under which manifests outside the working directory are shown."""
 
-SEVERITIES = pl.Enum(["error", "warning", "info"])
-"""Severities in their order, the gravest first."""
-
-_LOSSES = pl.Enum(["training", "line", "attribute", "box"])
+_PLAIN_START = re.compile(r"[\w./]")
 
 
-def worst_first(findings: DataFrame) -> DataFrame:
-    """Findings by severity, then by what is lost, then by score; what has no score is certain."""
-    return findings.sort(
-        col("severity").cast(SEVERITIES),
-        col("loses").cast(_LOSSES, strict=False),
-        -col("score").fill_null(1),
-        nulls_last=True,
-        maintain_order=True,
-    )
+def header_path(path: str) -> str:
+    """A path for the start of a line, visible.
 
-
-def first_of_each(findings: DataFrame, most: int, summed_up: Iterable[str]) -> DataFrame:
-    """The first findings of each rule and manifest: `most`, or one of the codes that are summed up.
-
-    The last that is left has the number of those after it as `more`; all others 0.
+    It gets `./` in front unless it begins with a letter, digit, `.`, `/` or `_`: a runner of workflows would take some
+    of the others for a command.
     """
+    text = visible(path, limit=None)
+    return text if _PLAIN_START.match(text) else f"./{text}"
+
+
+def place(manifest: str, line: int | None) -> str:
+    """Where a finding is, for the start of a line: the path of the manifest, and the line if there is one."""
+    return header_path(manifest) + (f":{line}" if line is not None else "")
+
+
+def sentence(name: str, aws: str | None, message: str, image: str | None = None) -> str:
+    """What a finding says, visible and never empty: the service code, the message and the image."""
+    text = visible(message)
+    code = f"[{visible(aws)}] " if aws else ""
+    return f"{code}{text if text.strip() else name}{f' ({visible(image)})' if image else ''}"
+
+
+def line(
+    manifest: str,
+    number: int | None,
+    severity: str,
+    code: str,
+    name: str,
+    aws: str | None,
+    message: str,
+    image: str | None,
+) -> str:
+    """A finding as one line of text."""
+    return f"{place(manifest, number)}: {severity} {code} {name}: {sentence(name, aws, message, image)}"
+
+
+LINE_COLUMNS = ("manifest", "line", "severity", "code", "name", "aws", "message", "shown_image")
+"""The columns of a finding that `line` takes, in its order."""
+
+
+def with_images(findings: DataFrame) -> DataFrame:
+    """Findings with `shown_image`: the local path of the image, else its source-ref."""
+    return findings.with_columns(shown_image=pl.coalesce("image", "source_ref"))
+
+
+def shortest_names(paths: Iterable[str]) -> dict[str, str]:
+    """The shortest end of each path that no other of the paths has, cut at slashes."""
+    parts = {path: path.split("/") for path in paths}
+    names: dict[str, str] = {}
+    pending, depth = list(parts), 1
+    while pending:
+        ends: dict[str, list[str]] = defaultdict(list)
+        for path in pending:
+            ends["/".join(parts[path][-depth:])].append(path)
+        pending = []
+        for end, those in ends.items():
+            for path in those:
+                if (len(those) == 1 and end) or depth >= len(parts[path]):
+                    names[path] = end
+                else:
+                    pending.append(path)
+        depth += 1
+    return names
+
+
+def first_of_each(findings: DataFrame, most: int) -> DataFrame:
+    """The first findings of each rule and manifest, `most` of them, or all if it is 0.
+
+    The last one that is kept has the number of those left out after it as `more`; all others have 0.
+    """
+    if not most:
+        return findings.with_columns(more=pl.lit(0))
     total, rank = pl.len().over("manifest", "code"), pl.int_range(1, pl.len() + 1).over("manifest", "code")
-    limit = pl.when(col("code").is_in(list(summed_up))).then(1).otherwise(most)
-    more = pl.when(rank == limit).then(total - limit).otherwise(0)
-    return findings.with_columns(more=more).filter(rank <= limit)
+    more = pl.when(rank == most).then(total - most).otherwise(0)
+    return findings.with_columns(more=more.cast(pl.Int64)).filter(rank <= most)
+
+
+def with_typical_merged(findings: DataFrame) -> DataFrame:
+    """Findings in which those that are typical of a data set are one per rule and manifest.
+
+    Its message gives their number; it names no line, box, label or image. `merged` is the number of findings that a row
+    stands for.
+    """
+    is_typical = col("typical")
+    findings = findings.with_columns(merged=pl.lit(1, pl.UInt32))
+    group = ("manifest", "code")
+    empty = ("line", "attribute", "box", "label", "source_ref", "image", "shown_image", "pointer")
+    first = (is_typical & (pl.int_range(pl.len()).over(*group, is_typical) == 0)).alias("_is_first")
+    images = col("source_ref").drop_nulls().n_unique().over(*group, is_typical)
+    message = worded("typical of this data set: {} on {}", counted("merged", "finding"), counted(images, "image"))
+    return (
+        findings.with_columns(
+            first, merged=pl.when(is_typical).then(pl.len().over(*group, is_typical)).otherwise("merged")
+        )
+        .with_columns(message=pl.when(is_typical).then(message).otherwise("message"))
+        .filter(~is_typical | col("_is_first"))
+        .with_columns(
+            pl.when(is_typical).then(None).otherwise(name).alias(name) for name in empty if name in findings.columns
+        )
+        .drop("_is_first")
+    )
 
 
 def with_unique_fingerprints(findings: DataFrame) -> DataFrame:
@@ -53,15 +133,9 @@ def with_unique_fingerprints(findings: DataFrame) -> DataFrame:
 def repository_path(manifest: str, folder: str) -> str:
     """The path of a manifest relative to a folder, with slashes and never upwards.
 
-    What lies outside is put below `OUTSIDE`, so that it is not taken for a file of the repository.
+    What lies outside is put below `OUTSIDE`, so that it is not mistaken for a file of the repository.
     """
     path = os.path.relpath(os.path.join(folder, manifest), folder)  # noqa: PTH118 - a path keeps its `..`
     parts = PurePath(path).parts
     below = [part for part in parts if part != ".."]
     return "/".join(below if len(below) == len(parts) else [OUTSIDE, *below]) or "."
-
-
-def sentence(name: str, aws: str | None, message: str) -> str:
-    """What a finding says, visible and never empty."""
-    text = visible(message)
-    return f"{f'[{visible(aws)}] ' if aws else ''}{text if text.strip() else name}"

@@ -1,4 +1,4 @@
-"""The report for the summary of a GitHub step: counts by rule, then findings, as far as a summary holds them."""
+"""The report for the summary of a GitHub step: counts by rule, then the findings that fit into a summary."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 from polars import DataFrame, col
 
-from groundlint.report.listing import SEVERITIES, first_of_each, sentence, worst_first
+from groundlint.engine.findings import SEVERITIES, worst_first
+from groundlint.report.listing import LINE_COLUMNS, sentence, with_images, with_typical_merged
 from groundlint.report.report import Report
 from groundlint.sanitize import visible
 
 MAX_BYTES = 900 * 1024
-"""Size of a report; a step's summary of 1 MiB and more is dropped, near it sometimes."""
+"""Size of a report; GitHub drops the summary of a step of 1 MiB and more, and sometimes one slightly below."""
 
 _TAIL = 100
 """Bytes kept free to say what is left out."""
@@ -24,21 +25,23 @@ _MARKS = re.compile(r"[\\`*_\[\](){}<>|#!&~$]|:(?=//)|(?<=www)\.", re.IGNORECASE
 
 def render(report: Report) -> str:
     """A table of counts by rule with links to their pages, and the worst findings."""
-    summary, findings = report.summary, worst_first(report.findings)
-    numbers = summary["counts"] | {name: summary[name] for name in ("suppressed", "baselined", "manifests", "lines")}
-    numbers["images"] = summary["images"]["total"]
+    summary, findings = report.summary, worst_first(with_images(report.findings))
+    numbers = summary.counts.model_dump() | summary.model_dump(
+        include={"suppressed", "baselined", "manifests", "lines"}
+    )
+    numbers["images"] = summary.images.total
     text = "# groundlint\n\n" + ", ".join(f"{name}: {number:,}" for name, number in numbers.items()) + "\n"
+    text += "".join(f"\n> {escaped(visible(note.message))}\n" for note in summary.notes)
     if findings.is_empty():
         return text + "\nNo findings to show.\n"
     text += "\n| rule | name | severity | findings |\n| --- | --- | --- | ---: |\n" + "".join(_rows(findings))
     parts = [text + "\n## Findings\n\n"]
     free = MAX_BYTES - _TAIL - len(parts[0].encode())
-    listed = first_of_each(findings, findings.height, report.summed_up)
+    listed = with_typical_merged(findings)
     for item in _items(listed):
         free -= len(item.encode())
         if free < 0:
-            rest = listed[len(parts) - 1 :]
-            parts.append(f"\n{rest.height + rest['more'].sum():,} findings are left out.\n")
+            parts.append(f"\n{listed.height - len(parts) + 1:,} findings are left out.\n")
             break
         parts.append(item)
     return "".join(parts)
@@ -46,7 +49,7 @@ def render(report: Report) -> str:
 
 def escaped(text: str) -> str:
     """Visible text from data that Markdown shows as it is: no link, image, mention, formula, or tag."""
-    # GitHub looks for mentions when Markdown's escapes are gone: what follows must not be a name.
+    # GitHub looks for mentions after Markdown's escapes are resolved: what follows must not be a name.
     return _MARKS.sub(r"\\\g<0>", text).replace("@", "\\@&#8203;")
 
 
@@ -57,11 +60,11 @@ def _rows(findings: DataFrame) -> Iterator[str]:
 
 
 def _items(findings: DataFrame) -> Iterator[str]:
-    columns = ("code", "name", "severity", "aws", "message", "manifest", "line", "url", "more")
-    for code, name, severity, aws, message, manifest, line, url, more in findings.select(columns).iter_rows():
+    for *row, url in findings.select(*LINE_COLUMNS, "url").iter_rows():
+        manifest, line, severity, code, name, aws, message, image = row
         place = visible(manifest, limit=None) + (f":{line}" if line is not None else "")
-        rest = f" (and {more:,} more of the manifest)" if more else ""
-        yield f"- {severity} {_link(code, url)} {escaped(place)}: {escaped(sentence(name, aws, message))}{rest}\n"
+        said = escaped(sentence(name, aws, message, image))
+        yield f"- {severity} {_link(code, url)} {name} {escaped(place)}: {said}\n"
 
 
 def _link(code: str, url: str | None) -> str:

@@ -1,35 +1,56 @@
-"""What every format renders: the findings to show, and the numbers of the run."""
+"""What every format renders: the findings to show, the numbers of the run, and how to present them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from polars import DataFrame
+
+from groundlint.engine.rule import Rule
+from groundlint.summary import Summary
+
+LIMIT = 5
+"""Rows that people are shown of a rule and manifest unless they ask for more."""
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """How formats for people present a report.
+
+    `limit` is the number of rows of a rule and manifest, 0 for all. `lists_infos` says whether infos are listed;
+    otherwise they are counted, except those of the rules in `listed`, which were selected by code or name.
+    """
+
+    limit: int = LIMIT
+    lists_infos: bool = False
+    listed: frozenset[str] = frozenset()
+    show_suppressed: bool = False
+    statistics: bool = False
+    quiet: bool = False
+    color: bool = False
+    width: int = 100
 
 
 @dataclass(frozen=True)
 class Report:
     """A run as it is reported.
 
-    `findings` has the columns of `findings.SCHEMA` with `fingerprint` and `url`, in order; `hidden` are those that are
-    left out, with `suppression`, the reason, and `is_baselined`, for formats that can show them; `summary` is as the
-    JSON report shows it; `explanations` are the docstrings of rules, by code; `summed_up` are the codes of which
-    people are shown one in a manifest; `is_whole` says whether all that was asked was judged; `folder` is the working
-    directory.
+    `findings` has the columns of `findings.KEYS` and `precision` and `pointer`, in order. `hidden` are the suppressed
+    and baselined ones, with `suppression`, the reason, and `is_baselined`. `rules` are the rules of the run by code,
+    `failing` the severities that fail it. `baseline` is the path of the baseline in use. `is_whole` says whether
+    everything that was asked was checked. `folder` is the working directory.
     """
 
     version: str
     target: str
-    summary: dict[str, Any]
+    summary: Summary
     findings: DataFrame
     hidden: DataFrame = field(default_factory=DataFrame)
-    summed_up: frozenset[str] = frozenset()
-    statistics: bool = False
-    color: bool = False
-    quiet: bool = False
-    explanations: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, type[Rule]] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset({"error"})
+    baseline: str | None = None
     is_whole: bool = True
     folder: str = field(default_factory=os.getcwd)
+    presentation: Presentation = field(default_factory=Presentation)

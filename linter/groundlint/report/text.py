@@ -1,73 +1,159 @@
-"""The report for a terminal: a line for each finding, a count of what is not shown, and a summary."""
+"""The report for a terminal: findings by manifest, worst first, and what the run comes to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from polars import DataFrame
+import polars as pl
+from polars import DataFrame, col
 
-from groundlint.report.listing import first_of_each, sentence
-from groundlint.report.report import Report
-from groundlint.sanitize import at_line_start, visible
+from groundlint.engine.findings import worst_first
+from groundlint.engine.wording import number_of
+from groundlint.report.concise import hidden_lines
+from groundlint.report.layout import Cell, Layout, dim
+from groundlint.report.listing import (
+    first_of_each,
+    header_path,
+    sentence,
+    shortest_names,
+    with_images,
+    with_typical_merged,
+)
+from groundlint.report.report import Presentation, Report
+from groundlint.sanitize import visible
 
-MAX_SHOWN = 50
-"""Findings shown of one rule and manifest."""
-
-_COLOURS = {"error": "31", "warning": "33", "info": "36"}
+_COLUMNS = ("line", "severity", "code", "name", "aws", "message", "shown_image", "caused_by", "more")
+_MAX_SUGGESTIONS = 3
 
 
 def render(report: Report) -> str:
-    """Findings by manifest and line, and what they come to."""
-    lines = [*_findings(report), *_hidden(report.hidden)]
-    if report.statistics:
-        lines += _statistics(report.findings)
-    if not report.quiet:
-        lines.append(_summary(report))
-    return "".join(f"{line}\n" for line in lines)
+    """Findings by manifest, counts of those not listed, and a summary with suggestions of what to run next."""
+    look = report.presentation
+    findings = worst_first(with_images(report.findings))
+    is_counted = _is_counted(look)
+    listed = with_typical_merged(findings.filter(~is_counted))
+    lines = [*_manifests(listed, look), *_counted(findings.filter(is_counted), look)]
+    if look.show_suppressed:
+        lines += _section("Suppressed and in the baseline:", hidden_lines(report.hidden))
+    if look.statistics:
+        lines += _section("Findings by rule:", _statistics(report.findings))
+    if not look.quiet:
+        lines += [*_summary(report), "", *_section("Next:", _suggestions(report, findings))]
+    return "\n".join(lines).rstrip("\n") + "\n" if lines else ""
 
 
-def _findings(report: Report) -> Iterator[str]:
-    shown = first_of_each(report.findings, MAX_SHOWN, report.summed_up)
-    columns = ("manifest", "line", "code", "name", "aws", "severity", "message", "more")
-    for manifest, line, code, name, aws, severity, message, more in shown.select(columns).iter_rows():
-        place = at_line_start(visible(manifest, limit=None)) + (f":{line}" if line is not None else "")
-        mark = f"\x1b[1;{_COLOURS[severity]}m{code}\x1b[0m" if report.color else code
-        yield f"{place}: {mark} {sentence(name, aws, message)}"
-        if more:
-            yield f"{place.removesuffix(f':{line}')}: {mark} and {more:,} more of {name}"
+def _is_counted(look: Presentation) -> pl.Expr:
+    """Whether a finding is counted instead of listed."""
+    if look.lists_infos:
+        return pl.lit(False)
+    return (col("severity") == "info") & ~col("typical") & ~col("code").is_in(sorted(look.listed))
 
 
-def _hidden(findings: DataFrame) -> Iterator[str]:
-    """What is not reported, with the reason for each."""
+def _manifests(findings: DataFrame, look: Presentation) -> Iterator[str]:
+    names = shortest_names(findings["shown_image"].drop_nulls().unique())
+    for part in findings.partition_by("manifest", maintain_order=True):
+        shown = first_of_each(part, look.limit)
+        path = header_path(part["manifest"][0])
+        yield f"\x1b[1m{path}\x1b[0m" if look.color else path
+        layout = Layout(look.width, look.color)
+        for row, depth in _folded(shown.select(_COLUMNS).rows()):
+            number, severity, code, name, aws, message, image, caused_by, more = row
+            said = sentence(name, aws, message)
+            # Where the cause is not listed, the consequence names it.
+            cause = f" (caused by {caused_by})" if caused_by and not depth else ""
+            image_name = visible(names[image]) if image else ""
+            layout.add(Cell(number, severity, f"{code} {name}", image_name, said + cause, depth))
+            if more:
+                layout.add_note(f"{more:,} more of {code} {name}; --limit 0 lists all", depth)
+        yield from layout.lines()
+        yield ""
+
+
+_Row = tuple[int | None, str, str, str, str | None, str, str | None, str | None, int]
+
+
+def _folded(rows: Iterable[_Row]) -> Iterator[tuple[_Row, int]]:
+    """The rows of a manifest with their depth: consequences follow the last row of the rule that is their cause."""
+    rows = list(rows)
+    last = {row[2]: n for n, row in enumerate(rows)}
+    effects: dict[str, list[int]] = {}
+    for n, row in enumerate(rows):
+        cause = row[7]
+        if cause is not None and cause != row[2] and cause in last:
+            effects.setdefault(cause, []).append(n)
+    folded = {n for those in effects.values() for n in those}
+    done: set[int] = set()
+
+    def emit(n: int, depth: int) -> Iterator[tuple[_Row, int]]:
+        if n in done:
+            return
+        done.add(n)
+        yield rows[n], depth
+        code = rows[n][2]
+        if n == last[code]:
+            for effect in effects.get(code, ()):
+                yield from emit(effect, depth + 1)
+
+    for n in range(len(rows)):
+        if n not in folded:
+            yield from emit(n, 0)
+    # Rules that name each other as their cause have no first row.
+    for n in range(len(rows)):
+        yield from emit(n, 0)
+
+
+def _counted(findings: DataFrame, look: Presentation) -> Iterator[str]:
+    """The infos that are not listed, as one count per rule."""
     if findings.is_empty():
         return
-    columns = ("manifest", "line", "code", "name", "aws", "message", "suppression")
-    for manifest, line, code, name, aws, message, suppression in findings.select(columns).iter_rows():
-        place = at_line_start(visible(manifest, limit=None)) + (f":{line}" if line is not None else "")
-        why = "in the baseline" if suppression is None else f"suppressed: {visible(suppression)}"
-        yield f"{place}: {code} {sentence(name, aws, message)} ({why})"
+    rules = findings["code"].n_unique()
+    total = number_of(findings.height, "info")
+    yield f"{total} of {number_of(rules, 'rule')}, not listed; --min-severity info lists them:"
+    counts = findings.group_by("code", "name", maintain_order=True).len()
+    rows = counts.sort(-col("len").cast(pl.Int64), "code").rows()
+    width = len(f"{rows[0][2]:,}")
+    for code, name, count in rows:
+        yield f"  {count:>{width},}  {dim(f'{code} {name}', look.color)}"
+    yield ""
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    lines = list(lines)
+    if lines:
+        yield title
+        yield from (f"  {line}" for line in lines)
+        yield ""
 
 
 def _statistics(findings: DataFrame) -> Iterator[str]:
-    counts = findings.group_by("code", "name", "severity").len("count").sort("count", "code", descending=[True, False])
-    for code, name, severity, count in counts.iter_rows():
-        yield f"{count:>7,}  {code}  {severity:<7}  {name}"
+    counts = findings.group_by("code", "name", "severity").len("count")
+    for code, name, severity, count in counts.sort("count", "code", descending=[True, False]).iter_rows():
+        yield f"{count:>7,}  {severity:<7}  {code} {name}"
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report) -> Iterator[str]:
     summary = report.summary
-    counts = ", ".join(_number(count, level) for level, count in summary["counts"].items())
-    data = ", ".join(
-        (
-            _number(summary["lines"], "line"),
-            _number(summary["manifests"], "manifest"),
-            _number(summary["images"]["total"], "image"),
-            f"target {report.target}",
-        )
-    )
-    return f"{data}: {counts}, {summary['suppressed']:,} suppressed, {summary['baselined']:,} baselined"
+    images = number_of(summary.images.total, "image")
+    if summary.images.found is not None:
+        images = f"{summary.images.found:,} of {images} found"
+    read = (number_of(summary.lines, "line"), number_of(summary.manifests, "manifest"), images)
+    yield f"{', '.join(read)}, target {report.target}"
+    counts = [number_of(count, level) for level, count in summary.counts.model_dump().items()]
+    known = f"{summary.baselined:,} baselined"
+    if report.baseline:
+        known += f" (baseline: {visible(report.baseline, limit=None)})"
+    yield f"{', '.join(counts)}, {summary.suppressed:,} suppressed, {known}"
 
 
-def _number(count: int, noun: str) -> str:
-    plural = noun if count == 1 or noun == "info" else f"{noun}s"
-    return f"{count:,} {plural}"
+def _suggestions(report: Report, findings: DataFrame) -> list[str]:
+    """Commands that the user may want to run next."""
+    commands = []
+    if not findings.is_empty():
+        code, name = findings.select("code", "name").row(0)
+        commands.append((f"groundlint rule {code}", f"explains {name}"))
+    if report.summary.images.total and report.summary.images.found == 0:
+        commands.append(("groundlint check --images FOLDER", "checks the images too"))
+    if report.baseline is None and any(findings["severity"] != "info"):
+        commands.append(("groundlint baseline create", "records these findings, so that only new ones are reported"))
+    width = max((len(command) for command, _ in commands), default=0)
+    return [f"{command:<{width}}  {what}" for command, what in commands[:_MAX_SUGGESTIONS]]

@@ -1,1 +1,1 @@
-"""Rules that a third party would write: groundlint finds them in the modules of this package."""
+"""Rules of a third party: groundlint finds them in the modules of this package."""

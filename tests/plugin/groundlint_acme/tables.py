@@ -1,4 +1,4 @@
-"""A derived table of the third party."""
+"""A table of the third party."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from groundlint import table
 @table()
 def crowds(boxes: LazyFrame) -> LazyFrame:
     """One label attribute of a line, with the number of its boxes in `size`."""
-    return boxes.group_by("manifest", "line", "attribute", "source_ref").agg(size=col("box").len())
+    return boxes.group_by("data_set", "line_id", "attribute_id").agg(size=col("box").len())

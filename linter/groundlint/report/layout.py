@@ -1,0 +1,115 @@
+"""Rows of a terminal: aligned columns, and messages wrapped to the width."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from unicodedata import east_asian_width
+
+from groundlint.sanitize import at_line_start
+
+# Foregrounds that are legible on light and on dark terminals, as gcc uses them.
+_COLORS = {"error": "1;31", "warning": "1;35", "info": "1;36"}
+_SEVERITY_WIDTH = max(map(len, _COLORS))
+_MIN_MESSAGE = 46
+"""Columns below which a message stands under its row instead of beside it."""
+_GAP = "  "
+_CONSEQUENCE = "└ "
+
+
+class Cell(NamedTuple):
+    """A row: the line of the manifest, severity, rule, image and message; consequences have a depth above 0."""
+
+    line: int | None
+    severity: str
+    rule: str
+    image: str
+    message: str
+    depth: int = 0
+
+
+@dataclass
+class Layout:
+    """The rows of one manifest. Columns are as wide as their widest entry."""
+
+    width: int
+    color: bool
+    rows: list[Cell | tuple[str, int]] = field(default_factory=list)
+
+    def add(self, row: Cell) -> None:
+        """Add a row."""
+        self.rows.append(row)
+
+    def add_note(self, text: str, depth: int) -> None:
+        """Add a remark on the rows above."""
+        self.rows.append((text, depth))
+
+    def lines(self) -> Iterator[str]:
+        """The rows as lines of text."""
+        cells = [row for row in self.rows if isinstance(row, Cell)]
+        line_width = max((len(_number(cell)) for cell in cells), default=0)
+        rule_width = max((_columns(_rule(cell)) for cell in cells), default=0)
+        image_width = max((_columns(cell.image) for cell in cells), default=0)
+        indent = len(_GAP) * 3 + line_width + _SEVERITY_WIDTH
+        beside = indent + rule_width + len(_GAP) + (image_width + len(_GAP) if image_width else 0)
+        is_beside = self.width - beside >= _MIN_MESSAGE
+        for row in self.rows:
+            if not isinstance(row, Cell):
+                text, depth = row
+                yield from self._wrapped(dim, text, indent + len(_CONSEQUENCE) * depth)
+                continue
+            severity = f"{row.severity:<{_SEVERITY_WIDTH}}"
+            if self.color:
+                severity = f"\x1b[{_COLORS[row.severity]}m{severity}\x1b[0m"
+            start = f"{_GAP}{_number(row):>{line_width}}{_GAP}{severity}{_GAP}"
+            rule = _rule(row)
+            if is_beside:
+                head = f"{start}{bold(_padded(rule, rule_width), self.color)}{_GAP}"
+                if image_width:
+                    head += f"{_padded(row.image, image_width)}{_GAP}"
+                first, *rest = self._wrapped(_plain, row.message, beside)
+                yield head + first.lstrip()
+                yield from rest
+            else:
+                image = f"{_GAP}{row.image}" if row.image else ""
+                yield f"{start}{bold(rule, self.color)}{image}"
+                yield from self._wrapped(_plain, row.message, indent + len(_CONSEQUENCE) * row.depth)
+
+    def _wrapped(self, style: Callable[[str, bool], str], text: str, indent: int) -> Iterator[str]:
+        # Paths and addresses stay whole, so that they can be copied.
+        width = max(self.width - indent, _MIN_MESSAGE // 2)
+        for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]:
+            yield " " * indent + style(at_line_start(line), self.color)
+
+
+def dim(text: str, color: bool) -> str:
+    """Text of lesser importance."""
+    return f"\x1b[2m{text}\x1b[0m" if color else text
+
+
+def bold(text: str, color: bool) -> str:
+    """Text that stands out."""
+    return f"\x1b[1m{text}\x1b[0m" if color else text
+
+
+def _plain(text: str, color: bool) -> str:  # noqa: ARG001 - a style
+    return text
+
+
+def _number(cell: Cell) -> str:
+    return "-" if cell.line is None else str(cell.line)
+
+
+def _rule(cell: Cell) -> str:
+    return f"{_CONSEQUENCE * cell.depth}{cell.rule}"
+
+
+def _columns(text: str) -> int:
+    """Columns that a terminal uses for a text: wide characters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))
