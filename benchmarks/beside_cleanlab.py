@@ -1,8 +1,8 @@
-"""Measures wrong labels beside cleanlab, on the same components of the same features, in one run.
+"""Compare the search for wrong labels with cleanlab, on the same components of the same features, in one run.
 
-`pip install cleanlab scikit-learn datasets`, then `python benchmarks/beside_cleanlab.py DATA`. Confident learning is
-given a logistic regression of the same five folds, whose strength is chosen for it on half 0; Datalab what it makes of
-the features alone. All figures are of half 1.
+`pip install cleanlab scikit-learn datasets`, then `python benchmarks/beside_cleanlab.py DATA`. Confident learning uses
+a logistic regression over the same five folds, with the regularization that is best on half 0; Datalab uses the
+features alone. All figures are of half 1.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from groundlint_rules.algorithms.label_errors import Limits, area_under_curve
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 1.0)
-"""Inverse strengths of regularisation; scikit-learn's default is 1."""
+"""Inverse strengths of regularization; scikit-learn's default is 1."""
 
 
 class Found:
-    """Areas under the curve and what is flagged, of one method on the trials of one kind."""
+    """Areas under the curve and flagged labels of one method in the trials of one kind."""
 
     def __init__(self) -> None:
         self.areas: dict[bool, list[float]] = {False: [], True: []}
@@ -47,7 +47,7 @@ class Found:
         self.rows += int(here.sum())
 
     def area(self, half: bool) -> float:
-        """Mean area under the curve; 0 where nothing is wrong."""
+        """Mean area under the curve; 0 where no label is wrong."""
         return float(np.nan_to_num(np.mean(self.areas[half])))
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Found:
 
 
 def probabilities(points: Floats, labels: NDArray[np.intp], folds: NDArray[np.intp], strength: float) -> Floats:
-    """Of each label for each row, by a logistic regression over the other folds."""
+    """Probabilities of labels from logistic regressions over the other folds. Shape (rows, labels)."""
     made = np.zeros((len(points), labels.max() + 1))
     for fold in range(FOLDS):
         out = folds == fold
@@ -68,11 +68,11 @@ def probabilities(points: Floats, labels: NDArray[np.intp], folds: NDArray[np.in
 
 
 def compared(trials: Sequence[mislabel.Trial], given: Sequence[Sequence[str]]) -> Iterator[tuple[str, Found]]:
-    """What each method finds in the trials of one kind, under the labels of each."""
+    """Yield the figures of each method on the trials of one kind, with the labels given in each."""
     images = trials[0].images
     points = np.hstack([components(block, np.arange(len(images.refs))) for block in images.blocks]).astype(float)
     folds = np.array([fold_of(ref.encode()) for ref in images.refs])
-    ours, neighbours = Found(), Found()
+    ours, datalab = Found(), Found()
     regressions = {strength: Found() for strength in STRENGTHS}
     for trial, names in zip(trials, given, strict=True):
         ours.add(trial, trial.odds.suspicion, trial.flagged(Limits()))
@@ -85,11 +85,11 @@ def compared(trials: Sequence[mislabel.Trial], given: Sequence[Sequence[str]]) -
             lab = Datalab({"label": labels.tolist()}, label_name="label")
             lab.find_issues(features=points, issue_types={"label": {}})
         issues = lab.get_issues("label")
-        neighbours.add(trial, 1 - issues["label_score"].to_numpy(), issues["is_label_issue"].to_numpy())
+        datalab.add(trial, 1 - issues["label_score"].to_numpy(), issues["is_label_issue"].to_numpy())
     yield "groundlint", ours
     best = max(regressions.values(), key=lambda found: found.area(half=False))
     yield "logistic regression and confident learning", best
-    yield "Datalab", neighbours
+    yield "Datalab", datalab
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print("area under the curve; share flagged, precision of the flags; of half 1\n")
+    print("Half 1: area under the curve; share of labels flagged, precision of the flagged labels\n")
     for what, trials in mislabel.trials(arguments.data, arguments.cache, arguments.side, arguments.draws).items():
         print(what)
         for name, found in compared(trials, [trial.given for trial in trials]):

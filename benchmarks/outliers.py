@@ -1,7 +1,8 @@
-"""How often pictures that do not belong are found: fifteen of another set put among clothing's. A part of accuracy.py.
+"""Measure how many images of other sets are found among the images of clothing. accuracy.py runs it.
 
-Means of 10 draws on half 1 of the images. Neighbours and limit were chosen on other draws from the same sets, of which
-a part was in this half too. Each strange picture bears the label of a picture of clothing drawn at random.
+Fifteen images of another set are added to half 1 of clothing, each with the label of a random image of clothing;
+figures are means of 10 draws. The number of neighbors and the threshold were chosen on other draws from the same sets,
+partly of images in half 1.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import numpy as np
 import polars as pl
 from measured import Measured, auroc, exported, halves
 
-STRANGE = ("savoias", "wider_occ", "raccoon", "flowers12_aug", "cifar10n")
+OTHERS = ("savoias", "wider_occ", "raccoon", "flowers12_aug", "cifar10n")
 DRAWS, COUNT = 10, 15
 DEVIATIONS = 3.5
-"""From which the rule names a picture."""
+"""The rule reports images from these `deviations` on."""
 
 
 def lines_of(data: Path, name: str) -> list[dict[str, Any]]:
@@ -29,7 +30,7 @@ def lines_of(data: Path, name: str) -> list[dict[str, Any]]:
 
 
 def draw_of(own: list[dict[str, Any]], others: list[dict[str, Any]], draw: int) -> Iterator[dict[str, Any]]:
-    """The lines of clothing, and after them those of some strange pictures with labels of clothing."""
+    """The lines of clothing, followed by lines of images of another set with labels of clothing."""
     random = np.random.default_rng(draw)
     yield from own
     for n in random.choice(len(others), COUNT, replace=False):
@@ -37,26 +38,26 @@ def draw_of(own: list[dict[str, Any]], others: list[dict[str, Any]], draw: int) 
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """What the page of the rule shows."""
+    """The figures on the page of the rule."""
     own = lines_of(data, "clothing")
     with tempfile.TemporaryDirectory() as folder:
         manifest, cache = Path(folder) / "a.manifest", Path(folder) / "cache"
         images = f"s3://datasets={data.resolve()}"
-        for name in STRANGE:
+        for name in OTHERS:
             others = lines_of(data, name)
             measured = []
             for draw in range(DRAWS):
                 lines = list(draw_of(own, others, draw))
                 manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
                 rows = exported("outliers", manifest, cache, images).drop_nulls("deviations")
-                strange = rows["line"] > len(own)
-                named = rows["deviations"] >= DEVIATIONS
-                right = (named & strange).sum()
-                measured.append((right / COUNT, right / max(named.sum(), 1), auroc(rows["deviations"], strange)))
+                is_other = rows["line"] > len(own)
+                is_flagged = rows["deviations"] >= DEVIATIONS
+                right = (is_flagged & is_other).sum()
+                measured.append((right / COUNT, right / max(is_flagged.sum(), 1), auroc(rows["deviations"], is_other)))
             recall, precision, area = np.mean(measured, axis=0)
             said = f"precision {precision:.3f}, recall {recall:.3f}; AUROC {area:.3f}"
-            yield Measured("SUS106", f"clothing, half 1, {len(own)} images", f"{COUNT} planted from {name}", said)
+            yield Measured("SUS106", f"clothing, half 1, {len(own)} images", f"{COUNT} images of {name} added", said)
         manifest.write_text("".join(json.dumps(line) + "\n" for line in own))
         rows = exported("outliers", manifest, cache, images)
         count = rows.select((pl.col("deviations") >= DEVIATIONS).sum()).item()
-        yield Measured("SUS106", f"clothing, half 1, {len(own)} images", "named as published", f"{count}")
+        yield Measured("SUS106", f"clothing, half 1, {len(own)} images", "images flagged as published", f"{count}")
