@@ -1,8 +1,8 @@
-"""Measures the cost of image rules as a ratio to the time in which Pillow decodes the same files in full.
+"""Measure what the measuring of images costs, as a ratio to the full decoding of the same files with Pillow.
 
-`python benchmarks/images.py ../shared/data` cuts images of 500 x 375 and of 2,400 x 1,800 px from the public sets and
-prints a Markdown table. The unit is a process that decodes every file. Start-up, which is the time of a check of three
-images, is shown and subtracted from the checks.
+`python benchmarks/images.py ../shared/data` cuts photographs of 500 x 375 px and of 2,400 x 1,800 px from the public
+sets and prints a Markdown table. The unit is a process that decodes every file. Start-up, measured as a check of three
+images, is subtracted from the time of the checks and shown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEFT_OUT = {
     "with mislabel-suspect": "SUS104,SUS105,SUS106,SUS107,VIS104,IMG4",
     "all rules": "",
 }
-"""The rules that each selection leaves out."""
+"""The rules that each selection of rules leaves out."""
 
 DECODE = """
 import sys
@@ -39,8 +39,8 @@ for line in open(sys.argv[1]):
 """
 
 
-def cut_images(data: Path, count: int, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """Yield pieces of the images of the public sets, several of each and never enlarged."""
+def photographs(data: Path, count: int, size: tuple[int, int]) -> Iterator[Image.Image]:
+    """Pieces of photographs, several of each, not enlarged."""
     sources = [ref for name in SETS for ref in source_refs(data, name)]
     made = 0
     for n in range(50):
@@ -52,12 +52,12 @@ def cut_images(data: Path, count: int, size: tuple[int, int]) -> Iterator[Image.
                 made += 1
                 if made == count:
                     return
-    raise SystemExit(f"the public sets give {made} images of {size}, not {count}")
+    raise SystemExit(f"the public sets have only {made} photographs of {size}, not {count}")
 
 
 def mosaics(data: Path, count: int) -> Iterator[Image.Image]:
-    """Yield images of 2,400 x 1,800 px, of 48 pieces each."""
-    pieces = list(cut_images(data, 48 + 7 * count, (400, 225)))
+    """Images of 2,400 x 1,800 px, made of 48 pieces each."""
+    pieces = list(photographs(data, 48 + 7 * count, (400, 225)))
     for n in range(count):
         image = Image.new("RGB", (2400, 1800))
         for place, piece in enumerate(pieces[7 * n : 7 * n + 48]):
@@ -66,7 +66,7 @@ def mosaics(data: Path, count: int) -> Iterator[Image.Image]:
 
 
 def data_set(folder: Path, images: Iterator[Image.Image]) -> None:
-    """Write images, a list of them, and manifests of all and of three, with two boxes and a label for each image."""
+    """Write images, a manifest with two boxes and a label for each, one of three of them, and a list of the files."""
     folder.mkdir()
     lines = []
     for n, image in enumerate(images):
@@ -103,7 +103,7 @@ def check(*options: str) -> list[str]:
 
 
 def rows(folder: Path, name: str, goals: dict[str, float], rounds: int) -> Iterator[Row]:
-    """Yield the figures of one folder. The keys of `goals` are "RULES, cold" and "RULES, warm"."""
+    """Measure checks of one folder. The keys of `goals` are "RULES, cold" or "RULES, warm"."""
     commands = {"decode": [sys.executable, "-c", DECODE, "files.txt"]}
     for wanted in goals:
         rules, kind = wanted.rsplit(", ", 1)
@@ -130,7 +130,7 @@ def rows(folder: Path, name: str, goals: dict[str, float], rounds: int) -> Itera
 
 
 def tiles(data: Path, count: int) -> Iterator[Image.Image]:
-    """Yield pieces of 128 x 96 px of the images of the public sets, all that do not overlap."""
+    """Pieces of 128 x 96 px of the images of the public sets that do not overlap, as many as there are."""
     made = 0
     for name in (*SETS, "clothing", "bccd"):
         for reference in source_refs(data, name):
@@ -144,13 +144,13 @@ def tiles(data: Path, count: int) -> Iterator[Image.Image]:
 
 
 def memory(data: Path, folder: Path, count: int) -> Row:
-    """Measure the peak memory of all processes on many small images."""
+    """Peak memory of all processes over many small images."""
     folder.mkdir()
     made = 0
     for tile in tiles(data, count):
         tile.save(folder / f"{made}.jpg", quality=80)
         made += 1
-    # The sets have too few: the rest are copies, few of each, as in a real set.
+    # The rest are copies, few of each, as in a real set.
     for n in range(made, count):
         (folder / f"{n}.jpg").write_bytes((folder / f"{n - made}.jpg").read_bytes())
     lines = (json.dumps({"source-ref": f"s3://bucket/{n}.jpg"}) + "\n" for n in range(count))
@@ -160,9 +160,9 @@ def memory(data: Path, folder: Path, count: int) -> Row:
 
 
 def figures(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """Yield all figures."""
-    data_set(folder / "500", cut_images(options.data, options.small, (500, 375)))
-    name = f"{options.small:,} images of 500 x 375 px"
+    """Measure all figures."""
+    data_set(folder / "500", photographs(options.data, options.photographs, (500, 375)))
+    name = f"{options.photographs:,} photographs of 500 x 375 px"
     goals = {
         "image-level rules, cold": 0.95,
         "with per-box rules, cold": 1.6,
@@ -181,7 +181,7 @@ def figures(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--small", type=int, default=3000)
+    parser.add_argument("--photographs", type=int, default=3000)
     parser.add_argument("--large", type=int, default=120)
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)

@@ -78,12 +78,12 @@ def noisy(image: Image.Image, draw: np.random.Generator) -> Image.Image:
 
 
 DEGRADED: dict[str, tuple[Degrade, int]] = {
-    "exposure -3": (partial(exposed, stops=-3), 95),
-    "exposure +4": (partial(exposed, stops=4), 95),
-    "gaussian blur": (blurred, 95),
+    "exposure by -3 stops": (partial(exposed, stops=-3), 95),
+    "exposure by +4 stops": (partial(exposed, stops=4), 95),
+    "Gaussian blur": (blurred, 95),
     "motion blur": (moved, 95),
     "noise": (noisy, 95),
-    "JPEG q5": (lambda image, _: image, 5),
+    "JPEG quality 5": (lambda image, _: image, 5),
 }
 
 
@@ -172,9 +172,8 @@ def judged(rows: pl.DataFrame, half: int) -> Iterator[Measured]:
             part = rows.filter(pl.col("version") == version)
             share = recall(own, part, name)
             if share > 0.5:
-                yield Measured(
-                    code, "clothing, raccoon, savoias", f"degraded, found: {version}", f"{share:.3f} of {part.height:,}"
-                )
+                figure = f"{share:.3f} of {part.height:,}"
+                yield Measured(code, "clothing, raccoon, savoias", f"degraded images found: {version}", figure)
 
 
 def main() -> None:
