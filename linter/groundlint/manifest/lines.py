@@ -78,7 +78,7 @@ SCHEMAS = {
 
 
 class SoundLine(NamedTuple):
-    """A line without any fault, which teaches the fast reader its shape."""
+    """A line without any fault, from which the shape of a batch is learned."""
 
     value: Mapping[str, Any]
     attributes: tuple[Attribute, ...]
