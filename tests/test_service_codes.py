@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judging import REGISTRY, judged
+from judging import REGISTRY, evaluated, judged
 from service_cases import CASES, Case
 
 from groundlint.config.data_sets import Source
@@ -105,6 +105,16 @@ def test_the_only_attribute_without_boxes_follows_from_the_line_without_boxes() 
     found = judged(RULES, Source("a.manifest", "train", data=text.encode()))
     causes = [(f["line"], f["attribute"], f["caused_by"]) for f in found if f["code"] == "LBL110"]
     assert causes == [(1, "animals", "LBL109"), (2, "animals", None), (2, "more", None)]
+
+
+@pytest.mark.parametrize(("target", "counts"), [("ground-truth", [2]), ("rekognition", [])])
+def test_video_lines_are_a_note_of_ground_truth(target: str, counts: list[int]) -> None:
+    video = {"v-ref": "s3://b/s.json", "v-ref-metadata": {"type": "groundtruth/video-object-tracking"}}
+    lines = [json.loads(samples.detection(source_ref=f"s3://b/{n}.jpg")) | video for n in range(2)]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    rule = REGISTRY.find("mask-without-colors")
+    notes = evaluated([rule], Source("a.manifest", "train", data=text.encode()), target=target).notes
+    assert [note.count for note in notes if note.kind == "video-or-point-cloud-lines"] == counts
 
 
 LINE_CASES = [case for case in CASES if len(case.raises) == 1 and not case.settings and case.train.count("\n") == 11]
