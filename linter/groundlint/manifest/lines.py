@@ -210,7 +210,9 @@ class _LineFaults:
         """All checks of the line and of its attributes; whether the line as a whole is lost."""
         is_too_long = self._check_length(raw)
         self._check_keys(value, attributes)
-        self._add_recorded(value, attributes)
+        # Unless an escape hides it, the key of a recorded error shows in the bytes.
+        if b"errors" in raw or b"warnings" in raw or b"\\u" in raw:
+            self._add_recorded(value, attributes)
         if not self._check_source_ref(value):
             return True
         if not attributes:
