@@ -11,7 +11,7 @@ import jsonschema
 import polars as pl
 import pytest
 from command import RULES, groundlint, with_manifests
-from lines import classification, manifest
+from lines import manifest
 
 UNSUPPORTED = "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT"
 ENDS = {"print", "exit", "quit", "SystemExit", "sys.exit", "os._exit", "os.abort"}
@@ -123,7 +123,7 @@ def test_the_form_of_the_configuration_is_shown(folder: Path) -> None:
     ("text", "says"),
     [
         ('selct = ["BOX"]', "groundlint.toml: unknown key `selct`; did you mean `select`?"),
-        ("[rules.SPL104]\nmin_image = 3", "[rules.SPL104]: unknown key `min_image`; did you mean `min_images`?"),
+        ("[rules.BOX301]\niuo = 0.9", "[rules.BOX301]: unknown key `iuo`; did you mean `iou`?"),
         ("[rules.NOPE]", "no rule has the code or name 'NOPE'"),
     ],
 )
@@ -136,11 +136,11 @@ def test_a_configuration_that_cannot_be_used_is_explained(folder: Path, text: st
 
 
 def test_an_option_of_a_rule_works(folder: Path) -> None:
-    (folder / "a.manifest").write_text(
-        manifest(*(classification(f"s3://bucket/{n}.jpg", "ab"[n % 2]) for n in range(12)))
-    )
-    (folder / "groundlint.toml").write_text("[rules.few-images-to-split]\nmin_images = 7\n")
-    assert groundlint("check", "a.manifest", cwd=folder).stdout.count("SPL104") == 2
+    (folder / "a.manifest").write_text(manifest(detection("s3://bucket/1.jpg", ({"width": 100}, {"width": 90}))))
+    flags = ("--select", "BOX301", "--output", "concise")
+    assert groundlint("check", "a.manifest", *flags, cwd=folder).stdout == ""
+    (folder / "groundlint.toml").write_text("[rules.duplicated-box]\niou = 0.9\n")
+    assert groundlint("check", "a.manifest", *flags, cwd=folder).stdout.count("BOX301") == 1
 
 
 def ends_of(code: str) -> set[str]:
