@@ -11,7 +11,7 @@ import jsonschema
 import polars as pl
 import pytest
 from command import RULES, groundlint, with_manifests
-from lines import manifest
+from lines import detection, manifest
 
 UNSUPPORTED = "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT"
 ENDS = {"print", "exit", "quit", "SystemExit", "sys.exit", "os._exit", "os.abort"}
