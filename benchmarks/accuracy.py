@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import clutter
-import concealment
 import crops
 import mislabel
+import occlusion
 import outliers
 import planted
 import polars as pl
@@ -105,7 +105,7 @@ PARTS = {
     "copies": copies,
     "planted": planted.figures,
     "visibility": visibility.figures,
-    "concealment": concealment.figures,
+    "occlusion": occlusion.figures,
     "clutter": clutter.figures,
     "quality": quality.figures,
     "crops": crops.figures,

@@ -1,7 +1,7 @@
-"""Measures wrong labels beside cleanlab, on the same components of the same features, in one run.
+"""Compares the search for wrong labels with cleanlab, on the same components of the same features, in one run.
 
-`pip install cleanlab scikit-learn datasets`, then `python benchmarks/beside_cleanlab.py DATA`. Confident learning is
-given a logistic regression of the same five folds, whose strength is chosen for it on half 0; Datalab what it makes of
+`pip install cleanlab scikit-learn datasets`, then `python benchmarks/beside_cleanlab.py DATA`. Confident learning gets
+the probabilities of a logistic regression over the same five folds, its regularization tuned on half 0. Datalab gets
 the features alone. All figures are of half 1.
 """
 
@@ -27,11 +27,11 @@ from groundlint_rules.algorithms.label_errors import Limits, area_under_curve
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 1.0)
-"""Inverse strengths of regularisation; scikit-learn's default is 1."""
+"""Inverse strengths of regularization; the default of scikit-learn is 1."""
 
 
 class Found:
-    """Areas under the curve and what is flagged, of one method on the trials of one kind."""
+    """AUROC and flagged labels of one method on the trials of one kind."""
 
     def __init__(self) -> None:
         self.areas: dict[bool, list[float]] = {False: [], True: []}
@@ -47,18 +47,18 @@ class Found:
         self.rows += int(here.sum())
 
     def area(self, half: bool) -> float:
-        """Mean area under the curve; 0 where nothing is wrong."""
+        """Mean AUROC; 0 where no label is wrong."""
         return float(np.nan_to_num(np.mean(self.areas[half])))
 
     def __str__(self) -> str:
-        said = f"{self.flagged / self.rows:.1%}"
+        share = f"{self.flagged / self.rows:.1%}"
         if not self.hits:
-            return said
-        return f"{self.area(half=True):.3f}; {said}, {self.hits / self.flagged:.2f}"
+            return share
+        return f"{self.area(half=True):.3f}; {share}, {self.hits / self.flagged:.2f}"
 
 
 def probabilities(points: Floats, labels: NDArray[np.intp], folds: NDArray[np.intp], strength: float) -> Floats:
-    """Of each label for each row, by a logistic regression over the other folds."""
+    """Probability of each label for each row, by a logistic regression over the other folds."""
     made = np.zeros((len(points), labels.max() + 1))
     for fold in range(FOLDS):
         out = folds == fold
@@ -68,11 +68,11 @@ def probabilities(points: Floats, labels: NDArray[np.intp], folds: NDArray[np.in
 
 
 def compared(trials: Sequence[mislabel.Trial], given: Sequence[Sequence[str]]) -> Iterator[tuple[str, Found]]:
-    """What each method finds in the trials of one kind, under the labels of each."""
+    """What each method finds in the trials of one kind, with the given labels of each trial."""
     images = trials[0].images
     points = np.hstack([components(block, np.arange(len(images.refs))) for block in images.blocks]).astype(float)
     folds = np.array([fold_of(ref.encode()) for ref in images.refs])
-    ours, neighbours = Found(), Found()
+    ours, datalab = Found(), Found()
     regressions = {strength: Found() for strength in STRENGTHS}
     for trial, names in zip(trials, given, strict=True):
         ours.add(trial, trial.odds.suspicion, trial.flagged(Limits()))
@@ -85,11 +85,11 @@ def compared(trials: Sequence[mislabel.Trial], given: Sequence[Sequence[str]]) -
             lab = Datalab({"label": labels.tolist()}, label_name="label")
             lab.find_issues(features=points, issue_types={"label": {}})
         issues = lab.get_issues("label")
-        neighbours.add(trial, 1 - issues["label_score"].to_numpy(), issues["is_label_issue"].to_numpy())
+        datalab.add(trial, 1 - issues["label_score"].to_numpy(), issues["is_label_issue"].to_numpy())
     yield "groundlint", ours
     best = max(regressions.values(), key=lambda found: found.area(half=False))
     yield "logistic regression and confident learning", best
-    yield "Datalab", neighbours
+    yield "Datalab", datalab
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print("area under the curve; share flagged, precision of the flags; of half 1\n")
+    print("AUROC; share flagged, precision of the flagged; of half 1\n")
     for what, trials in mislabel.trials(arguments.data, arguments.cache, arguments.side, arguments.draws).items():
         print(what)
         for name, found in compared(trials, [trial.given for trial in trials]):

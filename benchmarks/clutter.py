@@ -1,6 +1,6 @@
-"""How well the score of clutter follows people's judgement: the 200 scenes of savoias. A part of accuracy.py.
+"""Measure how well the clutter score follows human judgment on the 200 scenes of savoias. accuracy.py runs it.
 
-The weight of the colours was chosen on the half `sha256(source_ref)[0] & 1` = 0, the figures are of all scenes and of
+The weight of the colors was chosen on the half with `sha256(source_ref)[0] & 1` = 0. Figures are of all scenes and of
 half 1.
 """
 
@@ -20,13 +20,13 @@ Numbers = NDArray[np.float64]
 
 
 def spearman(one: Numbers, other: Numbers) -> float:
-    """Rank correlation, ties sharing their mean rank."""
+    """Spearman's rank correlation; ties share their mean rank."""
     ranks = (pl.Series(values).rank("average").to_numpy() for values in (one, other))
     return float(np.corrcoef(*ranks)[0, 1])
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """How well density and score follow people, and what those of high scores are to them."""
+    """How well edge density and score follow people, and how people judge scenes with a high score."""
     truth = pl.read_csv(data / "savoias/truth.csv").select("source_ref", "complexity")
     rows = exported("clutter", data / "savoias/output.manifest").join(truth, on="source_ref").sort("source_ref")
     half = halves(rows["source_ref"]).to_numpy()
@@ -40,9 +40,9 @@ def figures(data: Path) -> Iterator[Measured]:
             some = draw.choice(places, len(places))
             gains.append(spearman(score[some], people[some]) - spearman(density[some], people[some]))
         low, high = np.quantile(gains, [0.025, 0.975])
-        said = f"{agreed[1]:.3f}; contours alone {agreed[0]:.3f}, gain {low:+.3f} to {high:+.3f} (95 %)"
-        yield Measured("CLU101", f"savoias, {name}", "rank correlation of the score with people's judgement", said)
+        said = f"{agreed[1]:.3f}; edge density alone {agreed[0]:.3f}, gain {low:+.3f} to {high:+.3f} (95%)"
+        yield Measured("CLU101", f"savoias, {name}", "rank correlation of the score with human judgment", said)
     above = people[(score >= 0.15) & (half == 1)]
     upper, lower = (above >= np.quantile(people, 0.6)).mean(), (above < np.quantile(people, 0.4)).mean()
-    said = f"{upper:.2f} in people's upper two fifths, {lower:.2f} in the lower two"
-    yield Measured("CLU101", "savoias, half 1", f"the {len(above)} scenes that score .15 and more", said)
+    said = f"{upper:.0%} are among the 40% that people found most complex, {lower:.0%} among the least"
+    yield Measured("CLU101", "savoias, half 1", f"the {len(above)} scenes with a score of 0.15 or more", said)

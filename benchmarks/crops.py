@@ -1,6 +1,7 @@
-"""How well what is told of boxes follows people: blur of faces in wider_occ; planted darkness. A part of accuracy.py.
+"""Measure how well the rules on boxes follow people (blurred faces of wider_occ), and find darkened boxes.
 
-The measure and the threshold of blur were chosen on the half `sha256(source_ref)[0] & 1` = 0, figures are of half 1.
+The measure and the threshold of blur were chosen on the half with `sha256(source_ref)[0] & 1` = 0; figures are of half
+1. accuracy.py runs it.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from quality import exposed
 
 from groundlint.images.measure import Measurer
 from groundlint.images.record import Task
-from groundlint_rules.features.crops import MIN_SIDE, crop_brightest, crop_grey
+from groundlint_rules.features.crops import MIN_SIDE, crop_brightness, crop_gray
 
 CLASSES = [30, 50, 100]
-"""Sizes in pixels at which the classes of like size end."""
+"""Upper bounds, in px, of the classes of similar size."""
 
 
 def crops(data: Path, name: str) -> pl.DataFrame:
-    """The boxes of a set with the features of their crops."""
+    """The boxes of a set with the measurements of their content."""
     boxes, measured = (exported(table, data / name / "output.manifest") for table in ("boxes", "crops"))
     keys = ("manifest", "line", "attribute", "box")
-    return boxes.join(measured.drop("source_ref"), on=keys)
+    return boxes.join(measured.select(*keys, "^crop_.*$"), on=keys)
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """What the pages of the rules show."""
+    """The figures on the pages of the rules."""
     truth = pl.read_csv(data / "wider_occ/truth.csv", infer_schema_length=None).select("source_ref", "box", "blur")
     faces = crops(data, "wider_occ").join(truth, on=["source_ref", "box"])
     here = faces.filter(halves(faces["source_ref"]) == 1).with_columns(size=pl.max_horizontal("width", "height"))
@@ -43,20 +44,20 @@ def figures(data: Path) -> Iterator[Measured]:
         said = f"{auroc(-seen['crop_sharpness'], positive):.3f}; by size alone {auroc(-seen['size'], positive):.3f}"
         yield Measured("IMG401", name, f"AUROC against what people called {what}", said)
     within = auroc_within(-seen["crop_sharpness"], seen["blur"] >= 1, seen["size"].cut(CLASSES))
-    yield Measured("IMG401", name, "the same among faces of like size", f"{within:.3f}")
+    yield Measured("IMG401", name, "the same among faces of similar size", f"{within:.3f}")
     rule = (col("crop_sharpness") < 5) & (col("crop_sharpness") < 0.5 * faces["crop_sharpness"].median())
     yield Measured("IMG401", name, "flagged, against blurred", flagged(seen, rule, col("blur") >= 1))
     small = here.filter(col("size") < 16)
     said = f"{(small['blur'] >= 1).mean():.2f} called blurred"
-    yield Measured("IMG404", "wider_occ, half 1", f"the {small.height} faces below 16 pixels", said)
+    yield Measured("IMG404", "wider_occ, half 1", f"the {small.height} faces below 16 px", said)
     found, count = darkened(data)
     yield Measured("IMG402", "raccoon", "boxes three stops darker, found", f"{found / count:.3f} of {count}")
 
 
 def darkened(data: Path) -> tuple[int, int]:
-    """Of raccoons exposed three stops darker how many are dark, and how many there are."""
+    """The number of raccoons found dark after exposing them three stops darker, and the number of raccoons."""
     boxes = crops(data, "raccoon").select("source_ref", "left", "top", "width", "height")
-    measurer = Measurer([crop_grey, crop_brightest])
+    measurer = Measurer([crop_gray, crop_brightness])
     found = 0
     with tempfile.TemporaryDirectory() as folder:
         for reference, *box in boxes.iter_rows():
@@ -65,5 +66,5 @@ def darkened(data: Path) -> tuple[int, int]:
             assert made is not None
             made.save(Path(folder) / "dark.jpg", quality=95)
             task = Task(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])], [True])
-            found += measurer.measure(task).crops[0][crop_brightest.key] < 90
+            found += measurer.measure(task).crops[0][crop_brightness.key] < 90
     return found, boxes.height

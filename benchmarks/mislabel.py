@@ -1,13 +1,13 @@
-"""Measures how well wrong labels are found: real ones that people made, and planted ones.
+"""Measures how well wrong labels are found: real errors of people, and planted ones.
 
-`python benchmarks/mislabel.py DATA` prints a Markdown table; DATA holds the folders `cifar10n` and `clothing`, each
-with `output.manifest`, in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and kept.
-`--embed` adds what the extra `embed` measures.
+`python benchmarks/mislabel.py DATA` prints a Markdown table. DATA holds the folders `cifar10n` and `clothing`, each
+with an `output.manifest` in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and cached.
+`--embed` adds the larger net of the extra `embed`.
 
-What is tuned is tuned on one half of the images (`--tune` prints it), all figures are of the other: half 1 of
-sha256(source-ref)[0] & 1. Models are fitted on the whole set. Planted: 5 % of the labels exchanged, evenly or for like
-labels, those that the ten nearest pictures bear; means of 20 draws, precision and recall over all draws together.
-Errors that the clothing set has of its own count against us.
+Parameters are tuned on half 0 of the images (`--tune` prints them), all figures are of half 1:
+sha256(source-ref)[0] & 1. Models are fitted on the whole set. Planted: 5% of the labels exchanged, evenly or for
+similar labels, those of the ten nearest images; means of 20 draws, precision and recall over all draws together. Errors
+that clothing itself has count against the rule.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from concealment import exchanged
 from measured import Measured, auroc, exported
 from numpy.typing import NDArray
+from occlusion import exchanged
 from PIL import Image
 
 from groundlint_rules.algorithms import layout
 from groundlint_rules.algorithms.discriminant import Block, layout_block, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
-from groundlint_rules.algorithms.multi_label_errors import tag_odds
+from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
 from groundlint_rules.features import _squeezenet as squeezenet
-from groundlint_rules.features import embeddings as appearance
+from groundlint_rules.features import embeddings
 
 Bools = NDArray[np.bool_]
 
 PLANTED = 0.05
 LARGE_SIDE = 224
 NEAREST = 10
-# Far enough out that the grid of --tune sees all it may want.
+# Wide enough for every point of the grid of --tune.
 WIDE = Limits(p_suggested=0.5, p_given=0.2, votes_given=1, signal=0)
 GRID = tuple(
     Limits(*limits)
@@ -57,20 +57,20 @@ GRID = tuple(
 
 @dataclass(frozen=True)
 class Images:
-    """A set of pictures: source-refs, features, and which of them are in the half that is reported."""
+    """The images of a set: source-refs, features, and whether each is in the half that is reported."""
 
     refs: list[str]
     blocks: list[Block]
     reported: Bools
 
     def judge(self, labels: Sequence[str], limits: Limits) -> Odds:
-        """The odds of labels; no two pictures are taken for copies of each other."""
+        """The odds of labels; no images count as duplicates."""
         return label_odds(self.blocks, labels, self.refs, limits)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Labels of known faults, judged once; `wrong` says which are wrong, all false where nothing is."""
+    """Labels with known errors, judged once; `wrong` says which are wrong."""
 
     images: Images
     given: list[str]
@@ -78,16 +78,16 @@ class Trial:
     wrong: Bools
 
     def flagged(self, limits: Limits) -> Bools:
-        """What would be flagged under other limits than the wide ones it was judged by."""
+        """The labels that are flagged under limits narrower than `WIDE`."""
         odds = self.odds
         sure = (odds.p_suggested >= limits.p_suggested) & (odds.p_given <= limits.p_given)
         agreed = (odds.votes_given <= limits.votes_given) & (odds.votes_suggested > odds.votes_given)
-        return sure & agreed & (min(odds.signal_even, odds.signal_like) >= limits.signal)
+        return sure & agreed & (min(odds.signal_uniform, odds.signal_similar) >= limits.signal)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What several trials of one kind give on one half; the areas are means, the rest is over all together."""
+    """Figures of several trials of one kind on one half: AUROC and average precision are means, the rest is pooled."""
 
     area: float
     precision_average: float
@@ -120,7 +120,7 @@ def summed(trials: Sequence[Trial], limits: Limits, half: bool) -> Figures:
 
 
 def average_precision(scores: NDArray[np.float64], positive: Bools) -> float:
-    """The mean precision at the place of each positive one, from the highest score on."""
+    """The mean of the precision at the rank of each positive, from the highest score on."""
     found = positive[np.argsort(-scores, kind="stable")]
     if not found.any():
         return np.nan
@@ -134,42 +134,42 @@ def manifest(file: Path) -> tuple[list[str], list[str]]:
 
 
 def pixels(file: Path, side: int) -> NDArray[np.uint8]:
-    """A picture, pressed to a square of `side` pixels."""
-    with Image.open(file) as picture:
-        picture.draft("RGB", (2 * side, 2 * side))
-        return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
+    """An image, resized to a square of `side` px."""
+    with Image.open(file) as image:
+        image.draft("RGB", (2 * side, 2 * side))
+        return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
 
 def of_larger_net(data: Path, refs: Sequence[str]) -> NDArray[np.uint8]:
-    """What the extra measures of the pictures of a set."""
+    """Embeddings of the images of a set by the larger net of the extra."""
     start = time.process_time()
     rows = []
     for ref in refs:
-        with Image.open(data / ref.removeprefix("s3://datasets/")) as picture:
-            picture.draft("RGB", (LARGE_SIDE, LARGE_SIDE))
-            rows.append(np.frombuffer(appearance.efficientnet.function(picture.convert("RGB")), np.uint8))
-    print(f"larger net: CPU ms a picture, with decoding: {(time.process_time() - start) / len(refs) * 1000:.2f}")
+        with Image.open(data / ref.removeprefix("s3://datasets/")) as image:
+            image.draft("RGB", (LARGE_SIDE, LARGE_SIDE))
+            rows.append(np.frombuffer(embeddings.efficientnet.function(image.convert("RGB")), np.uint8))
+    print(f"larger net: CPU ms per image, with decoding: {(time.process_time() - start) / len(refs) * 1000:.2f}")
     return np.stack(rows)
 
 
 def measured(data: Path, cache: Path, name: str, side: int, *, embed: bool = False) -> Images:
-    """The pictures of a set; their features come from the cache if the code that measured them is still the same."""
+    """The images of a set. Features come from the cache if the code that measured them has not changed."""
     refs, _ = manifest(data / name / "output.manifest")
     code = b"".join(Path(module.__file__).read_bytes() for module in (squeezenet, layout))
     kept = cache / f"{name}-{side}-{hashlib.sha256(code).hexdigest()[:12]}.npz"
     if not kept.exists():
         start = time.process_time()
-        pictures = np.stack([pixels(data / ref.removeprefix("s3://datasets/"), side) for ref in refs])
+        images = np.stack([pixels(data / ref.removeprefix("s3://datasets/"), side) for ref in refs])
         decoded = time.process_time()
-        net = squeezenet.embed(pictures)
+        net = squeezenet.embed(images)
         embedded = time.process_time()
-        plain = layout.layout(pictures)
+        plain = layout.layout(images)
         steps = np.diff([start, decoded, embedded, time.process_time()]) / len(refs) * 1000
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(kept, net=net, plain=plain, steps=steps)
     with np.load(kept) as stored:
         net, plain, steps = stored["net"], stored["plain"], stored["steps"]
-    print(f"{name}, {side} pixels: CPU ms a picture: decode {steps[0]:.2f}, net {steps[1]:.2f}, layout {steps[2]:.2f}")
+    print(f"{name}, {side} px: CPU ms per image: decode {steps[0]:.2f}, net {steps[1]:.2f}, layout {steps[2]:.2f}")
     reported = np.array([hashlib.sha256(ref.encode()).digest()[0] & 1 == 1 for ref in refs])
     blocks = [net_block(net), layout_block(plain)]
     if embed:
@@ -178,13 +178,13 @@ def measured(data: Path, cache: Path, name: str, side: int, *, embed: bool = Fal
     return Images(refs, blocks, reported)
 
 
-def likeness(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
-    """How often the nearest pictures of a label's pictures bear each other label: (labels, labels), diagonal 0."""
+def label_similarity(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """How often the nearest images of a label's images have each other label: (labels, labels), diagonal 0."""
     roots = np.sqrt(images.blocks[0].features.astype(np.float64))
     roots = (roots - roots.mean(0)) / np.linalg.norm(roots - roots.mean(0), axis=1, keepdims=True)
-    alike = roots @ roots.T
-    np.fill_diagonal(alike, -np.inf)
-    nearest = np.argpartition(-alike, NEAREST, axis=1)[:, :NEAREST]
+    cosines = roots @ roots.T
+    np.fill_diagonal(cosines, -np.inf)
+    nearest = np.argpartition(-cosines, NEAREST, axis=1)[:, :NEAREST]
     counts = np.zeros((labels.max() + 1,) * 2)
     np.add.at(counts, (np.repeat(labels, NEAREST), labels[nearest].ravel()), 1)
     np.fill_diagonal(counts, 0)
@@ -192,15 +192,15 @@ def likeness(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def judged(images: Images, given: list[str], wrong: Bools | None = None) -> Trial:
-    """A trial of labels of which some are wrong, or none."""
+    """A trial of labels; none is wrong by default."""
     nothing = np.zeros(len(given), np.bool_)
     return Trial(images, given, images.judge(given, WIDE), nothing if wrong is None else wrong)
 
 
-def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> Iterator[Trial]:
-    """Trials in which 5 % of the labels were exchanged."""
+def plantings(images: Images, labels: Sequence[str], draws: int, similar: bool) -> Iterator[Trial]:
+    """Trials in which 5% of the labels were exchanged."""
     names, codes = np.unique(labels, return_inverse=True)
-    odds = likeness(images, codes) if like else 1 - np.eye(len(names))
+    odds = label_similarity(images, codes) if similar else 1 - np.eye(len(names))
     odds = odds / odds.sum(1, keepdims=True)
     for draw in range(draws):
         random = np.random.default_rng(draw)
@@ -211,7 +211,7 @@ def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> 
 
 
 def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = False) -> dict[str, list[Trial]]:
-    """All trials, by what the table calls them."""
+    """All trials, by their name in the table."""
     found: dict[str, list[Trial]] = {}
     cifar = measured(data, cache, "cifar10n", side, embed=embed)
     with (data / "cifar10n" / "truth.csv").open(newline="") as file:
@@ -225,8 +225,8 @@ def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = Fals
     found["CIFAR-10, true labels"] = [judged(cifar, clean)]
     clothing = measured(data, cache, "clothing", side, embed=embed)
     _, given = manifest(data / "clothing" / "output.manifest")
-    found["clothing, 5 % evenly"] = list(plantings(clothing, given, draws, like=False))
-    found["clothing, 5 % like labels"] = list(plantings(clothing, given, draws, like=True))
+    found["clothing, 5% evenly"] = list(plantings(clothing, given, draws, similar=False))
+    found["clothing, 5% similar labels"] = list(plantings(clothing, given, draws, similar=True))
     start = time.process_time()
     found["clothing, as published"] = [judged(clothing, given)]
     print(f"clothing: CPU seconds to judge {len(given)} labels: {time.process_time() - start:.2f}")
@@ -241,16 +241,16 @@ def print_table(found: dict[str, list[Trial]], limits: Limits, half: bool) -> No
     for what, some in found.items():
         row = summed(some, limits, half)
         first = some[0].odds
-        check = f"{first.signal_even:.3f} / {first.signal_like:.3f}, {first.temperature:.2f}, {first.noise:.1%}"
+        check = f"{first.signal_uniform:.3f} / {first.signal_similar:.3f}, {first.temperature:.2f}, {first.noise:.1%}"
         faults = f"{row.precision:.3f} | {row.recall:.3f}" if some[0].wrong.any() else "- | -"
         areas = f"{row.area:.4f} | {row.precision_average:.3f}" if some[0].wrong.any() else "- | -"
         print(f"| {what} | {areas} | {row.flagged:.1f} ({row.share:.2%}) | {faults} | {check} |")
 
 
 def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iterator[tuple[float, Limits]]:
-    """Limits that keep to a precision on planted faults and a share where there are none; the most found first."""
+    """Recall and limits, of limits with a minimum precision on planted errors and a maximum share flagged without."""
     for limits in GRID:
-        planted = [summed(found[f"clothing, 5 % {kind}"], limits, half=False) for kind in ("evenly", "like labels")]
+        planted = [summed(found[f"clothing, 5% {kind}"], limits, half=False) for kind in ("evenly", "similar labels")]
         sound = [
             summed(found[name], limits, half=False) for name in ("CIFAR-10, true labels", "clothing, as published")
         ]
@@ -258,10 +258,10 @@ def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iter
             yield min(row.recall for row in planted), limits
 
 
-def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
-    """What is said of labels that are judged each against all others: as published, and with some given at random.
+def several_labels(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
+    """Figures of labels that are judged each against all others: as published, and with some given at random.
 
-    One more picture for twenty that bear a label is given it.
+    One more image per twenty that have a label is given it.
     """
     given = np.array(labels)
     flagged = hits = wrong = judged = sound = 0
@@ -272,8 +272,8 @@ def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[
         for name in np.unique(given):
             count = round(PLANTED * int((given == name).sum())) if draw else 0
             extra[name] = random.choice(np.flatnonzero(given != name), count, replace=False).tolist()
-        bearers = {name: np.flatnonzero(given == name).tolist() + extra[name] for name in extra}
-        for name, odds in tag_odds(clothing.blocks, bearers, clothing.refs):
+        having = {name: np.flatnonzero(given == name).tolist() + extra[name] for name in extra}
+        for name, odds in one_vs_rest_odds(clothing.blocks, having, clothing.refs):
             here = clothing.reported[odds.rows]
             is_wrong = np.isin(odds.rows, extra[name])[here]
             if draw:
@@ -284,16 +284,16 @@ def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[
             else:
                 judged += len(is_wrong)
                 sound += int(odds.flagged[here].sum())
-    yield "labels taken as several, as published", f"{sound / judged:.2%} of the labels"
-    said = f"precision {hits / max(flagged, 1):.3f}, recall {hits / max(wrong, 1):.3f}"
-    yield "labels taken as several, 5 % more given", f"{said}; AUROC of the suspicion {np.nanmean(areas):.3f}"
+    yield "as if of several labels, as published", f"{sound / judged:.2%} of the labels"
+    text = f"precision {hits / max(flagged, 1):.3f}, recall {hits / max(wrong, 1):.3f}"
+    yield "as if of several labels, 5% more given", f"{text}; AUROC of the suspicion {np.nanmean(areas):.3f}"
 
 
 def objects(data: Path) -> Iterator[Measured]:
-    """What is said of bccd's boxes as published, and once labels were exchanged."""
+    """Figures of the boxes of bccd as published, and with exchanged labels."""
     rows = exported("label_odds", data / "bccd/output.manifest")
-    said = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
-    yield Measured("SUS105", "bccd", "flagged as published", said)
+    text = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
+    yield Measured("SUS105", "bccd", "flagged as published", text)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(data / "bccd", Path(folder) / "bccd")
@@ -305,25 +305,25 @@ def objects(data: Path) -> Iterator[Measured]:
             area = auroc(judged["suspicion"], judged["wrong"])
             found.append((right / max(judged["flagged"].sum(), 1), right / len(places), area))
     precision, recall, area = np.mean(found, axis=0)
-    said = f"precision {precision:.3f}, recall {recall:.3f}; AUROC of the suspicion {area:.3f}"
-    yield Measured("SUS105", "bccd", f"flagged, {len(places)} labels of boxes exchanged", said)
+    text = f"precision {precision:.3f}, recall {recall:.3f}; AUROC of the suspicion {area:.3f}"
+    yield Measured("SUS105", "bccd", f"flagged, {len(places)} labels of boxes exchanged", text)
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """What the page of the rule shows."""
+    """Figures for the pages of the rules."""
     with tempfile.TemporaryDirectory() as cache:
         found = trials(data, Path(cache), 128, 20)
     for what, some in found.items():
         row = summed(some, Limits(), half=True)
         if some[0].wrong.any():
-            said = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
+            text = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
         else:
-            said = f"{row.share:.2%} of the labels"
-        yield Measured("SUS102", what, "flagged, half 1", said)
+            text = f"{row.share:.2%} of the labels"
+        yield Measured("SUS102", what, "flagged, half 1", text)
     clothing = found["clothing, as published"][0].images
     _, given = manifest(data / "clothing" / "output.manifest")
-    for what, said in tags(clothing, given, 10):
-        yield Measured("SUS107", f"clothing, {what}", "flagged, half 1", said)
+    for what, text in several_labels(clothing, given, 10):
+        yield Measured("SUS107", f"clothing, {what}", "flagged, half 1", text)
     yield from objects(data)
 
 
@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
     parser.add_argument("--side", type=int, default=160)
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--embed", action="store_true", help="with the larger net of the extra")
+    parser.add_argument("--embed", action="store_true", help="also use the larger net of the extra")
     parser.add_argument("--tune", action="store_true", help="also print the best limits on half 0")
     arguments = parser.parse_args()
     found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws, embed=arguments.embed)
@@ -345,8 +345,8 @@ def main() -> None:
         print_table(found, Limits(), half=False)
     print_table(found, Limits(), half=True)
     _, given = manifest(arguments.data / "clothing" / "output.manifest")
-    for what, said in tags(found["clothing, as published"][0].images, given, arguments.draws):
-        print(f"clothing, {what}: {said}")
+    for what, text in several_labels(found["clothing, as published"][0].images, given, arguments.draws):
+        print(f"clothing, {what}: {text}")
 
 
 if __name__ == "__main__":

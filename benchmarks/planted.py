@@ -126,7 +126,7 @@ PLANTS = (
     Plant("BOX305", "raccoon", "a box moved in a second attribute", shift_attribute),
     Plant("BOX308", "raccoon", "another image_size in a second attribute", swap_size),
     Plant("BOX309", "bccd", "a red cell's box over the width of the image", flatten_box),
-    Plant("BOX310", "bccd", "a red cell's box over the whole image", grow_box),
+    Plant("BOX309", "bccd", "a red cell's box over the whole image", grow_box),
     Plant("LBL301", "clothing", "a label in other letters", misspell),
     Plant("LBL304", "clothing", "a verification that says bad", reject),
     Plant("LBL307", "clothing", "confidence .3 among 1", doubt),

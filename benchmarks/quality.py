@@ -1,9 +1,9 @@
-"""How many strongly degraded pictures the quality rules find, and how many of the sets' own they flag.
+"""Measure how many strongly degraded images the quality rules find, and how many original images they flag.
 
-`python benchmarks/quality.py ../shared/data` degrades the photographs of clothing, raccoon and savoias: gaussian blur
-of 4 px at 512 px, motion of 21 px, exposure by -3 and +4 stops, noise of 40 shades, JPEG of quality 5. It measures all
-by the features of the rules and judges them by the rules' defaults. Figures are of the half of the images with
-`sha256(source_ref)[0] & 1` = 1; `--half 0` shows that on which thresholds were chosen. A part of accuracy.py.
+`python benchmarks/quality.py DATA` degrades the photographs of clothing, raccoon and savoias: Gaussian blur of 4 px at
+512 px, motion blur of 21 px, exposure by -3 and +4 stops, noise of 40 levels, JPEG quality 5. It measures all of them
+with the features of the rules and judges them with default options. Figures are of the half of the images with
+`sha256(source_ref)[0] & 1` = 1; `--half 0` shows the half on which thresholds were chosen. accuracy.py runs it too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from measured import Measured, source_refs
 from PIL import Image, ImageFilter
 
 from groundlint.engine import registry
-from groundlint.engine.evaluate import judge, measured, plan
+from groundlint.engine.evaluate import evaluate
 from groundlint.images.measure import Measurer
 from groundlint.images.record import Task
 
@@ -42,14 +42,14 @@ Degrade = Callable[[Image.Image, np.random.Generator], Image.Image | None]
 
 
 def exposed(image: Image.Image, _: np.random.Generator, *, stops: float) -> Image.Image | None:
-    """Exposure in linear light; over-exposed ones count only if two fifths of the picture are burnt."""
-    shades = np.arange(256) / 255
-    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4) * 2.0**stops
+    """Change the exposure in linear light; None for an overexposed image with fewer than 40% of its pixels clipped."""
+    levels = np.arange(256) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4) * 2.0**stops
     back = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
     table = (np.clip(back, 0, 1) * 255).round().astype(int).tolist()
     made = image.point(table * 3)
-    burnt = (np.asarray(made.convert("L")) >= 250).mean()
-    return made if stops < 0 or burnt >= 0.4 else None
+    clipped = (np.asarray(made.convert("L")) >= 250).mean()
+    return made if stops < 0 or clipped >= 0.4 else None
 
 
 def blurred(image: Image.Image, _: np.random.Generator) -> Image.Image:
@@ -57,7 +57,7 @@ def blurred(image: Image.Image, _: np.random.Generator) -> Image.Image:
 
 
 def moved(image: Image.Image, draw: np.random.Generator) -> Image.Image:
-    """Motion over 21 px of 512 in a random direction: the mean of shifted pictures."""
+    """Motion blur over 21 px of 512 in a random direction: the mean of shifted images."""
     length = 21 * max(image.size) / 512
     angle = draw.uniform(0, np.pi)
     pixels = np.asarray(image, np.float32)
@@ -88,11 +88,11 @@ DEGRADED: dict[str, tuple[Degrade, int]] = {
 
 
 def measure(job: tuple[str, Path, Path]) -> list[dict[str, Any]]:
-    """Features of a picture and of its degraded versions."""
+    """Features of an image and of its degraded versions."""
     reference, path, folder = job
     known = registry.load(isolated=True)
     rules = [known.find(name)() for name in RULES]
-    measurer = Measurer(measured(plan(known, rules)))
+    measurer = Measurer(known.graph.plan(rules).features)
     seed = int.from_bytes(hashlib.sha256(reference.encode()).digest()[:4], "big")
     draw = np.random.default_rng(seed)
     rows = [row(reference, "own", measurer, path)]
@@ -118,21 +118,21 @@ def half(reference: str) -> int:
 
 
 def flagged(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The rows that a rule flags, judged as one set of images."""
+    """The rows that a rule flags, judged as one data set."""
     known = registry.load(isolated=True)
-    named = rows.with_row_index("row").with_columns(source_ref=pl.col("row").cast(pl.String), digest=pl.lit("a"))
+    named = rows.with_row_index("row").with_columns(
+        data_set=pl.lit(0, pl.Int32), source_ref=pl.col("row").cast(pl.String), digest=pl.lit("a")
+    )
     images = named.with_columns(found=True, fault=pl.lit(None, pl.String), width=400, height=300, format=pl.lit("JPEG"))
-    lines = named.select("source_ref", manifest=pl.lit("a"), line=pl.col("row").cast(pl.Int32))
-    manifests = pl.DataFrame({"manifest": ["a"], "split": ["train"]})
-    tables = {"images": images.lazy(), "lines": lines.lazy(), "manifests": manifests.lazy()}
-    made = judge(plan(known, [known.find(name)()]), tables)
+    lines = named.select("data_set", "source_ref", manifest=pl.lit("a"), line=pl.col("row").cast(pl.Int32))
+    made = evaluate(known.graph.plan([known.find(name)()]), {"images": images.lazy(), "lines": lines.lazy()})
     assert not made.raised, made.raised
     chosen = made.findings["source_ref"].drop_nulls().cast(pl.UInt32)
     return rows.with_row_index("row").filter(pl.col("row").is_in(chosen.implode()))
 
 
 def recall(own: pl.DataFrame, degraded: pl.DataFrame, name: str) -> float:
-    """Share of degraded pictures that a rule flags, a twentieth of them at a time among the sets' own."""
+    """Share of degraded images that a rule flags, judged 5% at a time among the original images."""
     found = 0
     for start in range(20):
         part = degraded.gather_every(20, start)
@@ -142,7 +142,7 @@ def recall(own: pl.DataFrame, degraded: pl.DataFrame, name: str) -> float:
 
 
 def features(data: Path, every: int = 1) -> pl.DataFrame:
-    """Features of the sets' pictures and of their degraded versions."""
+    """Features of the images of the sets and of their degraded versions."""
     references = [reference for name in SETS for reference in source_refs(data, name)][::every]
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor() as pool:
         jobs = [(ref, data / ref.removeprefix("s3://datasets/"), Path(folder)) for ref in references]
@@ -151,12 +151,12 @@ def features(data: Path, every: int = 1) -> pl.DataFrame:
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """Of each rule the degraded pictures found, and the sets' own flagged."""
+    """For each rule the degraded images that it finds, and the original images that it flags."""
     yield from judged(features(data), 1)
 
 
 def judged(rows: pl.DataFrame, half: int) -> Iterator[Measured]:
-    """The figures of one half."""
+    """The figures for one half."""
     known = registry.load(isolated=True)
     rows = rows.filter(pl.col("half") == half)
     own = rows.filter(pl.col("version") == "own").with_columns(
@@ -167,7 +167,7 @@ def judged(rows: pl.DataFrame, half: int) -> Iterator[Measured]:
         of_own = flagged(own.drop("set"), name).join(own.select("source_ref", "set"), on="source_ref")
         shares = [f"{of_own.filter(set=s).height / own.filter(set=s).height:.1%} of {s}" for s in SETS]
         said = f"{of_own.height / own.height:.1%}; {', '.join(shares)}"
-        yield Measured(code, "clothing, raccoon, savoias", f"own pictures flagged, of {own.height:,}", said)
+        yield Measured(code, "clothing, raccoon, savoias", f"original images flagged, of {own.height:,}", said)
         for version in DEGRADED:
             part = rows.filter(pl.col("version") == version)
             share = recall(own, part, name)
@@ -182,7 +182,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--half", type=int, default=1)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--keep", type=Path, default=Path("quality.parquet"), help="features; measured if not there")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("quality.parquet"), help="file of features; measured if it does not exist"
+    )
     options = parser.parse_args()
     if not options.keep.exists():
         features(options.data, options.every).write_parquet(options.keep)

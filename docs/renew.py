@@ -7,22 +7,25 @@ from pathlib import Path
 
 from groundlint import pages
 from groundlint.engine import registry
+from groundlint.manifest import label_formats
 from groundlint.policy import selection
 from groundlint.report import schema
 from groundlint_rules import service_codes
 
 HERE = Path(__file__).parent
+LABEL_SCHEMAS = "../linter/groundlint/manifest/schemas"
 
 
 def generated() -> dict[str, str]:
-    """Text of every generated document, by its path below docs/."""
+    """Text of every generated document, by its path relative to docs/."""
     known = registry.load(isolated=True)
-    texts = {f"rules/{code}.md": pages.page(known, code) for code in known.rules}
-    return texts | {
+    schemas = {f"{LABEL_SCHEMAS}/{name}.schema.json": value for name, value in label_formats.schemas().items()}
+    schemas |= {"report.schema.json": schema.schema(), "groundlint.schema.json": selection.schema(known)}
+    return {
+        **{f"rules/{code}.md": pages.page(known, code) for code in known.rules},
+        **{name: json.dumps(value, indent=2) + "\n" for name, value in schemas.items()},
         "rules/index.md": pages.index(known),
         "service-codes.md": service_codes.page(known.rules),
-        "report.schema.json": json.dumps(schema.schema(), indent=2) + "\n",
-        "groundlint.schema.json": json.dumps(selection.schema(known), indent=2) + "\n",
     }
 
 

@@ -32,18 +32,18 @@ def text(*lines: str) -> str:
 
 
 def images(count: int, *labels: str, start: int = 0) -> list[str]:
-    """Sound image-level lines, each of a picture of its own, the labels in turn."""
+    """Valid image-level lines, each of an image of its own, the labels in turn."""
     names = labels or ("cat", "dog")
     return [classification(names[n % len(names)], source_ref=f"s3://bucket/i{start + n}.jpg") for n in range(count)]
 
 
 def boxed(count: int, start: int = 0) -> list[str]:
-    """Sound lines with a box, each of a picture of its own."""
+    """Valid lines with a box, each of an image of its own."""
     return [detection(source_ref=f"s3://bucket/b{start + n}.jpg") for n in range(count)]
 
 
 def among(line: str, others: Iterable[str] | None = None) -> str:
-    """A line as the first of eleven: its loss alone is no fifth."""
+    """A line as the first of eleven: its loss alone is not 20%."""
     return text(line, *(boxed(10) if others is None else others))
 
 
@@ -52,7 +52,7 @@ def with_key(line: str, **keys: Any) -> str:
 
 
 def line_of(characters: int) -> str:
-    """A sound line of so many characters, which are more bytes."""
+    """A valid line of so many characters, which are more bytes."""
     bare = json.dumps(json.loads(detection()) | {"note": ""}, ensure_ascii=False)
     return bare[:-2] + "ä" * (characters - len(bare)) + bare[-2:]
 
@@ -101,13 +101,11 @@ FIRST_GROUP = (FORMAT, METADATA, CONFIDENCE, CLASS)
 GROUND_TRUTH = {"target": "ground-truth"}
 EMPTY_BOXES: dict[str, Any] = {"value": {"annotations": []}, "metadata": {"objects": []}}
 SOURCE_ONLY = '{"source-ref": "s3://bucket/1.jpg"}'
-BLANK_FIFTH = [*boxed(8), "", ""]
+A_FIFTH_BLANK = [*boxed(8), "", ""]
 
 CASES = [
     # The file.
-    Case(
-        UNSUPPORTED_FILE, "no JSON in it", "label;image\ncat;1.jpg\n", {UNSUPPORTED_FILE: [WHOLE]}, (INVALID_ROWS, FEW)
-    ),
+    Case(UNSUPPORTED_FILE, "no JSON", "label;image\ncat;1.jpg\n", {UNSUPPORTED_FILE: [WHOLE]}, (INVALID_ROWS, FEW)),
     Case(UNSUPPORTED_FILE, "UTF-16", "\ufeff", {UNSUPPORTED_FILE: [WHOLE]}, settings={"encoding": "utf-16"}),
     Case(
         UNSUPPORTED_FILE,
@@ -174,7 +172,7 @@ CASES = [
     Case(JSON_LINE, "an array", among("[1]"), {JSON_LINE: [LINE]}),
     Case(JSON_LINE, "a trailing comma", among('{"source-ref": "s3://b/k",}'), {JSON_LINE: [LINE]}),
     Case(JSON_LINE, "NaN", among(detection().replace("0.9", "NaN")), {JSON_LINE: [LINE]}),
-    Case(JSON_LINE, "sound", among(detection()), spares=(JSON_LINE,)),
+    Case(JSON_LINE, "valid", among(detection()), spares=(JSON_LINE,)),
     # source-ref.
     Case(REF, "missing", among(detection().replace('"source-ref"', '"source_ref"')), {REF: [LINE]}, FIRST_GROUP),
     Case(REF, "text to label", among('{"source": "good food", "a": 1, "a-metadata": {}}'), {REF: [LINE]}, FIRST_GROUP),
@@ -194,7 +192,7 @@ CASES = [
         REF_FORMAT,
         "an access point",
         among(detection(source_ref="s3://arn:aws:s3:x/1.jpg")),
-        {"odd-bucket-name": [(1, None, None, None)]},
+        {"invalid-bucket-name": [(1, None, None, None)]},
         (REF_FORMAT,),
     ),
     Case(BUCKETS, "two", text(detection(), detection(source_ref="s3://other/2.jpg")), {BUCKETS: [WHOLE]}),
@@ -247,7 +245,7 @@ CASES = [
         among(with_key(SOURCE_ONLY, cl__metadata={"is_labeled": False})),
         {UNANNOTATED: [(1, None, None, None)]},
     ),
-    Case(UNANNOTATED, "labelled", among(detection()), spares=(UNANNOTATED,)),
+    Case(UNANNOTATED, "labeled", among(detection()), spares=(UNANNOTATED,)),
     Case(
         UNANNOTATED,
         "ignored lines are not lost",
@@ -273,7 +271,7 @@ CASES = [
         FORMAT,
         "a digit in quotes",
         among(classification(value="1")),
-        {"text-class-index": [(1, "animal", None, None)]},
+        {"quoted-class-index": [(1, "animal", None, None)]},
         (FORMAT,),
     ),
     *(
@@ -296,17 +294,17 @@ CASES = [
         METADATA,
         "29 February",
         among(detection(metadata={"creation-date": "2024-02-29T00:00:00.123456"})),
-        spares=(METADATA, "odd-creation-date"),
+        spares=(METADATA, "undocumented-date-format"),
     ),
     Case(
         METADATA,
         "a date with a space",
         among(detection(metadata={"creation-date": "2013-11-18 02:53:27"})),
-        {"odd-creation-date": [(1, "animals", None, None)]},
+        {"undocumented-date-format": [(1, "animals", None, None)]},
         (METADATA,),
     ),
     Case(METADATA, "no job-name", among(detection(metadata={"job-name": None})), spares=(METADATA,)),
-    Case(METADATA, "labelled by machine", among(detection(metadata={"human-annotated": "no"})), spares=(METADATA,)),
+    Case(METADATA, "labeled by machine", among(detection(metadata={"human-annotated": "no"})), spares=(METADATA,)),
     Case(
         CONFIDENCE,
         "one too few",
@@ -343,7 +341,7 @@ CASES = [
     ),
     Case(
         UNSUPPORTED_CODE,
-        "beside a sound one",
+        "beside a valid one",
         among(with_key(detection(), x__ref="s3://b/m.png", **{"x-ref-metadata": UNSUPPORTED})),
         {UNSUPPORTED_CODE: [(1, "x-ref", None, "attribute")]},
         (NO_VALID,),
@@ -389,7 +387,7 @@ CASES = [
     ),
     Case(
         NO_VALID,
-        "one broken, one sound",
+        "one broken, one valid",
         among(with_key(detection(), b=1, **{"b-metadata": {"type": "groundtruth/image-classification"}})),
         {METADATA: [(1, "b", None, "attribute")]},
         (NO_VALID,),
@@ -486,9 +484,9 @@ CASES = [
     Case(IMAGE, "exactly 20:1", among(detection(size=(2000, 100))), spares=(IMAGE, DIMENSION)),
     Case(IMAGE, "above 20:1", among(detection(size=(2001, 100))), {IMAGE: [(1, None, None, "line")]}, (DIMENSION,)),
     Case(IMAGE, "20:1 upright", among(detection(size=(100, 2001))), {IMAGE: [(1, None, None, "line")]}),
-    # What the losses come to.
-    Case(INVALID_ROWS, "exactly 20 %", text(*BLANK_FIFTH), spares=(INVALID_ROWS, RECORDS)),
-    Case(INVALID_ROWS, "above 20 %", text(*BLANK_FIFTH, ""), {INVALID_ROWS: [WHOLE], RECORDS: [WHOLE]}),
+    # Lost lines and labels of a manifest.
+    Case(INVALID_ROWS, "exactly 20%", text(*A_FIFTH_BLANK), spares=(INVALID_ROWS, RECORDS)),
+    Case(INVALID_ROWS, "above 20%", text(*A_FIFTH_BLANK, ""), {INVALID_ROWS: [WHOLE], RECORDS: [WHOLE]}),
     Case(
         INVALID_ROWS,
         "lost without a line code",
@@ -498,7 +496,7 @@ CASES = [
     ),
     Case(
         INVALID_ROWS,
-        "a lost box is no lost line",
+        "a lost box is not a lost line",
         text(*[detection({"left": -1}, {}, source_ref=f"s3://bucket/{n}") for n in range(9)], *boxed(2)),
         spares=(INVALID_ROWS,),
     ),
@@ -605,7 +603,7 @@ CASES = [
         spares=(AUTOSPLIT, "few-images-to-split"),
         test=text(*images(4, start=99)),
     ),
-    # Lines that are special without a code of the service.
+    # Faults of lines without a service code.
     Case("(none) dataset content: JSON line too long", "100,000", among(line_of(100_000)), spares=("line-too-long",)),
     Case("(none) dataset content: JSON line too long", "100,001", among(line_of(100_001)), {"line-too-long": [LINE]}),
     Case(
@@ -616,13 +614,13 @@ CASES = [
     ),
     Case(
         "contract",
-        "a foreign key is no orphan",
+        "an unrelated key is not an orphan",
         among(with_key(detection(), page="1", id=7, metadata={"pages": 2})),
         spares=("orphan-key",),
     ),
     Case(
         "contract",
-        "a failed label beside a sound one",
+        "a failed label beside a valid one",
         among(with_key(detection(), **{"b-metadata": {"failure-reason": "x"}})),
         {"failed-label": [(1, "b", None, None)]},
         (NO_ATTRIBUTES, "orphan-key"),
@@ -642,9 +640,9 @@ CASES = [
     ),
     Case(
         "contract",
-        "a repeated key",
+        "a duplicate key",
         among(detection().replace('"type"', '"type": "x", "type"')),
-        {"repeated-key": [(1, None, None, None)]},
+        {"duplicate-key": [(1, None, None, None)]},
         (UNSUPPORTED_CODE,),
     ),
     Case(
@@ -717,7 +715,7 @@ CASES = [
         "(none) Ground Truth: label attribute name rule",
         "-ref for boxes",
         among(detection(name="animals-ref")),
-        {"odd-attribute-name": [(1, "animals-ref", None, None)]},
+        {"invalid-attribute-name": [(1, "animals-ref", None, None)]},
         settings=GROUND_TRUTH,
     ),
     *(
@@ -725,7 +723,7 @@ CASES = [
             "(none) Ground Truth: label attribute name rule",
             f"-ref for {type_}",
             among(classification(name="x-ref", metadata={"type": type_})),
-            {"odd-attribute-name": [(1, "x-ref", None, None)]},
+            {"invalid-attribute-name": [(1, "x-ref", None, None)]},
             settings=GROUND_TRUTH,
         )
         for type_ in ("groundtruth/text-classification", "groundtruth/custom", "groundTruth/custom")
@@ -735,7 +733,7 @@ CASES = [
             "(none) Ground Truth: label attribute name rule",
             name,
             among(with_key(detection(), **{name: "s3://bucket/1.jpg", f"{name}-metadata": UNSUPPORTED})),
-            {"odd-attribute-name": [(1, name, None, None)]},
+            {"invalid-attribute-name": [(1, name, None, None)]},
             ("orphan-key",),
             settings=GROUND_TRUTH,
         )
@@ -743,31 +741,31 @@ CASES = [
     ),
     Case(
         "(none) Ground Truth: label attribute name rule",
-        "what a point cloud's line says of its source",
+        "metadata of a point cloud's source",
         among(with_key(detection(), **{"source-ref-metadata": {"format": "text/xyzi", "prefix": "s3://b/p/"}})),
-        spares=("odd-attribute-name", "orphan-key"),
+        spares=("invalid-attribute-name", "orphan-key"),
         settings=GROUND_TRUTH,
     ),
     Case(
         "(none) Ground Truth: label attribute name rule",
         "a mask without -ref",
         among(classification(metadata=UNSUPPORTED)),
-        {"odd-attribute-name": [(1, "animal", None, None)]},
+        {"invalid-attribute-name": [(1, "animal", None, None)]},
         (UNSUPPORTED_CODE,),
         settings=GROUND_TRUTH,
     ),
     Case(
         "(none) Ground Truth: label attribute name rule",
-        "a sound name",
+        "a valid name",
         among(detection()),
-        spares=("odd-attribute-name",),
+        spares=("invalid-attribute-name",),
         settings=GROUND_TRUTH,
     ),
     Case(
         "(none) Ground Truth: segmentation colours missing",
         "missing",
         among(classification(name="a-ref", metadata=UNSUPPORTED | {"internal-color-map": {"0": {"class-name": "x"}}})),
-        {"mask-without-colours": [(1, "a-ref", None, None)]},
+        {"mask-without-colors": [(1, "a-ref", None, None)]},
         settings=GROUND_TRUTH,
     ),
     Case(
@@ -779,7 +777,7 @@ CASES = [
                 metadata=UNSUPPORTED | {"internal-color-map": {"0": {"class-name": "x", "hex-color": "#2ca02c"}}},
             )
         ),
-        spares=("mask-without-colours",),
+        spares=("mask-without-colors",),
         settings=GROUND_TRUTH,
     ),
     Case(
@@ -791,23 +789,21 @@ CASES = [
                 **{"v-ref": "s3://b/s.json", "v-ref-metadata": {"type": "groundtruth/video-object-tracking"}},
             )
         ),
-        {"video-or-point-cloud": [(1, "v-ref", None, None)]},
-        (UNSUPPORTED_CODE,),
+        spares=(UNSUPPORTED_CODE,),
         settings=GROUND_TRUTH,
     ),
     Case(
         "contract",
-        "keys of the user's own in a job's input",
+        "other keys in a job's input",
         among(with_key(SOURCE_ONLY, id=4, page="7")),
-        spares=("incomplete-label", "orphan-key"),
+        spares=("orphan-key",),
         settings=GROUND_TRUTH,
     ),
     Case(
         "contract",
-        "half a label in a job's input",
+        "metadata without a label in a job's input",
         among(with_key(SOURCE_ONLY, **{"fruit-metadata": {"human-annotated": "yes"}})),
-        {"incomplete-label": [(1, None, None, "line")]},
-        ("orphan-key",),
+        {"orphan-key": [(1, "fruit", None, None)]},
         settings=GROUND_TRUTH,
     ),
     Case(JSON_LINE, "under ground-truth", among("[1]"), {JSON_LINE: [LINE]}, settings=GROUND_TRUTH),

@@ -8,7 +8,9 @@ import pytest
 from lines import detection, manifest
 from PIL import Image
 from runs import checked
+from typer.testing import CliRunner
 
+from groundlint.cli import app
 from groundlint.policy import baseline
 from groundlint.policy.baseline import Baseline, BaselineError
 
@@ -120,3 +122,41 @@ def test_a_file_that_is_not_a_baseline_is_refused(text: str) -> None:
 def test_a_missing_file_is_refused() -> None:
     with pytest.raises(BaselineError, match=r"missing\.json: the baseline cannot be read: No such file"):
         baseline.load(Path("missing.json"))
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of the command."""
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout
+
+
+def test_the_command_creates_a_baseline_that_check_uses() -> None:
+    assert command("baseline", "create") == (0, "groundlint-baseline.json: 12 known, 12 added, 0 removed\n")
+    assert command("check", "--max-warnings", "0", "--output", "concise") == (0, "")
+    assert command("baseline", "create")[0] == 2
+
+
+def test_update_adds_and_removes_entries_and_prune_only_removes_them() -> None:
+    command("baseline", "create")
+    Path("train.manifest").write_text(manifest(*LINES[2:], detection("s3://bucket/new.jpg", TWICE)))
+    assert command("check", "--strict-baseline")[0] == 1
+    assert command("baseline", "prune")[1] == "groundlint-baseline.json: 10 known, 0 added, 2 removed\n"
+    assert command("check", "--strict-baseline")[0] == 0
+    assert command("baseline", "update")[1] == "groundlint-baseline.json: 11 known, 1 added, 0 removed\n"
+
+
+def test_a_run_that_could_not_check_everything_leaves_the_baseline_alone() -> None:
+    command("baseline", "create")
+    before = Path(baseline.FILE).read_text()
+    assert command("baseline", "prune", "train.manifest", "missing.manifest")[0] == 2
+    assert Path(baseline.FILE).read_text() == before
+
+
+def test_suppressed_and_baselined_findings_are_shown_with_the_reason() -> None:
+    with Path("groundlint.toml").open("a") as file:
+        file.write('[[suppress]]\nrule = "BOX301"\nsource-ref = "s3://bucket/a/0.jpg"\nreason = "twins"\n')
+    command("baseline", "create")
+    lines = command("check", "--show-suppressed", "--output", "concise")[1].splitlines()
+    assert len(lines) == 12
+    assert sum("suppressed: twins" in line for line in lines) == 1
+    assert sum("in the baseline" in line for line in lines) == 11

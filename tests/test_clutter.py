@@ -1,4 +1,4 @@
-"""Clutter: what is flagged among real pictures, and that boxes take out what the picture is about."""
+"""Clutter: cluttered images are found, and what lies in boxes is not clutter."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ SIDE = 256
 
 
 def plain(number: int) -> Image.Image:
-    """A wall with one thing before it."""
+    """A wall with one thing in front of it."""
     image = Image.new("RGB", (SIDE, SIDE), (200 - number, 190, 170))
     ImageDraw.Draw(image).rectangle((60, 60, 190, 200), fill=(number, 40, 90))
     return image
 
 
-def full(part: float = 1.0) -> Image.Image:
-    """The left part full of small things in many colours."""
+def crowded(part: float = 1.0) -> Image.Image:
+    """The left part full of small things in many colors."""
     draw, image = random.Random(1), plain(0)
     for _ in range(600):
         x, y = draw.randrange(int(part * SIDE)), draw.randrange(SIDE)
-        colour = (draw.randrange(256), draw.randrange(256), draw.randrange(256))
-        ImageDraw.Draw(image).rectangle((x, y, min(x + 14, part * SIDE), y + 14), fill=colour)
+        color = (draw.randrange(256), draw.randrange(256), draw.randrange(256))
+        ImageDraw.Draw(image).rectangle((x, y, min(x + 14, part * SIDE), y + 14), fill=color)
     return image
 
 
 def flagged(folder: Path, images: list[Image.Image], *boxes: dict[str, int]) -> list[int]:
-    """Lines with a finding of clutter; the boxes are those of the last image."""
+    """Lines that are reported as cluttered; the boxes are those of the last image."""
     lines = []
     for n, image in enumerate(images):
         image.save(folder / f"{n}.png")
@@ -48,54 +48,55 @@ def flagged(folder: Path, images: list[Image.Image], *boxes: dict[str, int]) -> 
         lines.append(json.dumps(line) + "\n")
     manifest = folder / "train.manifest"
     manifest.write_text("".join(lines), encoding="utf-8")
-    found = groundlint.check(manifest, isolated=True, select=["cluttered-image"])
+    found = groundlint.check(manifest, isolated=True, select=["cluttered-image"]).findings
     return sorted(found["line"].to_list())
 
 
 @pytest.mark.parametrize("count", [5, 40])
-def test_the_one_full_picture_is_flagged_in_a_small_set_and_in_a_large_one(tmp_path: Path, count: int) -> None:
-    images = [*(plain(n) for n in range(count)), full()]
+def test_only_the_cluttered_image_is_found_in_a_small_and_in_a_large_data_set(tmp_path: Path, count: int) -> None:
+    images = [*(plain(n) for n in range(count)), crowded()]
     assert flagged(tmp_path, images, {"left": 100, "top": 100, "width": 20, "height": 20}) == [count + 1]
 
 
-def test_what_lies_in_a_box_is_no_clutter(tmp_path: Path) -> None:
-    images = [*(plain(n) for n in range(40)), full(0.5)]
+def test_what_lies_in_a_box_is_not_clutter(tmp_path: Path) -> None:
+    images = [*(plain(n) for n in range(40)), crowded(0.5)]
     outside = {"left": 200, "top": 100, "width": 20, "height": 20}
     assert flagged(tmp_path, images, outside) == [41]
     assert flagged(tmp_path, images, {"left": 0, "top": 0, "width": 140, "height": 256}) == []
 
 
-def test_a_set_that_is_full_throughout_is_not_flagged(tmp_path: Path) -> None:
-    images = [full(0.8 + 0.005 * n) for n in range(40)]
+def test_a_data_set_of_cluttered_images_has_no_findings(tmp_path: Path) -> None:
+    images = [crowded(0.8 + 0.005 * n) for n in range(40)]
     assert flagged(tmp_path, images) == []
 
 
 EDGE = st.integers(0, 4 * GRID)
-BOXES = st.lists(st.tuples(st.integers(0, 2), EDGE, EDGE, EDGE, EDGE), max_size=6)
+BOXES = st.lists(st.tuples(st.integers(0, 3), EDGE, EDGE, EDGE, EDGE), max_size=6)
+IMAGES = [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+"""Data set and source-ref: two data sets name the same images and have boxes of their own."""
 
 
 @given(boxes=BOXES, seed=st.integers(0, 9))
 def test_the_density_is_that_of_the_cells_that_no_box_touches(
     boxes: list[tuple[int, int, int, int, int]], seed: int
 ) -> None:
-    cells = np.random.default_rng(seed).integers(0, 60, (3, GRID, GRID)).astype(np.uint8)
+    cells = np.random.default_rng(seed).integers(0, 60, (len(IMAGES), GRID, GRID)).astype(np.uint8)
     side = 4 * GRID
     images = pl.DataFrame(
         {
-            "source_ref": ["a", "b", "c"],
-            "width": [side] * 3,
-            "height": [side] * 3,
-            "contours": [grid.tobytes() for grid in cells],
-            "colours": [300] * 3,
+            "data_set": [data_set for data_set, _ in IMAGES],
+            "source_ref": [name for _, name in IMAGES],
+            "width": side,
+            "height": side,
+            "edge_share": [grid.tobytes() for grid in cells],
+            "color_count": 300,
         }
     )
-    lines = pl.DataFrame({"source_ref": ["a", "b", "c"], "manifest": ["m"] * 3, "line": [1, 2, 3]})
     rows = [
         {
-            "source_ref": "abc"[n],
-            "manifest": "m",
-            "line": n + 1,
-            "attribute": "x",
+            "data_set": IMAGES[n][0],
+            "source_ref": IMAGES[n][1],
+            "attribute_id": n,
             "left": float(min(x, right)),
             "top": float(min(y, bottom)),
             "width": float(abs(right - x) + 1),
@@ -105,11 +106,14 @@ def test_the_density_is_that_of_the_cells_that_no_box_touches(
         }
         for n, x, y, right, bottom in boxes
     ]
-    schema = {"source_ref": pl.String, "manifest": pl.String, "line": pl.Int32, "attribute": pl.String}
+    schema = {"data_set": pl.Int64, "source_ref": pl.String, "attribute_id": pl.Int64}
     schema |= dict.fromkeys(("left", "top", "width", "height"), pl.Float64)
     schema |= dict.fromkeys(("image_width", "image_height"), pl.Int32)
-    made = clutter.function(images.lazy(), pl.DataFrame(rows, schema=schema).lazy(), lines.lazy()).collect()
-    for n, density in enumerate(made.sort("source_ref")["density"]):
+    table = clutter.function(images.lazy(), pl.DataFrame(rows, schema=schema).lazy()).lazy().collect()
+    densities = {
+        (data_set, name): density for data_set, name, density in table["data_set", "source_ref", "density"].rows()
+    }
+    for n, image in enumerate(IMAGES):
         free = np.ones((GRID, GRID), bool)
         for of, x, y, right, bottom in boxes:
             if of == n:
@@ -120,6 +124,6 @@ def test_the_density_is_that_of_the_cells_that_no_box_touches(
                         is_touched = column + 1 > left and column < right_end and row + 1 > upper and row < lower_end
                         free[row, column] &= not is_touched
         if free.mean() < 0.1:
-            assert density is None
+            assert densities[image] is None
         else:
-            assert density == pytest.approx(cells[n][free].mean() / 255)
+            assert densities[image] == pytest.approx(cells[n][free].mean() / 255)

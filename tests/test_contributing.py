@@ -46,9 +46,9 @@ def test_its_examples_hold(acme: Path) -> None:
 
 
 def test_it_has_a_page(acme: Path) -> None:
-    page = groundlint(acme, "rule", "box-fills-image").stdout
+    page = groundlint(acme, "rule", "box-that-fills-image").stdout
     assert "A box covers nearly the whole image." in page
-    assert "Share of the image from which a box counts." in page
+    assert "Share of the image from which a box is reported." in page
 
 
 def test_it_finds_boxes_in_a_real_manifest(acme: Path) -> None:

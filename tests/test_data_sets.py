@@ -1,4 +1,4 @@
-"""Data sets: which manifests a request means, and which of them are judged together."""
+"""Data sets: the manifests of a request, and which of them are judged together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Discovery: which files a folder or a pattern means, in friendly and in hostile trees."""
+"""Discovery: the manifests of a folder or pattern, in friendly and hostile trees."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Duplicates among real photographs: what is taken for the same, what is not, and whatever order the lines have."""
+"""Duplicates among real photographs: what counts as the same image, what does not, in any order of lines."""
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,16 @@ PHOTOGRAPHS = Path(__file__).parents[1] / "fixtures/photographs"
 RACCOONS = sorted((PHOTOGRAPHS / "raccoons").iterdir())[:9]
 
 Change = Callable[[Image.Image], Image.Image]
+Lines = list[dict[str, Any]]
 
 
-def near_pairs(folder: Path, pictures: list[tuple[str, Image.Image, int]]) -> set[tuple[str, str, str]]:
-    """The exported pairs of pictures with names and JPEG qualities: names and relation."""
+def near_pairs(folder: Path, images: list[tuple[str, Image.Image, int]]) -> set[tuple[str, str, str]]:
+    """Names and relation of the exported pairs, of images with names and JPEG qualities."""
     lines = []
-    for name, picture, quality in pictures:
-        picture.save(folder / f"{name}.jpg", quality=quality)
-        lines.append(json.dumps(classification(f"s3://bucket/{name}.jpg")) + "\n")
-    (folder / "a.manifest").write_text("".join(lines), encoding="utf-8")
+    for name, image, quality in images:
+        image.save(folder / f"{name}.jpg", quality=quality)
+        lines.append(classification(f"s3://bucket/{name}.jpg"))
+    (folder / "a.manifest").write_text(manifest(*lines), encoding="utf-8")
     target = folder / "pairs.csv"
     done = CliRunner().invoke(
         app, ["export", "near_pairs", str(folder / "a.manifest"), "--isolated", "--no-cache", "--to", str(target)]
@@ -42,101 +42,128 @@ def near_pairs(folder: Path, pictures: list[tuple[str, Image.Image, int]]) -> se
     return {(Path(a).stem, Path(b).stem, relation) for a, b, relation in rows}
 
 
-def cropped(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
-    return picture.crop((round(0.01 * width), round(0.01 * height), round(0.99 * width), round(0.99 * height)))
+def cropped(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    return image.crop((round(0.01 * width), round(0.01 * height), round(0.99 * width), round(0.99 * height)))
 
 
 @pytest.mark.parametrize(
     ("change", "quality", "relation"),
     [
-        (lambda picture: picture, 30, "near"),
-        (lambda picture: picture.resize((picture.width // 2, picture.height // 2)), 90, "near"),
-        (lambda picture: ImageEnhance.Brightness(picture).enhance(1.3), 90, "near"),
+        (lambda image: image, 30, "near"),
+        (lambda image: image.resize((image.width // 2, image.height // 2)), 90, "near"),
+        (lambda image: ImageEnhance.Brightness(image).enhance(1.3), 90, "near"),
         (cropped, 90, "near"),
         (ImageOps.mirror, 90, "mirrored"),
-        (lambda picture: picture.transpose(Image.Transpose.ROTATE_90), 90, "rotated"),
-        (lambda picture: picture.transpose(Image.Transpose.ROTATE_180), 90, "rotated"),
+        (lambda image: image.transpose(Image.Transpose.ROTATE_90), 90, "rotated"),
+        (lambda image: image.transpose(Image.Transpose.ROTATE_180), 90, "rotated"),
     ],
     ids=["q30", "half", "brighter", "cropped", "mirrored", "quarter", "upside down"],
 )
-def test_a_changed_copy_is_told_and_nothing_else(tmp_path: Path, change: Change, quality: int, relation: str) -> None:
+def test_changed_copies_are_paired_and_nothing_else(
+    tmp_path: Path, change: Change, quality: int, relation: str
+) -> None:
     originals = [Image.open(path).convert("RGB") for path in RACCOONS]
-    pictures = [(f"{n}", picture, 90) for n, picture in enumerate(originals)]
-    pictures += [(f"{n}x", change(originals[n]), quality) for n in (0, 4)]
-    assert near_pairs(tmp_path, pictures) == {("0", "0x", relation), ("4", "4x", relation)}
+    images = [(f"{n}", image, 90) for n, image in enumerate(originals)]
+    images += [(f"{n}x", change(originals[n]), quality) for n in (0, 4)]
+    assert near_pairs(tmp_path, images) == {("0", "0x", relation), ("4", "4x", relation)}
 
 
-def test_the_same_pixels_in_other_bytes_are_exact(tmp_path: Path) -> None:
-    picture = Image.open(RACCOONS[0]).convert("RGB")
-    lines = []
-    for name in ("a.png", "b.bmp"):
-        picture.save(tmp_path / name)
-        lines.append(json.dumps(classification(f"s3://bucket/{name}")) + "\n")
-    path = tmp_path / "train.manifest"
-    path.write_text("".join(lines), encoding="utf-8")
-    told = groundlint.check(path, isolated=True, select=["exact-duplicate", "near-duplicate"])
-    assert told["name"].to_list() == ["exact-duplicate"]
-
-
-def test_the_hashes_that_are_searched_are_those_of_imagehash() -> None:
+def test_hashes_equal_those_of_imagehash() -> None:
     squares = np.stack([np.asarray(Image.open(path).convert("L").resize((32, 32))) for path in RACCOONS])
     expected = [imagehash.phash(Image.fromarray(square)) for square in squares]
     assert [f"{made:016x}" for made in phashes(squares)] == [str(wanted) for wanted in expected]
 
 
-def test_a_burst_is_a_star_round_one_of_it(tmp_path: Path) -> None:
-    picture = Image.open(RACCOONS[0]).convert("RGB")
-    pairs = near_pairs(tmp_path, [(f"{n:02}", picture, 90) for n in range(30)])
+def test_a_burst_is_a_star_around_one_of_its_images(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB")
+    pairs = near_pairs(tmp_path, [(f"{n:02}", image, 90) for n in range(30)])
     assert pairs == {("00", f"{n:02}", "exact") for n in range(1, 30)}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_the_lines_changes_no_finding(tmp_path: Path, seed: int) -> None:
+def test_the_order_of_lines_changes_no_finding(tmp_path: Path, seed: int) -> None:
     text = (PHOTOGRAPHS / "clothes-train.manifest").read_text(encoding="utf-8").splitlines(keepends=True)
     random.Random(seed).shuffle(text)
     (tmp_path / "clothes-train.manifest").write_text("".join(text), encoding="utf-8")
-    printed = []
+    found = []
     for folder in (PHOTOGRAPHS, tmp_path):
-        done = CliRunner().invoke(
-            app,
-            [
-                *("check", str(folder / "clothes-train.manifest"), "--isolated", "--no-cache", "--exit-zero"),
-                *("--images", str(PHOTOGRAPHS), "--output", "json"),
-            ],
-        )
-        findings = json.loads(done.stdout)["findings"]
-        printed.append(sorted((finding["code"], finding["source_ref"], finding["message"]) for finding in findings))
-    assert len(printed[0]) > 8
-    assert printed[0] == printed[1]
+        rows = groundlint.check(folder / "clothes-train.manifest", isolated=True, images=[str(PHOTOGRAPHS)]).findings
+        found.append(sorted(rows.select("code", "source_ref", "message").rows(), key=str))
+    assert len(found[0]) > 8
+    assert found[0] == found[1]
 
 
-Lines = list[dict[str, Any]]
+def checked(*paths: Path, select: Sequence[str] = ("DUP",), **splits: Sequence[Path]) -> pl.DataFrame:
+    return groundlint.check(*paths, isolated=True, select=select, **splits).findings
 
 
 def found(
     folder: Path, train: Lines, test: Lines | None = None, *, names: tuple[str, str] = ("train", "test")
 ) -> set[tuple[str, str]]:
-    """Codes and names of the images of all findings on duplicates and leaks."""
+    """Codes and image names of all findings on duplicates and leaks."""
     manifests = [folder / f"{name}.manifest" for name in names]
     for path, lines in zip(manifests, (train, test or []), strict=True):
         path.write_text(manifest(*lines), encoding="utf-8")
-    rows = groundlint.check(
-        train=manifests[:1], test=manifests[1:] if test else (), isolated=True, select=["DUP", "SPL2"]
-    )
+    if test is None:
+        rows = checked(manifests[0])
+    else:
+        rows = checked(select=("DUP", "SPL2"), train=manifests[:1], test=manifests[1:])
     return {(code, Path(ref).name) for code, ref in rows.select("code", "source_ref").rows()}
 
 
-def labelled(*names: str, label: str = "cat", attribute: str = "animals") -> Lines:
+def labeled(*names: str, label: str = "cat", attribute: str = "animals") -> Lines:
     return [classification(f"s3://bucket/{name}", label, attribute) for name in names]
 
 
+def test_equal_pixels_in_other_bytes_are_an_exact_duplicate(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB")
+    for name in ("a.png", "b.bmp"):
+        image.save(tmp_path / name)
+    (code,) = {code for code, _ in found(tmp_path, labeled("a.png", "b.bmp"))}
+    assert code == "DUP101"
+
+
+def test_a_finding_names_at_most_21_images_of_its_group_the_kept_one_first(tmp_path: Path) -> None:
+    for n in range(30):
+        Image.open(RACCOONS[0]).save(tmp_path / f"{n:02}.jpg")
+    path = tmp_path / "train.manifest"
+    path.write_text(manifest(*labeled(*(f"{n:02}.jpg" for n in range(30)))), encoding="utf-8")
+    rows = checked(path, select=["exact-duplicate"])
+    assert rows.height == 29
+    assert set(rows["message"]) == {"exact duplicate of s3://bucket/00.jpg (group of 30 images)"}
+    for own, related in rows.select("source_ref", "related").rows():
+        assert related[0]["source_ref"] == "s3://bucket/00.jpg"
+        assert len({place["source_ref"] for place in related}) == 21
+        assert own not in [place["source_ref"] for place in related]
+
+
+def test_two_names_of_one_file_are_reported_as_such(tmp_path: Path) -> None:
+    Image.open(RACCOONS[0]).save(tmp_path / "1.jpg")
+    path = tmp_path / "train.manifest"
+    lines = [classification(f"s3://{bucket}/1.jpg") for bucket in ("bucket", "other")]
+    path.write_text(manifest(*lines), encoding="utf-8")
+    assert checked(path)["message"].to_list() == [
+        "the same file as s3://bucket/1.jpg, under another name (group of 2 images)"
+    ]
+
+
+def test_images_of_different_data_sets_are_no_duplicates(tmp_path: Path) -> None:
+    paths = []
+    for name in ("a", "b"):
+        Image.open(RACCOONS[0]).save(tmp_path / f"{name}.jpg")
+        paths.append(tmp_path / f"{name}.manifest")
+        paths[-1].write_text(manifest(*labeled(f"{name}.jpg")), encoding="utf-8")
+    assert checked(*paths).is_empty()
+    assert checked(train=paths)["source_ref"].to_list() == ["s3://bucket/b.jpg"]
+
+
 @pytest.mark.parametrize(("train", "test"), [("a", "z"), ("z", "a")])
-def test_copies_within_a_split_and_across_are_all_told(tmp_path: Path, train: str, test: str) -> None:
+def test_duplicates_within_a_split_and_across_splits_are_all_reported(tmp_path: Path, train: str, test: str) -> None:
     for name in (f"{train}1.jpg", f"{train}2.jpg", f"{test}1.jpg", f"{test}2.jpg"):
         Image.open(RACCOONS[0]).save(tmp_path / name)
-    told = found(tmp_path, labelled(f"{train}1.jpg", f"{train}2.jpg"), labelled(f"{test}1.jpg", f"{test}2.jpg"))
-    assert told == {
+    train_lines, test_lines = labeled(f"{train}1.jpg", f"{train}2.jpg"), labeled(f"{test}1.jpg", f"{test}2.jpg")
+    assert found(tmp_path, train_lines, test_lines) == {
         ("DUP101", f"{train}2.jpg"),
         ("DUP101", f"{test}2.jpg"),
         ("SPL204", f"{test}1.jpg"),
@@ -148,59 +175,58 @@ def test_copies_within_a_split_and_across_are_all_told(tmp_path: Path, train: st
 def test_a_leak_does_not_depend_on_the_names_of_manifests(tmp_path: Path, train: str, test: str) -> None:
     for name in ("1.jpg", "copy.jpg"):
         Image.open(RACCOONS[0]).save(tmp_path / name)
-    told = found(tmp_path, labelled("1.jpg"), labelled("1.jpg", "copy.jpg"), names=(train, test))
-    assert told == {("SPL201", "1.jpg"), ("SPL204", "copy.jpg"), ("DUP101", "copy.jpg")}
+    codes = found(tmp_path, labeled("1.jpg"), labeled("1.jpg", "copy.jpg"), names=(train, test))
+    assert codes == {("SPL204", "1.jpg"), ("SPL204", "copy.jpg"), ("DUP101", "copy.jpg")}
 
 
-def test_a_copy_of_a_smaller_copy_is_told_of_what_it_equals(tmp_path: Path) -> None:
-    picture = Image.open(RACCOONS[0]).convert("RGB")
-    picture.save(tmp_path / "big.jpg")
-    half = picture.resize((picture.width // 2, picture.height // 2))
+def test_an_image_equal_to_a_near_duplicate_is_an_exact_duplicate_of_it(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB")
+    image.save(tmp_path / "big.jpg")
+    half = image.resize((image.width // 2, image.height // 2))
     for name in ("half.jpg", "same.jpg"):
         half.save(tmp_path / name)
-    told = found(tmp_path, labelled("big.jpg", "half.jpg", "same.jpg"))
-    assert told == {("DUP102", "half.jpg"), ("DUP101", "same.jpg")}
+    codes = found(tmp_path, labeled("big.jpg", "half.jpg", "same.jpg"))
+    assert codes == {("DUP102", "half.jpg"), ("DUP101", "same.jpg")}
 
 
-def test_one_other_pixel_is_not_the_same(tmp_path: Path) -> None:
-    picture = Image.open(RACCOONS[0]).convert("RGB").resize((1600, 1200))
-    picture.save(tmp_path / "1.png")
-    picture.putpixel((800, 600), (255, 0, 0))
-    picture.save(tmp_path / "2.png")
-    assert found(tmp_path, labelled("1.png", "2.png")) in ({("DUP102", "1.png")}, {("DUP102", "2.png")})
+def test_an_image_with_one_other_pixel_is_a_near_duplicate(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB").resize((1600, 1200))
+    image.save(tmp_path / "1.png")
+    image.putpixel((800, 600), (255, 0, 0))
+    image.save(tmp_path / "2.png")
+    assert found(tmp_path, labeled("1.png", "2.png")) in ({("DUP102", "1.png")}, {("DUP102", "2.png")})
 
 
-def test_a_jpeg_without_its_metadata_is_the_same(tmp_path: Path) -> None:
-    Image.open(RACCOONS[0]).convert("RGB").save(
-        tmp_path / "1.jpg", quality=90, comment=b"taken by nobody", dpi=(72, 72)
-    )
-    Image.open(RACCOONS[0]).convert("RGB").save(tmp_path / "2.jpg", quality=90)
-    assert found(tmp_path, labelled("1.jpg", "2.jpg")) == {("DUP101", "2.jpg")}
+def test_a_jpeg_without_its_metadata_is_an_exact_duplicate(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB")
+    image.save(tmp_path / "1.jpg", quality=90, comment=b"taken by nobody", dpi=(72, 72))
+    image.save(tmp_path / "2.jpg", quality=90)
+    assert found(tmp_path, labeled("1.jpg", "2.jpg")) == {("DUP101", "2.jpg")}
 
 
-def test_files_that_are_no_images_are_no_duplicates(tmp_path: Path) -> None:
+def test_files_that_are_not_images_are_no_duplicates(tmp_path: Path) -> None:
     names = [f"{n}.jpg" for n in range(4)]
     for name in names:
         (tmp_path / name).write_bytes(b"<html>403</html>" if name < "2" else b"")
     Image.open(RACCOONS[0]).save(tmp_path / "9.jpg")
-    assert found(tmp_path, labelled(*names, "9.jpg")) == set()
+    assert found(tmp_path, labeled(*names, "9.jpg")) == set()
 
 
-def test_labels_of_copies_contradict_under_other_attributes_and_where_the_one_kept_has_none(tmp_path: Path) -> None:
+def test_labels_conflict_under_other_attributes_and_where_the_kept_image_has_none(tmp_path: Path) -> None:
     for name in ("1.jpg", "2.jpg", "3.jpg"):
         Image.open(RACCOONS[0]).save(tmp_path / name)
-    cat, dog = labelled("2.jpg", attribute="cat"), labelled("3.jpg", label="dog", attribute="dog")
-    told = found(tmp_path, [{"source-ref": "s3://bucket/1.jpg"}, *cat, *dog])
-    assert told == {("DUP101", "2.jpg"), ("DUP101", "3.jpg"), ("DUP104", "3.jpg")}
+    cat, dog = labeled("2.jpg", attribute="cat"), labeled("3.jpg", label="dog", attribute="dog")
+    codes = found(tmp_path, [{"source-ref": "s3://bucket/1.jpg"}, *cat, *dog])
+    assert codes == {("DUP101", "2.jpg"), ("DUP101", "3.jpg"), ("DUP104", "3.jpg")}
 
 
-def test_boxes_of_copies_agree_beside_a_mirrored_one_and_under_another_attribute(tmp_path: Path) -> None:
-    picture = Image.open(RACCOONS[0]).convert("RGB")
+def test_boxes_are_compared_under_other_attributes_but_not_with_a_mirrored_image(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB")
     for name in ("1.jpg", "2.jpg"):
-        picture.save(tmp_path / name, quality=85)
-    ImageOps.mirror(picture).save(tmp_path / "mirrored.jpg", quality=95)
+        image.save(tmp_path / name, quality=85)
+    ImageOps.mirror(image).save(tmp_path / "mirrored.jpg", quality=95)
     left = ({"left": 50, "top": 50, "width": 100, "height": 100},)
-    right = ({**left[0], "left": picture.width - 150},)
+    right = ({**left[0], "left": image.width - 150},)
     lines = [
         detection(f"s3://bucket/{name}", boxes, name=attribute)
         for name, boxes, attribute in (("1.jpg", left, "a"), ("2.jpg", left, "b"), ("mirrored.jpg", right, "a"))

@@ -1,4 +1,4 @@
-"""The extra `embed`: where onnxruntime is installed a larger net looks at the pictures too."""
+"""The extra `embed`: where onnxruntime is installed, EfficientNet-Lite0 embeds the images too."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from PIL import Image
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "fixtures/photographs"
 WRONG = 31
-"""The picture that bears the label of the others."""
+"""The image that has the label of the other kind."""
 
 
 @pytest.fixture(scope="module")
 def extra(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which onnxruntime is installed, and nothing else."""
+    """A folder in which only onnxruntime is installed."""
     folder = tmp_path_factory.mktemp("extra")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     done = subprocess.run(
@@ -33,50 +33,51 @@ def extra(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two photographs of raccoons, one of them also as a copy of half its size, and their manifest."""
+    """Two photographs of raccoons, a copy of the first at half its size, and their manifest."""
     first, second = sorted((PHOTOGRAPHS / "raccoons").glob("*.jpg"))[:2]
     for name, path in (("first", first), ("second", second)):
         (tmp_path / f"{name}.jpg").write_bytes(path.read_bytes())
-    with Image.open(first) as picture:
-        picture.resize((picture.width // 2, picture.height // 2)).save(tmp_path / "copy.jpg")
+    with Image.open(first) as image:
+        image.resize((image.width // 2, image.height // 2)).save(tmp_path / "copy.jpg")
     lines = [classification(f"s3://bucket/{name}.jpg", "raccoon") for name in ("first", "second", "copy")]
     (tmp_path / "train.manifest").write_text(manifest(*lines))
     return tmp_path
 
 
 def exported(table: str, folder: Path, *path: Path) -> pl.DataFrame:
-    """A table of a manifest, with further folders in which Python looks for modules."""
+    """A table of a manifest, exported with further folders on Python's path."""
     command = [sys.executable, "-m", "groundlint", "export", table, "train.manifest", "--to", "table.parquet"]
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    python_path = os.pathsep.join([*map(str, path), os.environ.get("PYTHONPATH", "")])
+    variables = {**os.environ, "PYTHONPATH": python_path}
     subprocess.run([*command, "--images", ".", "--isolated"], cwd=folder, env=variables, check=True)
     return pl.read_parquet(folder / "table.parquet")
 
 
 def measured(folder: Path, *path: Path) -> dict[str, bytes | None]:
-    """What the larger net makes of each image, by its name."""
+    """The embedding of each image by EfficientNet-Lite0, by its name."""
     return dict(exported("images", folder, *path).select("path", "efficientnet").rows())
 
 
-def likeness(first: bytes | None, second: bytes | None) -> float:
-    """The cosine of the angle between two pictures' numbers."""
+def similarity(first: bytes | None, second: bytes | None) -> float:
+    """Cosine similarity of two embeddings."""
     assert first
     assert second
-    a, b = (np.frombuffer(numbers, np.uint8).astype(np.float64) for numbers in (first, second))
+    a, b = (np.frombuffer(embedding, np.uint8).astype(np.float64) for embedding in (first, second))
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
-def test_the_larger_net_sees_that_a_copy_is_alike(folder: Path, extra: Path) -> None:
+def test_a_copy_is_more_similar_than_another_image(folder: Path, extra: Path) -> None:
     of = measured(folder, extra)
-    assert {len(numbers or b"") for numbers in of.values()} == {1280}
-    assert likeness(of["first.jpg"], of["copy.jpg"]) > likeness(of["first.jpg"], of["second.jpg"])
+    assert {len(embedding or b"") for embedding in of.values()} == {1280}
+    assert similarity(of["first.jpg"], of["copy.jpg"]) > similarity(of["first.jpg"], of["second.jpg"])
 
 
-def test_what_was_remembered_without_the_extra_is_measured_once_it_is_there(folder: Path, extra: Path) -> None:
+def test_images_cached_without_the_extra_are_measured_once_it_is_installed(folder: Path, extra: Path) -> None:
     assert set(measured(folder).values()) == {None}
     assert None not in measured(folder, extra).values()
 
 
-def test_wrong_labels_are_found_with_it(tmp_path: Path, extra: Path) -> None:
+def test_a_wrong_label_is_found_with_it(tmp_path: Path, extra: Path) -> None:
     random = np.random.default_rng(0)
     lines = []
     for n in range(60):
@@ -84,11 +85,11 @@ def test_wrong_labels_are_found_with_it(tmp_path: Path, extra: Path) -> None:
         striped(random, kind).save(tmp_path / f"{n}.png")
         lines.append(classification(f"s3://bucket/{n}.png", ("rows", "columns")[kind if n != WRONG else 1 - kind]))
     (tmp_path / "train.manifest").write_text(manifest(*lines))
-    odds = exported("image_label_odds", tmp_path, extra)
+    odds = exported("label_odds", tmp_path, extra)
     assert odds.sort("suspicion")["line"][-1] == WRONG + 1
 
 
 def striped(random: np.random.Generator, kind: int) -> Image.Image:
-    """A picture of rows or columns in colours of chance."""
+    """An image of rows or columns in random colors."""
     rows = random.integers(0, 256, (64, 1, 3), np.uint8).repeat(64, axis=1)
     return Image.fromarray(rows if kind == 0 else rows.transpose(1, 0, 2))

@@ -1,4 +1,4 @@
-"""The odds of labels: wrong ones are found, sound ones left alone, and nothing depends on the order of the rows."""
+"""The odds of labels: wrong labels are found, right ones are not flagged, and the order of rows does not matter."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from groundlint import Good
+from groundlint.engine.evaluate import evaluate
+from groundlint.engine.registry import load
+from groundlint.testing import example_tables
 from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, layout_block, net_block
-from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
+from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
 
 NAMES = ("boot", "coat", "hat")
 
 
 class Data(NamedTuple):
-    """Made-up features of two kinds, the true label of each row as place in NAMES, and ids."""
+    """Random features of two kinds, the true label of each row as position in NAMES, and ids."""
 
     net: NDArray[np.float32]
     plain: NDArray[np.float32]
@@ -35,24 +39,24 @@ class Data(NamedTuple):
 
 
 def made(count: int = 240, apart: float = 1.5, seed: int = 0) -> Data:
-    """Clouds of points, one a label, whose middles lie `apart` deviations from each other's in each direction."""
+    """A cloud of points per label; their centers differ by about `apart` standard deviations in each direction."""
     random = np.random.default_rng(seed)
     truth = np.arange(count) % len(NAMES)
-    middles = random.normal(0, apart, (2, len(NAMES), 12))
-    net = np.exp(middles[0][truth] / 2 + random.normal(0, 1, (count, 12)))
-    plain = middles[1][truth] + random.normal(0, 1, (count, 12))
+    centers = random.normal(0, apart, (2, len(NAMES), 12))
+    net = np.exp(centers[0][truth] / 2 + random.normal(0, 1, (count, 12)))
+    plain = centers[1][truth] + random.normal(0, 1, (count, 12))
     return Data(net.astype(np.float32), plain.astype(np.float32), truth, [f"s3://b/{row}.jpg" for row in range(count)])
 
 
 def planted(data: Data, share: float, seed: int = 1) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Labels of which a share is exchanged, and which ones."""
+    """Labels of which a share is exchanged, and which of them are."""
     random = np.random.default_rng(seed)
     wrong = random.random(len(data.truth)) < share
     return np.where(wrong, (data.truth + random.integers(1, 3, len(wrong))) % 3, data.truth), wrong
 
 
 def equal(one: Odds, other: Odds, order: NDArray[np.intp]) -> bool:
-    """Whether all that the second says of the rows in their new order is what the first says, to the last bit."""
+    """Whether the second result has the values of the first, to the last bit, for rows in another order."""
     for name in (field.name for field in fields(Odds)):
         before, after = getattr(one, name), getattr(other, name)
         if isinstance(before, np.ndarray):
@@ -66,7 +70,7 @@ def equal(one: Odds, other: Odds, order: NDArray[np.intp]) -> bool:
 @given(seed=st.integers(0, 2**32 - 1), groups=st.integers(30, 200))
 def test_the_order_of_rows_changes_nothing(seed: int, groups: int) -> None:
     data = made(150)
-    # Some share a group, some a group and a label, two are alike in all.
+    # Some rows share a group, some a group and a label, two are equal.
     data = data._replace(ids=[f"{row * 7 % groups}" for row in range(150)])
     twins = np.r_[np.arange(150), [3, 3]]
     data = data.some(twins)
@@ -75,7 +79,7 @@ def test_the_order_of_rows_changes_nothing(seed: int, groups: int) -> None:
     assert equal(data.judge(labels), data.some(order).judge(labels[order]), order)
 
 
-def test_exchanged_labels_of_clear_pictures_are_flagged_and_no_others() -> None:
+def test_exchanged_labels_of_clear_images_are_flagged_and_no_others() -> None:
     data = made()
     labels, wrong = planted(data, 0.05)
     odds = data.judge(labels)
@@ -89,17 +93,17 @@ def test_exchanged_labels_of_clear_pictures_are_flagged_and_no_others() -> None:
     assert area_under_curve(odds.suspicion, wrong) > 0.99
 
 
-def test_sound_labels_are_left_alone() -> None:
+def test_right_labels_are_not_flagged() -> None:
     data = made(600)
     odds = data.judge(data.truth)
     assert not odds.flagged.any()
     assert odds.noise < 0.01
 
 
-def test_labels_given_at_random_are_not_judged_by_chance() -> None:
+def test_labels_given_at_random_are_not_flagged() -> None:
     data = made(600)
     odds = data.judge(np.random.default_rng(2).integers(0, 3, 600))
-    assert max(odds.signal_even, odds.signal_like) < 0.65
+    assert max(odds.signal_uniform, odds.signal_similar) < 0.65
     assert not odds.flagged.any()
 
 
@@ -107,13 +111,13 @@ def test_nothing_is_flagged_where_the_self_check_finds_too_little() -> None:
     data = made()
     labels, _ = planted(data, 0.05)
     odds = data.judge(labels)
-    found = min(odds.signal_even, odds.signal_like)
+    found = min(odds.signal_uniform, odds.signal_similar)
     assert odds.flagged.any()
     assert data.judge(labels, Limits(signal=found)).flagged.any()
     assert not data.judge(labels, Limits(signal=found + 1e-6)).flagged.any()
 
 
-def test_the_nearest_pictures_must_bear_the_suggested_label_more_often() -> None:
+def test_the_nearest_images_must_have_the_suggested_label_more_often() -> None:
     data = made(apart=0.3)
     labels, _ = planted(data, 0.3)
     odds = data.judge(labels, Limits(p_suggested=0, p_given=1, votes_given=1, signal=0))
@@ -122,29 +126,29 @@ def test_the_nearest_pictures_must_bear_the_suggested_label_more_often() -> None
     assert np.array_equal(odds.flagged, odds.votes_suggested > odds.votes_given)
 
 
-def test_wrong_labels_that_are_there_do_not_pass_for_lack_of_signal() -> None:
+def test_many_wrong_labels_do_not_lower_the_signal() -> None:
     data = made(900)
     labels, wrong = planted(data, 0.3)
     odds = data.judge(labels)
     assert odds.noise == pytest.approx(wrong.mean(), abs=0.05)
-    assert odds.signal_even > 0.9
+    assert odds.signal_uniform > 0.9
     assert odds.flagged[wrong].mean() > 0.1
     assert not odds.flagged[~wrong].any()
 
 
-def test_a_picture_is_not_judged_by_its_own_copies() -> None:
+def test_an_image_is_not_judged_by_its_own_duplicates() -> None:
     data = made()
-    copies = np.flatnonzero(data.truth == 0)[:1].repeat(20)
+    duplicates = np.flatnonzero(data.truth == 0)[:1].repeat(20)
     labels = np.r_[data.truth, np.ones(20, np.intp)]
-    data = data.some(np.r_[np.arange(len(data.truth)), copies])
+    data = data.some(np.r_[np.arange(len(data.truth)), duplicates])
     apart = data._replace(ids=[f"{row}" for row in range(len(labels))])
-    together = data._replace(ids=[*apart.ids[:240], *["copy"] * 20])
-    # Twenty wrong copies hold each other up, unless it is known that they are one.
+    together = data._replace(ids=[*apart.ids[:240], *["duplicate"] * 20])
+    # Twenty wrong duplicates support each other, unless they are known to be one image.
     assert not apart.judge(labels).flagged[240:].any()
     assert together.judge(labels).flagged[240:].all()
 
 
-def test_the_fold_is_told_by_the_group_alone() -> None:
+def test_the_fold_depends_on_the_group_alone() -> None:
     folds = [fold_of(f"s3://bucket/{number}".encode()) for number in range(5000)]
     assert set(folds) == set(range(FOLDS))
     assert min(np.bincount(folds)) > 900
@@ -163,7 +167,7 @@ def test_ids_may_be_bytes_and_need_not_be_text() -> None:
 
 
 @pytest.mark.parametrize(("rows", "groups", "judged"), [(12, 12, True), (11, 11, False), (12, 11, False)])
-def test_labels_with_few_pictures_are_not_judged(rows: int, groups: int, judged: bool) -> None:
+def test_labels_with_few_images_are_not_judged(rows: int, groups: int, judged: bool) -> None:
     data = made()
     data = data.some(np.r_[np.flatnonzero(data.truth != 2), np.flatnonzero(data.truth == 2)[:rows]])
     data = data._replace(ids=[*data.ids[:160], *(f"few/{row % groups}" for row in range(rows))])
@@ -175,7 +179,7 @@ def test_labels_with_few_pictures_are_not_judged(rows: int, groups: int, judged:
     assert np.isfinite(odds.p_given[:160]).all()
 
 
-def test_one_label_leaves_nothing_to_choose() -> None:
+def test_a_single_label_is_not_judged() -> None:
     data = made()
     odds = data.judge(np.zeros(240, np.intp))
     assert odds.names == ()
@@ -184,17 +188,17 @@ def test_one_label_leaves_nothing_to_choose() -> None:
     assert label_odds([net_block(data.net[:0])], [], []).flagged.shape == (0,)
 
 
-def test_features_that_say_nothing_flag_nothing() -> None:
+def test_constant_features_flag_nothing() -> None:
     data = made()
     labels, _ = planted(data, 0.05)
     data = data._replace(net=np.zeros_like(data.net), plain=np.full_like(data.plain, 255))
     odds = data.judge(labels)
     assert not odds.flagged.any()
-    assert odds.signal_even < 0.6
+    assert odds.signal_uniform < 0.6
     assert odds.p_given == pytest.approx(1 / 3, abs=0.05)
 
 
-def test_features_may_lie_far_from_nought() -> None:
+def test_features_may_be_far_from_zero() -> None:
     data = made()
     labels, _ = planted(data, 0.05)
     far = data._replace(plain=data.plain.astype(np.float64) + 1e8)
@@ -208,7 +212,7 @@ def test_features_may_be_of_half_precision() -> None:
     assert half.judge(labels).p_given == pytest.approx(data.judge(labels).p_given, abs=0.02)
 
 
-def test_what_cannot_be_judged_is_refused() -> None:
+def test_unusable_input_is_refused() -> None:
     data = made()
     names = [NAMES[label] for label in data.truth]
     for blocks, ids in (
@@ -219,10 +223,10 @@ def test_what_cannot_be_judged_is_refused() -> None:
         with pytest.raises(ValueError, match="of one length"):
             label_odds(blocks, names, ids)
     for number, what in ((np.nan, "not finite"), (np.inf, "not finite"), (-1, "is negative")):
-        spoilt = data.net.copy()
-        spoilt[7, 3] = number
+        spoiled = data.net.copy()
+        spoiled[7, 3] = number
         with pytest.raises(ValueError, match=what):
-            label_odds([net_block(spoilt)], names, data.ids)
+            label_odds([net_block(spoiled)], names, data.ids)
     assert label_odds([Block(-data.net, root=False, components=4, weight=1)], names, data.ids).names == NAMES
 
 
@@ -242,7 +246,7 @@ def test_memory_does_not_grow_with_the_square_of_the_rows() -> None:
     scores=st.lists(st.integers(0, 5), min_size=2, max_size=30),
     positive=st.lists(st.booleans(), min_size=30, max_size=30),
 )
-def test_the_area_is_the_share_of_pairs_in_order(scores: list[int], positive: list[bool]) -> None:
+def test_the_auroc_is_the_share_of_pairs_in_order(scores: list[int], positive: list[bool]) -> None:
     is_positive = np.array(positive[: len(scores)])
     values = np.array(scores, np.float64)
     pairs = [(a, b) for a in values[is_positive] for b in values[~is_positive]]
@@ -251,3 +255,26 @@ def test_the_area_is_the_share_of_pairs_in_order(scores: list[int], positive: li
         assert found == pytest.approx(np.mean([(a > b) + (a == b) / 2 for a, b in pairs]))
     else:
         assert np.isnan(found)
+
+
+def test_suspicion_rises_with_the_probability_of_an_error_and_does_not_saturate() -> None:
+    surprise = np.array([0, 1e-6, 0.7, 5, 40, 400, 4000])
+    found = suspicions(surprise)
+    assert found[0] == 0
+    assert (np.diff(found) > 0).all()
+    assert found[-1] < 1
+
+
+def test_labels_whose_self_check_fails_are_noted() -> None:
+    registry = load(isolated=True)
+    row = {"manifest": "a.manifest", "attribute": "animals", "label": "cat", "suggested_label": "dog", "flagged": False}
+    odds = [row | {"p_given": 0.1, "p_suggested": 0.9, "signal": signal} for signal in (0.6, 0.6, 0.9)]
+    odds[2]["attribute"] = "vehicles"
+    plan = registry.graph.plan([registry.find("mislabel-suspect")()], notes=registry.notes.values())
+    example = Good(image_label_odds=[{**row, "suspicion": 0.5, "nearest": ["s3://bucket/1.jpg"]} for row in odds])
+    (note,) = evaluate(plan, example_tables(registry, example)).notes
+    assert (note.kind, note.manifest, note.count) == ("no-label-signal", "a.manifest", 2)
+    assert note.message == (
+        "2 labels of `animals` not checked for errors: labels exchanged as a check are not found reliably "
+        "(AUROC 0.60, at least 0.80 is needed)"
+    )

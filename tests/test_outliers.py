@@ -1,35 +1,32 @@
-"""A picture that is like no other is named, copies do not keep it company, and a few pictures are not judged."""
+"""Images that are unlike the others: they are reported, duplicates do not hide them, and small data sets have none."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from random import Random
 
-import pytest
 from lines import classification, manifest
 from PIL import Image, ImageDraw
-from typer.testing import CliRunner
 
-from groundlint.cli import app
+import groundlint
 
 COUNT = 60
 
 
 def usual(n: int) -> Image.Image:
-    """Balls on a green ground."""
+    """Balls on a green background."""
     random = Random(n)
-    picture = Image.new("RGB", (128, 96), (60, 130, 70))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (128, 96), (60, 130, 70))
+    draw = ImageDraw.Draw(image)
     for _ in range(12):
         x, y, radius = random.randint(0, 128), random.randint(0, 96), random.randint(6, 20)
-        colour = (random.randint(120, 255), random.randint(0, 120), random.randint(0, 120))
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
-    return picture
+        color = (random.randint(120, 255), random.randint(0, 120), random.randint(0, 120))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
+    return image
 
 
 def strange() -> Image.Image:
-    """A page of lines on a white ground."""
+    """A page of lines on a white background."""
     page = Image.new("RGB", (128, 96), "white")
     draw = ImageDraw.Draw(page)
     for y in range(8, 90, 8):
@@ -37,30 +34,38 @@ def strange() -> Image.Image:
     return page
 
 
-def named(*pictures: Image.Image) -> list[str]:
-    """The images that are called off topic."""
-    for n, picture in enumerate(pictures):
-        picture.save(f"{n}.png")
-    Path("a.manifest").write_text(manifest(*(classification(f"s3://bucket/{n}.png") for n in range(len(pictures)))))
-    flags = ["--isolated", "--no-cache", "--select", "SUS106", "--output", "json:report.json"]
-    done = CliRunner().invoke(app, ["check", "a.manifest", *flags])
-    assert done.exit_code == 0, done.output
-    return [finding["source_ref"] for finding in json.loads(Path("report.json").read_text())["findings"]]
+def written(folder: Path, *images: Image.Image) -> Path:
+    """A manifest with its images in a new folder."""
+    folder.mkdir()
+    for n, image in enumerate(images):
+        image.save(folder / f"{n}.png")
+    path = folder / "train.manifest"
+    path.write_text(manifest(*(classification(f"s3://bucket/{n}.png") for n in range(len(images)))))
+    return path
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def reported(*paths: Path) -> list[tuple[str, str]]:
+    """Folder and image of each outlier, with scores in the right range."""
+    found = groundlint.check(*paths, isolated=True, select=["image-outlier"]).findings
+    assert found["score"].is_between(0, 1, closed="none").all()
+    return [(Path(path).parent.name, ref) for path, ref in found.select("manifest", "source_ref").rows()]
 
 
-def test_a_strange_picture_is_named() -> None:
-    assert f"s3://bucket/{COUNT}.png" in named(*(usual(n) for n in range(COUNT)), strange())
+def test_a_strange_image_is_reported(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", *(usual(n) for n in range(COUNT)), strange())
+    assert ("a", f"s3://bucket/{COUNT}.png") in reported(path)
 
 
-def test_its_copies_do_not_hide_it() -> None:
-    pictures = [*(usual(n) for n in range(COUNT)), *[strange()] * 8]
-    assert {f"s3://bucket/{COUNT + n}.png" for n in range(8)} <= set(named(*pictures))
+def test_duplicates_of_a_strange_image_do_not_hide_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", *(usual(n) for n in range(COUNT)), *[strange()] * 8)
+    assert {("a", f"s3://bucket/{COUNT + n}.png") for n in range(8)} <= set(reported(path))
 
 
-def test_a_few_pictures_are_not_judged() -> None:
-    assert named(*(usual(n) for n in range(20)), strange()) == []
+def test_an_image_is_compared_with_those_of_its_own_data_set(tmp_path: Path) -> None:
+    usual_only = written(tmp_path / "a", *(usual(n) for n in range(COUNT)))
+    with_strange = written(tmp_path / "b", *(usual(n) for n in range(COUNT, 2 * COUNT)), strange())
+    assert reported(usual_only, with_strange) == [*reported(usual_only), *reported(with_strange)]
+
+
+def test_a_small_data_set_has_no_outliers(tmp_path: Path) -> None:
+    assert reported(written(tmp_path / "a", *(usual(n) for n in range(20)), strange())) == []

@@ -1,12 +1,15 @@
-"""Poor pictures: strong faults put into real photographs are found, each by its own rule."""
+"""Image quality: strong faults put into photographs are found, each by its own rule."""
 
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from lines import classification
 from PIL import Image, ImageFilter
@@ -19,62 +22,97 @@ ORIGINALS = sorted((PHOTOGRAPHS / "raccoons").iterdir())[:12]
 Change = Callable[[Image.Image], Image.Image]
 
 
-def flagged(folder: Path, pictures: list[Image.Image], quality: int = 90) -> set[tuple[str, int]]:
-    """Rules on quality, and the line of each finding; the last picture is saved in the given quality."""
+def originals() -> list[Image.Image]:
+    return [Image.open(path).convert("RGB") for path in ORIGINALS]
+
+
+def written(folder: Path, images: list[Image.Image], quality: int = 90) -> Path:
+    """A manifest of images; the last one is saved in the given JPEG quality."""
+    folder.mkdir(exist_ok=True)
     lines = []
-    for n, picture in enumerate(pictures):
-        picture.save(folder / f"{n}.jpg", quality=quality if n == len(pictures) - 1 else 90)
+    for n, image in enumerate(images):
+        image.save(folder / f"{n}.jpg", quality=quality if n == len(images) - 1 else 90)
         lines.append(json.dumps(classification(f"s3://bucket/{n}.jpg")) + "\n")
     manifest = folder / "train.manifest"
     manifest.write_text("".join(lines), encoding="utf-8")
-    found = groundlint.check(manifest, isolated=True, select=["IMG3"])
-    return set(found.select("name", "line").rows())
+    return manifest
 
 
-def exposed(picture: Image.Image, stops: float) -> Image.Image:
-    shades = np.arange(256) / 255
-    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4) * 2.0**stops
+def findings(*manifests: Path, select: str = "IMG3") -> pl.DataFrame:
+    return groundlint.check(*manifests, isolated=True, select=[select]).findings
+
+
+def exposed(image: Image.Image, stops: float) -> Image.Image:
+    levels = np.arange(256) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4) * 2.0**stops
     back = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
-    return picture.point((np.clip(back, 0, 1) * 255).round().astype(int).tolist() * 3)
+    return image.point((np.clip(back, 0, 1) * 255).round().astype(int).tolist() * 3)
 
 
-def noisy(picture: Image.Image) -> Image.Image:
-    # Of a JPEG half the colours are stored: noise shows in one that is reduced for the look.
-    picture = picture.resize((2 * picture.width, 2 * picture.height))
-    pixels = np.asarray(picture, float) + np.random.default_rng(0).normal(0, 40, (picture.height, picture.width, 3))
+def noisy(image: Image.Image) -> Image.Image:
+    # JPEG files store color at half resolution, so the noise must survive in the image as it is reduced for measuring.
+    image = image.resize((2 * image.width, 2 * image.height))
+    pixels = np.asarray(image, float) + np.random.default_rng(0).normal(0, 40, (image.height, image.width, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
-def flat(picture: Image.Image) -> Image.Image:
-    return picture.point(lambda shade: 110 + shade * 20 // 255)
+def flat(image: Image.Image) -> Image.Image:
+    return image.point(lambda level: 110 + level * 20 // 255)
 
 
 @pytest.mark.parametrize(
     ("rule", "change"),
     [
-        ("image-dark", lambda picture: exposed(picture, -4)),
-        ("image-bright", lambda picture: exposed(picture, 4.5)),
+        ("image-dark", lambda image: exposed(image, -4)),
+        ("image-bright", lambda image: exposed(image, 4.5)),
         ("image-low-contrast", flat),
-        ("image-blurred", lambda picture: picture.filter(ImageFilter.GaussianBlur(4 * max(picture.size) / 512 + 1))),
+        ("image-blurred", lambda image: image.filter(ImageFilter.GaussianBlur(4 * max(image.size) / 512 + 1))),
         ("image-noisy", noisy),
-        ("image-low-information", lambda picture: Image.new("RGB", picture.size, (120, 130, 140))),
+        ("image-low-information", lambda image: Image.new("RGB", image.size, (120, 130, 140))),
     ],
 )
 def test_a_strong_fault_is_found_by_its_rule(tmp_path: Path, rule: str, change: Change) -> None:
-    originals = [Image.open(path).convert("RGB") for path in ORIGINALS]
-    found = flagged(tmp_path, [*originals, change(originals[3])])
-    assert {name for name, line in found if line == len(originals) + 1} >= {rule}
-    assert not {line for _, line in found if line <= len(originals)}
+    images = originals()
+    found = findings(written(tmp_path, [*images, change(images[3])]))
+    assert rule in found["name"]
+    assert set(found["line"]) == {len(images) + 1}
 
 
-def test_strong_compression_is_read_from_the_file(tmp_path: Path) -> None:
-    pictures = [Image.open(path).convert("RGB") for path in ORIGINALS]
-    assert flagged(tmp_path, pictures, quality=5) == {("image-compressed", len(pictures))}
+def test_strong_compression_is_found(tmp_path: Path) -> None:
+    found = findings(written(tmp_path, originals(), quality=5))
+    assert found.select("name", "line").rows() == [("image-compressed", len(ORIGINALS))]
 
 
-def test_a_fault_of_most_pictures_is_the_manner_of_the_set_and_said_once(tmp_path: Path) -> None:
-    pictures = [flat(Image.open(path).convert("RGB")) for path in ORIGINALS] * 2
-    flagged(tmp_path, pictures)
-    found = groundlint.check(tmp_path / "train.manifest", isolated=True, select=["image-low-contrast"])
+def test_a_fault_of_most_images_is_reported_once_as_typical_of_the_data_set(tmp_path: Path) -> None:
+    found = findings(written(tmp_path, [flat(image) for image in originals()] * 2), select="image-low-contrast")
     assert found.select("line", "severity").rows() == [(None, "info")]
-    assert found["message"][0].startswith("24 of the 24 pictures ")
+    assert found["message"][0].startswith("24 of 24 images are low in contrast: ")
+
+
+def test_a_fault_typical_of_one_data_set_is_reported_per_image_in_another(tmp_path: Path) -> None:
+    images = originals()
+    flat_set = written(tmp_path / "flat", [flat(image) for image in images] * 2)
+    sound_set = written(tmp_path / "sound", [*images, *images, flat(images[0])])
+    found = findings(flat_set, sound_set, select="image-low-contrast")
+    assert sorted(found.select("severity", "line").rows(), key=str) == [("info", 25), ("info", None)]
+    assert {Path(name).parent.name for name in found["manifest"]} == {"flat", "sound"}
+
+
+def test_a_worse_image_has_a_higher_score(tmp_path: Path) -> None:
+    images = originals()
+    found = findings(written(tmp_path, [*images, exposed(images[3], -4), exposed(images[3], -5)]), select="image-dark")
+    scores = dict(found.select("line", "score").rows())
+    assert 0.5 < scores[len(images) + 1] < scores[len(images) + 2] < 1
+
+
+def test_images_too_big_to_decode_are_counted_in_a_note(tmp_path: Path) -> None:
+    manifest = written(tmp_path, originals())
+    side = struct.pack(">I", 20_000)
+    data = b"IHDR" + side + side + b"\x08\x02\x00\x00\x00"
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + data + struct.pack(">I", zlib.crc32(data))
+    (tmp_path / "3.jpg").write_bytes(header + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+    result = groundlint.check(manifest, isolated=True, select=["image-dark"])
+    assert result.findings.is_empty()
+    (note,) = (note for note in result.summary.notes if note.kind == "image-too-big")
+    assert note.count == 1
+    assert note.message.startswith("1 image too big to decode: ")

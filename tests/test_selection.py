@@ -126,17 +126,17 @@ def test_a_selection_of_another_target_is_explained() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"SPL104": {"min_image": 3}}, "[rules.SPL104]: unknown key `min_image`; did you mean `min_images`?"),
+        ({"BOX301": {"iuo": 0.9}}, "[rules.BOX301]: unknown key `iuo`; did you mean `iou`?"),
         (
-            {"few-images-to-split": {"min_images": 1}},
-            "[rules.few-images-to-split]: `min_images`: Input should be greater than or equal to 2",
+            {"duplicated-box": {"iou": 2.0}},
+            "[rules.duplicated-box]: `iou`: Input should be less than or equal to 1",
         ),
-        ({"SPL104": {"min_images": "3"}}, "[rules.SPL104]: `min_images`: Input should be a valid integer"),
+        ({"BOX301": {"iou": "0.9"}}, "[rules.BOX301]: `iou`: Input should be a valid number"),
         ({"ERROR_INVALID_BOUNDING_BOX": {"a": 1}}, "[rules.ERROR_INVALID_BOUNDING_BOX]: unknown key `a`"),
     ],
 )
 def test_options_are_checked_whether_the_rule_is_selected_or_not(options: Any, says: str) -> None:
-    for codes in ([], ["SPL104"]):
+    for codes in ([], ["BOX301"]):
         with pytest.raises(ConfigError) as raised:
             build_rules(REGISTRY, codes, options)
         assert says in str(raised.value)
@@ -145,10 +145,10 @@ def test_options_are_checked_whether_the_rule_is_selected_or_not(options: Any, s
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"few-image-to-split": {}}, r"\[rules.few-image-to-split\]: .*; did you mean few-images-to-split\?"),
+        ({"duplicate-box": {}}, r"\[rules.duplicate-box\]: .*; did you mean duplicated-box\?"),
         (
-            {"SPL104": {"min_images": 3}, "few-images-to-split": {}},
-            r"\[rules.few-images-to-split\]: SPL104 has two tables of options",
+            {"BOX301": {"iou": 0.9}, "duplicated-box": {}},
+            r"\[rules.duplicated-box\]: BOX301 has two tables of options",
         ),
         (
             {"ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT": {}},
@@ -167,13 +167,13 @@ def test_the_published_schema_accepts_what_the_command_accepts() -> None:
     validator = jsonschema.Draft202012Validator(published)
     validator.check_schema(published)
     good = {"target": "ground-truth", "max-images": 3, "datasets": {"a": {"train": "x"}}}
-    good |= {"rules": {"SPL104": {}, "ERROR_INVALID_BOUNDING_BOX": {}}, "region": "us-gov-west-1"}
+    good |= {"rules": {"BOX301": {}, "ERROR_INVALID_BOUNDING_BOX": {}}, "region": "us-gov-west-1"}
     assert validator.is_valid(good)
     for bad in (
         {"targt": "x"},
         {"target": "mars"},
         {"max-images": 0},
         {"region": "x"},
-        {"rules": {"SPL104": {"min_images": 1}}},
+        {"rules": {"BOX301": {"iou": 2}}},
     ):
         assert not validator.is_valid(bad)

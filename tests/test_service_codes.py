@@ -1,4 +1,4 @@
-"""Every documented code of the service: raised where the documents say so, and on the right side of each limit not."""
+"""Every documented code of the service: reported where the documents say so, and not below its limit."""
 
 from __future__ import annotations
 
@@ -7,36 +7,50 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from service_cases import CASES, Case
-from typer.testing import CliRunner
 
-from groundlint.cli import app
+from groundlint.config.data_sets import DataSet, Source
+from groundlint.engine.evaluate import evaluate
 from groundlint.engine.registry import load
+from groundlint.engine.tables import BASE
+from groundlint.manifest.kinds import Kind
+from groundlint.manifest.reader import read
 from groundlint_rules import samples, service_codes
 
 CODES = Path(__file__).parents[2] / "shared/spec/aws-errors.csv"
 PAGE = Path(__file__).parents[1] / "docs/service-codes.md"
+REGISTRY = load(isolated=True)
+NAMED = {name for case in CASES for name in (*case.raises, *case.spares)}
+OWN = [
+    rule
+    for rule in REGISTRY.rules.values()
+    if {rule.name, rule.aws} & NAMED or rule.code in {kind.rule for kind in Kind}
+]
 
 
 def findings(folder: Path, case: Case) -> list[dict[str, Any]]:
-    """What the command finds in the data set of a case."""
-    options = dict(case.settings)
-    encoding = options.pop("encoding", "utf-8")
+    """The findings in the data set of a case, under its settings."""
+    settings = dict(case.settings)
     train = folder / f"train{case.suffix}"
-    train.write_bytes(case.train.encode(encoding))
-    arguments = ["check", "--train", str(train), "--output", f"json:{folder / 'report.json'}"]
+    train.write_bytes(case.train.encode(settings.pop("encoding", "utf-8")))
+    sources = [Source(train.name, "train", train)]
     if case.test is not None:
-        (folder / "test.manifest").write_bytes(case.test.encode())
-        arguments += ["--test", str(folder / "test.manifest")]
-    configuration = folder / "groundlint.toml"
-    configuration.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items()))
-    result = CliRunner().invoke(app, [*arguments, "--config", str(configuration)])
-    assert result.exit_code in (0, 1), result.output
-    found: list[dict[str, Any]] = json.loads((folder / "report.json").read_text())["findings"]
-    return found
+        sources.append(Source("test.manifest", "test", data=case.test.encode()))
+    return judged(*sources, **settings)
+
+
+def judged(*sources: Source, target: str = "rekognition", **limits: Any) -> list[dict[str, Any]]:
+    tables = read([DataSet(sources, frozenset())]).tables
+    limit = {name.replace("-", "_"): value for name, value in limits.items()}
+    tables["limits"] = pl.DataFrame([{"region": None, "max_images": None} | limit], schema=BASE["limits"].schema)
+    plan = REGISTRY.graph.plan([rule() for rule in OWN if target in rule.targets])
+    evaluation = evaluate(plan, {name: frame.lazy() for name, frame in tables.items()})
+    assert evaluation.raised == []
+    return evaluation.findings.to_dicts()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
@@ -55,10 +69,10 @@ def rows() -> list[str]:
 
 
 @pytest.mark.skipif(not CODES.is_file(), reason="the list of codes lies outside the project, in ../shared/spec")
-def test_every_documented_code_has_a_case_or_a_sentence() -> None:
+def test_every_documented_code_has_a_case_or_an_explanation() -> None:
     noted = {note.row for note in service_codes.NOTES}
     covered = {case.row for case in CASES} | {code for case in CASES for code in case.raises}
-    # Sparse files of a gigabyte are for the test of the reader's limits.
+    # A sparse file has a test of its own.
     assert set(rows()) - covered - noted <= {"ERROR_MANIFEST_SIZE_TOO_LARGE"}
 
 
@@ -69,7 +83,25 @@ def test_the_page_of_codes_has_every_documented_row() -> None:
 
 
 def test_the_page_of_codes_is_fresh() -> None:
-    assert PAGE.read_text() == service_codes.page(load(isolated=True).rules), "renew it with: make docs"
+    assert PAGE.read_text() == service_codes.page(REGISTRY.rules), "renew it with: make docs"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_kind_belongs_to_an_installed_rule_with_its_service_code(kind: Kind) -> None:
+    rule = REGISTRY.rules[kind.rule]
+    # A manifest close to the limit of the service is within it.
+    expected = None if kind is Kind.MANIFEST_NEAR_LIMIT else rule.aws
+    assert kind.aws == expected
+
+
+@pytest.mark.parametrize("code", sorted({kind.rule for kind in Kind}))
+def test_a_rule_has_messages_for_exactly_its_kinds(code: str) -> None:
+    rule, kinds = REGISTRY.rules[code], {kind.value for kind in Kind if kind.rule == code}
+    if rule.messages:
+        assert set(rule.messages) == kinds
+    else:
+        # The kind of a rule with one message is named as the rule is.
+        assert kinds == {rule.name}
 
 
 def test_a_manifest_above_a_gibibyte_is_refused_unread(tmp_path: Path) -> None:
@@ -77,11 +109,17 @@ def test_a_manifest_above_a_gibibyte_is_refused_unread(tmp_path: Path) -> None:
     manifest.touch()
     with manifest.open("r+b") as file:
         file.truncate(2**30 + 1)
-    report = tmp_path / "report.json"
-    result = CliRunner().invoke(app, ["check", str(manifest), "--isolated", "--output", f"json:{report}"])
-    assert result.exit_code == 1
-    found = json.loads(report.read_text())["findings"]
+    found = judged(Source("a.manifest", "train", manifest))
     assert [(f["aws"], f["line"], f["loses"]) for f in found] == [("ERROR_MANIFEST_SIZE_TOO_LARGE", None, "training")]
+
+
+def test_the_only_attribute_without_boxes_follows_from_the_line_without_boxes() -> None:
+    empty = json.loads(samples.detection(value={"annotations": []}, metadata={"objects": []}))
+    second = {"more": empty["animals"], "more-metadata": empty["animals-metadata"]}
+    text = "".join(f"{json.dumps(line)}\n" for line in (empty, empty | {"source-ref": "s3://b/2.jpg"} | second))
+    found = judged(Source("a.manifest", "train", data=text.encode()))
+    causes = [(f["line"], f["attribute"], f["caused_by"]) for f in found if f["code"] == "LBL110"]
+    assert causes == [(1, "animals", "LBL109"), (2, "animals", None), (2, "more", None)]
 
 
 LINE_CASES = [case for case in CASES if len(case.raises) == 1 and not case.settings and case.train.count("\n") == 11]
@@ -89,7 +127,7 @@ LINE_CASES = [case for case in CASES if len(case.raises) == 1 and not case.setti
 
 @settings(max_examples=25, deadline=None)
 @given(case=st.sampled_from(LINE_CASES), count=st.integers(1, 5))
-def test_sound_lines_added_take_no_finding_away(
+def test_further_valid_lines_remove_no_finding(
     case: Case, count: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     more = "".join(f"{samples.detection(source_ref=f's3://bucket/more{n}.jpg')}\n" for n in range(count))

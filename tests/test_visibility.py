@@ -1,4 +1,4 @@
-"""What is to be seen of a box: told from every pixel of the image, one by one."""
+"""How visible a boxed object is: compared with a count of every pixel of the image."""
 
 from __future__ import annotations
 
@@ -22,44 +22,46 @@ PLACE = st.tuples(
 )
 
 
-def visibility(folder: Path, boxes: list[dict[str, Any]], size: tuple[int, int] = (640, 480)) -> pl.DataFrame:
-    """The exported table of one line with these boxes."""
+def exported(
+    folder: Path, boxes: list[dict[str, Any]], size: tuple[int, int] = (640, 480), table: str = "visibility"
+) -> pl.DataFrame:
+    """An exported table of one line with these boxes."""
     line = detection("s3://bucket/1.jpg", tuple(boxes))
     line["animals"]["image_size"] = [{"width": size[0], "height": size[1], "depth": 3}]
     (folder / "a.manifest").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    target = folder / "visibility.parquet"
+    target = folder / "table.parquet"
     done = CliRunner().invoke(
-        app, ["export", "visibility", str(folder / "a.manifest"), "--isolated", "--no-cache", "--to", str(target)]
+        app, ["export", table, str(folder / "a.manifest"), "--isolated", "--no-cache", "--to", str(target)]
     )
     assert done.exit_code == 0, done.output
     return pl.read_parquet(target).sort("box")
 
 
-KINDS = ("front", "same", "other", "same_any", "other_any")
+COVERS = ("covered", "covered_same", "covered_other", "covered_same_any", "covered_other_any")
 
 
-def shares(places: list[tuple[int, ...]]) -> list[tuple[float, ...]]:
-    """Of each box the shares under boxes in front, of them under its label's and under others, and under any."""
+def counted_shares(places: list[tuple[int, ...]]) -> list[tuple[float, ...]]:
+    """The covered shares of each box, counted pixel by pixel."""
     found = []
     for n, (left, top, width, height, label) in enumerate(places):
-        hidden = {name: np.zeros((2 * SIDE, 2 * SIDE), bool) for name in KINDS}
-        for m, (x, y, w, h, of) in enumerate(places):
+        covered = {name: np.zeros((2 * SIDE, 2 * SIDE), bool) for name in COVERS}
+        for m, (x, y, w, h, other_label) in enumerate(places):
             if m == n:
                 continue
             area = (slice(y, y + h), slice(x, x + w))
-            hidden["same_any" if of == label else "other_any"][area] = True
+            covered["covered_same_any" if other_label == label else "covered_other_any"][area] = True
             lower = (y + h) - (top + height)
             is_tie = abs(lower) <= 0.02 * height
             if (not is_tie and lower > 0) or (is_tie and w * h > width * height):
-                hidden["front"][area] = True
-                hidden["same" if of == label else "other"][area] = True
+                covered["covered"][area] = True
+                covered["covered_same" if other_label == label else "covered_other"][area] = True
         own = (slice(top, top + height), slice(left, left + width))
-        found.append(tuple(float(hidden[name][own].mean()) for name in KINDS))
+        found.append(tuple(float(covered[name][own].mean()) for name in COVERS))
     return found
 
 
 @given(places=st.lists(PLACE, min_size=1, max_size=8))
-def test_the_covered_share_is_that_of_the_pixels_under_boxes_in_front(
+def test_covered_shares_are_those_of_the_pixels_under_other_boxes(
     tmp_path_factory: pytest.TempPathFactory, places: list[tuple[int, ...]]
 ) -> None:
     places = [(left, top, 3 * width, 3 * height, label) for left, top, width, height, label in places]
@@ -67,10 +69,9 @@ def test_the_covered_share_is_that_of_the_pixels_under_boxes_in_front(
         {"left": left, "top": top, "width": width, "height": height, "class_id": label}
         for left, top, width, height, label in places
     ]
-    table = visibility(tmp_path_factory.mktemp("set"), boxes, size=(2 * SIDE, 2 * SIDE))
-    columns = table.select("covered", "covered_same", "covered_other", "covered_same_any", "covered_other_any").rows()
-    for made, expected in zip(columns, shares(places), strict=True):
-        assert made == pytest.approx(expected)
+    table = exported(tmp_path_factory.mktemp("set"), boxes, size=(2 * SIDE, 2 * SIDE), table="box_coverage")
+    for row, expected in zip(table.select(COVERS).rows(), counted_shares(places), strict=True):
+        assert row == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +86,30 @@ def test_the_covered_share_is_that_of_the_pixels_under_boxes_in_front(
         ({"left": -5, "top": 10, "width": 50, "height": 50}, None),
     ],
 )
-def test_contact_with_the_frame_is_within_two_pixels_and_none_of_a_whole_image(
+def test_a_box_touches_the_edge_within_two_pixels_unless_it_is_the_whole_image(
     tmp_path: Path, box: dict[str, int], sides: int | None
 ) -> None:
-    assert visibility(tmp_path, [box])["sides"].to_list() == [sides]
+    assert exported(tmp_path, [box])["sides"].to_list() == [sides]
 
 
-def test_in_a_large_image_contact_is_a_quarter_of_a_percent(tmp_path: Path) -> None:
+def test_in_a_large_image_a_box_touches_the_edge_within_a_quarter_of_a_percent(tmp_path: Path) -> None:
     boxes = [{"left": left, "top": 100, "width": 50, "height": 50} for left in (10, 11)]
-    assert visibility(tmp_path, boxes, size=(4000, 3000))["sides"].to_list() == [1, 0]
+    assert exported(tmp_path, boxes, size=(4000, 3000))["sides"].to_list() == [1, 0]
+
+
+def test_without_images_visibility_is_exported_for_every_box(tmp_path: Path) -> None:
+    free, truncated = {"left": 300, "top": 100}, {"left": 0, "top": 300}
+    behind = {"left": 100, "top": 100, "width": 40, "height": 40}
+    front = {"left": 110, "top": 110, "width": 40, "height": 40, "class_id": 1}
+    table = exported(tmp_path, [free, truncated, behind, front])
+    assert table.columns == [
+        "manifest", "line", "source_ref", "attribute", "box", "label", "sides", "covered", "score",
+    ]  # fmt: skip
+    assert table["covered"].to_list() == [0, 0, 0.5625, 0]
+    assert table["score"].to_list() == [0, 0.71, 0.5625, 0]
+
+
+def test_boxes_of_crowded_attributes_have_sides_but_no_covered_share(tmp_path: Path) -> None:
+    table = exported(tmp_path, [{"left": 0}] * 201)
+    assert table["sides"].to_list() == [1] * 201
+    assert table["covered"].null_count() == 201

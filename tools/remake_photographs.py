@@ -1,7 +1,7 @@
-"""Makes fixtures/photographs from the public sets clothing, raccoon and bccd, and plants faults of five kinds.
+"""Recreate fixtures/photographs from the public sets clothing, raccoon and bccd, with planted faults.
 
-`python tools/remake_photographs.py ../shared/data`. What is planted is written to planted.csv beside the manifests.
-The mistakes that the published sets have of their own stay in.
+Usage: `python tools/remake_photographs.py DATA`, with the folder of the public sets. The planted faults are listed in
+planted.csv beside the manifests. Mistakes of the published sets themselves are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 FOLDER = Path(__file__).parents[1] / "fixtures/photographs"
 BUCKET = "s3://example-bucket"
 TRAIN = {"t-shirt": 88, "pants": 50, "shoes": 50, "hat": 16}
-"""Hats are the rare label: 5.5 times fewer than t-shirts."""
+"""Training images of each label. Hats are rare: 5.5 times fewer than t-shirts."""
 TEST = 8
 RACCOONS, CELLS = 48, 24
 WRONG = {"t-shirt": "shoes", "pants": "hat", "shoes": "pants"}
@@ -29,7 +29,7 @@ DESCRIBED = {"human-annotated": "yes", "creation-date": "2024-05-02T10:11:12", "
 
 
 class Fixture:
-    """The files that are written, and what is planted in them."""
+    """The manifests to be written, and the faults that are planted in them."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -37,27 +37,27 @@ class Fixture:
         self.planted: list[tuple[str, str]] = []
 
     def published(self, name: str) -> list[dict[str, Any]]:
-        """Lines of a public set, in an order that depends on nothing but the name of each image."""
+        """Lines of a public set, in an order that depends only on the name of each image."""
         text = (self.data / name / "output.manifest").read_text(encoding="utf-8")
         lines = [json.loads(line) for line in text.splitlines()]
         return sorted(lines, key=lambda line: hashlib.sha256(line["source-ref"].encode()).digest())
 
-    def picture(self, reference: str, longest: int) -> Image.Image:
-        """A published photograph, upright and reduced."""
-        with Image.open(self.data / reference.removeprefix("s3://datasets/")) as image:
-            picture = ImageOps.exif_transpose(image).convert("RGB")
-        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-        return picture
+    def photograph(self, reference: str, longest: int) -> Image.Image:
+        """A published photograph, upright, at most so many px on its longer side."""
+        with Image.open(self.data / reference.removeprefix("s3://datasets/")) as stored:
+            image = ImageOps.exif_transpose(stored).convert("RGB")
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+        return image
 
-    def save(self, picture: Image.Image, name: str, quality: int = 80) -> str:
-        """Store a picture; its source-ref."""
+    def save(self, image: Image.Image, name: str, quality: int = 80) -> str:
+        """Save an image and return its source-ref."""
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path, quality=quality, optimize=True)
+        image.save(path, quality=quality, optimize=True)
         return f"{BUCKET}/{name}"
 
     def label(self, manifest: str, reference: str, name: str) -> None:
-        """Add a line with an image label."""
+        """Add a line with an image-level label."""
         described = {"class-name": name, "type": "groundtruth/image-classification", "job-name": "labeling-job/clothes"}
         number = sorted(TRAIN).index(name)
         self.lines[manifest].append(
@@ -79,7 +79,7 @@ class Fixture:
         self.lines[manifest].append({"source-ref": reference, "objects": value, "objects-metadata": described})
 
     def write(self) -> None:
-        """Write the manifests and the list of what is planted."""
+        """Write the manifests and the list of planted faults."""
         for manifest, lines in self.lines.items():
             text = "".join(json.dumps(line) + "\n" for line in lines)
             (FOLDER / manifest).write_text(text, encoding="utf-8")
@@ -90,7 +90,7 @@ class Fixture:
 
 
 def clothes(fixture: Fixture) -> None:
-    """Image labels: some wrong, some pictures twice, hats rare."""
+    """Image-level labels: some wrong, some images duplicated, hats rare."""
     of_label: dict[str, list[str]] = defaultdict(list)
     for line in fixture.published("clothing"):
         of_label[line["label-metadata"]["class-name"]].append(line["source-ref"])
@@ -99,7 +99,7 @@ def clothes(fixture: Fixture) -> None:
     for name, count in TRAIN.items():
         for n, published in enumerate(of_label[name][: count + TEST]):
             split = "train" if n < count else "test"
-            reference = fixture.save(fixture.picture(published, 160), f"clothes/{split}-{numbers[split]:03}.jpg")
+            reference = fixture.save(fixture.photograph(published, 160), f"clothes/{split}-{numbers[split]:03}.jpg")
             numbers[split] += 1
             kept[split].append((reference, name))
             is_wrong = n == 7 and name in WRONG
@@ -108,7 +108,7 @@ def clothes(fixture: Fixture) -> None:
                 fixture.planted.append(("mislabel-suspect", reference))
     copies = {
         "exact-duplicate": ("train", None),
-        "near-duplicate": ("train", lambda picture: picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))),
+        "near-duplicate": ("train", lambda image: image.resize((image.width * 3 // 4, image.height * 3 // 4))),
         "leaked-image": ("test", ImageOps.mirror),
     }
     for n, (rule, (split, change)) in enumerate(copies.items()):
@@ -127,61 +127,62 @@ def clothes(fixture: Fixture) -> None:
 
 
 def raccoons(fixture: Fixture) -> None:
-    """Boxes: two raccoons behind another, two in the middle of many other things."""
+    """Boxes: two raccoons behind another one, two among many other things."""
     lines = [line for line in fixture.published("raccoon") if len(line["bounding-box"]["annotations"]) == 1]
-    pictures = [fixture.picture(line["source-ref"], 240) for line in lines[:RACCOONS]]
+    images = [fixture.photograph(line["source-ref"], 240) for line in lines[:RACCOONS]]
     wardrobe = [line["source-ref"] for line in fixture.published("clothing")[:400]]
-    for n, (line, picture) in enumerate(zip(lines, pictures, strict=False)):
+    for n, (line, image) in enumerate(zip(lines, images, strict=False)):
         published = line["bounding-box"]["image_size"][0]
-        boxes = [_scaled(line["bounding-box"]["annotations"][0], picture.width / published["width"], picture)]
+        boxes = [_scaled(line["bounding-box"]["annotations"][0], image.width / published["width"], image)]
         name = f"raccoons/{n:03}.jpg"
         if n in (10, 20):
-            boxes.append(_put_before(picture, boxes[0], pictures[n + 1]))
+            boxes.append(_put_in_front(image, boxes[0], images[n + 1]))
             fixture.planted.append(("object-occluded", f"{BUCKET}/{name}"))
-        shown = picture
+        shown = image
         if n in (30, 40):
-            things = [fixture.picture(reference, 60) for reference in wardrobe[n * 8 : n * 8 + 40]]
-            shown, boxes = _among(picture, boxes[0], things)
+            things = [fixture.photograph(reference, 60) for reference in wardrobe[n * 8 : n * 8 + 40]]
+            shown, boxes = _among(image, boxes[0], things)
             fixture.planted.append(("cluttered-image", f"{BUCKET}/{name}"))
         fixture.boxes("raccoons.manifest", fixture.save(shown, name), shown.size, boxes)
 
 
 def cells(fixture: Fixture) -> None:
-    """Dense pictures that are as they should be."""
+    """Images with many boxes and without planted faults."""
     for n, line in enumerate(fixture.published("bccd")[:CELLS]):
-        picture = fixture.picture(line["source-ref"], 320)
-        boxes = [_scaled(box, 0.5, picture) for box in line["bounding-box"]["annotations"]]
+        image = fixture.photograph(line["source-ref"], 320)
+        boxes = [_scaled(box, 0.5, image) for box in line["bounding-box"]["annotations"]]
         number = {name: str(key) for key, name in enumerate(("Platelets", "RBC", "WBC"))}
         names = line["bounding-box-metadata"]["class-map"]
         for box in boxes:
             box["class_id"] = int(number[names[str(box["class_id"])]])
-        reference = fixture.save(picture, f"cells/{n:03}.jpg")
+        reference = fixture.save(image, f"cells/{n:03}.jpg")
         fixture.boxes(
-            "cells.manifest", reference, picture.size, [box for box in boxes if min(box["width"], box["height"]) > 1]
+            "cells.manifest", reference, image.size, [box for box in boxes if min(box["width"], box["height"]) > 1]
         )
 
 
-def _scaled(box: dict[str, int], scale: float, picture: Image.Image) -> dict[str, int]:
+def _scaled(box: dict[str, int], scale: float, image: Image.Image) -> dict[str, int]:
+    """A box of the published image, scaled to an image and clipped to it."""
     left, top = round(box["left"] * scale), round(box["top"] * scale)
-    width = min(round(box["width"] * scale), picture.width - left)
-    height = min(round(box["height"] * scale), picture.height - top)
+    width = min(round(box["width"] * scale), image.width - left)
+    height = min(round(box["height"] * scale), image.height - top)
     return {"class_id": box["class_id"], "left": left, "top": top, "width": width, "height": height}
 
 
-def _put_before(picture: Image.Image, box: dict[str, int], other: Image.Image) -> dict[str, int]:
-    """Put another photograph's middle before the lower two thirds of a box; its box."""
+def _put_in_front(image: Image.Image, box: dict[str, int], other: Image.Image) -> dict[str, int]:
+    """Paste the middle of another photograph over the lower two thirds of a box, and return its box."""
     left, width = box["left"], box["width"]
     top = box["top"] + box["height"] // 3
-    height = min(box["height"] * 4 // 5, picture.height - top)
-    picture.paste(ImageOps.fit(other, (width, height)), (left, top))
+    height = min(box["height"] * 4 // 5, image.height - top)
+    image.paste(ImageOps.fit(other, (width, height)), (left, top))
     return {"class_id": 0, "left": left, "top": top, "width": width, "height": height}
 
 
 def _among(
-    picture: Image.Image, box: dict[str, int], things: list[Image.Image]
+    image: Image.Image, box: dict[str, int], things: list[Image.Image]
 ) -> tuple[Image.Image, list[dict[str, int]]]:
-    """A small object among many other things: the new picture, and the object's box."""
-    draw = random.Random(0)  # noqa: S311 - for a picture, not a secret
+    """A new image with an object among many other things, and the object's box."""
+    draw = random.Random(0)  # noqa: S311 - not used for secrets
     scene = Image.new("RGB", (240, 180), (90, 90, 90))
     for n in range(120):
         thing = things[n % len(things)].resize((26, 32))
@@ -189,12 +190,12 @@ def _among(
             thing.rotate(draw.randrange(360), expand=True), (draw.randrange(-10, 230), draw.randrange(-10, 170))
         )
     area = (box["left"], box["top"], box["left"] + box["width"], box["top"] + box["height"])
-    scene.paste(picture.crop(area).resize((72, 72)), (84, 54))
+    scene.paste(image.crop(area).resize((72, 72)), (84, 54))
     return scene, [{"class_id": 0, "left": 84, "top": 54, "width": 72, "height": 72}]
 
 
 def main() -> None:
-    """Write the folder anew."""
+    """Recreate the folder."""
     for name in ("clothes", "raccoons", "cells"):
         shutil.rmtree(FOLDER / name, ignore_errors=True)
     fixture = Fixture(Path(sys.argv[1]))

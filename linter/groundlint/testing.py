@@ -21,7 +21,7 @@ from groundlint.engine.evaluate import Evaluation, evaluate
 from groundlint.engine.examples import Bad, Example, Good, Row
 from groundlint.engine.features import Feature
 from groundlint.engine.registry import Registry
-from groundlint.engine.rule import Rule
+from groundlint.engine.rule import Rule, inputs
 from groundlint.engine.tables import BASE, IMAGE_VALUES, Column
 
 Tables = dict[str, LazyFrame]
@@ -160,7 +160,8 @@ def _robustness_faults(registry: Registry, rule: type[Rule], example: Example) -
     if not _findings(registry, instance, shuffled).equals(alone):
         yield "the findings depend on the order of rows"
     twice = _findings(registry, instance, together([tables, tables]))
-    for number in (0, 1):
+    is_of_run = all(name in BASE and BASE[name].of_run for name in inputs(rule.check))
+    for number in () if is_of_run else (0, 1):
         of_set = twice.filter(col("manifest").str.starts_with(f"{number}/"))
         # A message may name a manifest.
         plain = of_set.with_columns(
@@ -281,7 +282,7 @@ def _complete(rows: Mapping[str, Sequence[Row]], features: Mapping[str, Feature]
     for name, table in rows.items():
         if name not in BASE:
             frames[name] = DataFrame([{"data_set": 0, **row} for row in table]).with_columns(
-                col("^data_set|line|box$").cast(pl.Int32), col("^line_id|box_id$").cast(pl.Int32)
+                col("^(data_set|line|box|line_id|box_id)$").cast(pl.Int32)
             )
             continue
         measured = {f.name: Column(IMAGE_VALUES[f.dtype], "") for f in features.values() if f.of == name and f.dtype}

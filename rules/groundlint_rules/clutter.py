@@ -1,142 +1,208 @@
-"""CLU: pictures with much to see beside what they are labelled for."""
+"""CLU: images that show much besides what they are labeled for."""
 
 from __future__ import annotations
 
 import polars as pl
-from polars import Expr, LazyFrame, col
+from polars import Expr, LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
-
-_ROW = {
-    "manifest": "train.manifest",
-    "line": 1,
-    "source_ref": "s3://bucket/1.jpg",
-    "density": 0.05,
-    "colours": 200,
-    "score": 0.03,
-    "boxes": 1,
-    "largest": 0.2,
-}
+from groundlint_rules.scoring import score_above, score_below
 
 
-def _row(line: int, **values: float | None) -> dict[str, object]:
-    return _ROW | {"line": line, "source_ref": f"s3://bucket/{line}.jpg"} | values
+def _image(density: int, colors: int = 260) -> dict[str, object]:
+    """An image with a uniform density of edges, in parts of 255; with 260 colors the density is its score."""
+    return {"width": 640, "height": 480, "edge_share": bytes([density] * 256), "color_count": colors}
 
 
-_ORDINARY = [_row(n, score=0.03 + 0.001 * (n % 9)) for n in range(1, 41)]
+def _boxes(count: int, side: float, line: int = 1) -> list[dict[str, object]]:
+    """Square boxes on the image of a line."""
+    return [{"line": line, "left": 10.0, "top": 10.0, "width": side, "height": side} for _ in range(count)]
+
+
+_ORDINARY = [_image(8 + n % 3) for n in range(39)]
+"""Images with a score of 0.03 to 0.04."""
+
+_FEW_BOXES = [box for line in range(2, 41) for box in _boxes(1 + line % 3, 200.0, line)]
+"""One to three boxes on each line from the second on."""
 
 
 class ClutteredImage(Rule):
-    """The picture is fuller of contours and colours than most of the set.
+    """The image has more edges and colors outside its boxes than most of the data set.
 
-    ## Why is this bad?
-    The guide asks for images that are not cluttered with things that do not matter: the model learns these as well.
+    ## Why it matters
+    The guide asks for images that are not cluttered with irrelevant things, because a model learns these as well.
 
-    ## How to mend it
-    Look whether the picture shows what it is labelled for; crop it, or leave it out.
+    ## How to fix it
+    Check whether the image shows what it is labeled for. Crop it, or remove it.
 
-    ## How far it can be trusted
-    On the 200 scenes of savoias, which people compared two by two, the score follows their judgement, and of the scenes
-    that score as high as a flagged one four in five are in people's upper two fifths. Grass and foliage are taken for
-    clutter at times: they have many contours, though few colours; and so is a patterned object that has no box.
+    ## How reliable it is
+    On the 200 scenes of savoias, which people compared in pairs, the score follows their judgment (rank correlation
+    0.70). Of the 39 scenes of half 1 with a score of 0.15 or more, 82% are among the 40% that people found most
+    complex. Grass and foliage are sometimes taken for clutter, because they have many edges, though few colors. So are
+    patterned objects without a box.
     """
 
     code = "CLU101"
     name = "cluttered-image"
     severity = Severity.INFO
-    message = "the picture is cluttered: {density:.0%} of it{where} are contours, in {colours:,} colours"
+    precision = 0.82
+    message = "cluttered image: edges cover {density:.0%} of it{where}, {color_count:,} distinct colors"
     examples = (
-        Good(clutter=[*_ORDINARY, _row(99, score=0.12)]),
-        Good(clutter=[_row(n, score=0.15 + 0.001 * (n % 9)) for n in range(1, 41)]),
+        Good(images=[_image(30), *_ORDINARY]),
+        Good(images=[_image(45 + n % 3) for n in range(40)]),
         Bad(
-            clutter=[*_ORDINARY, _row(99, density=0.16, score=0.18, colours=450)],
-            says="the picture is cluttered: 16% of it outside the boxes are contours, in 450 colours",
+            images=[_image(43, 447), *_ORDINARY],
+            says="cluttered image: edges cover 17% of it, 447 distinct colors",
         ),
+        Bad(
+            images=[_image(41, 450), *_ORDINARY],
+            boxes=_boxes(1, 100.0),
+            says="cluttered image: edges cover 16% of it outside the boxes, 450 distinct colors",
+        ),
+        Good(images=[_image(45), *_ORDINARY], options={"min_score": 0.2}),
+        Bad(images=[_image(30), *_ORDINARY], options={"min_score": 0.1}),
+        Good(images=[_image(45), *_ORDINARY], options={"min_z": 40.0}),
+        Bad(images=[_image(45), *_ORDINARY], options={"min_z": 10.0}),
+        Good(images=[_image(43)], options={"min_score_of_few": 0.18}),
+        Bad(images=[_image(43)], options={"min_score_of_few": 0.16}),
+        Good(images=[_image(43), *_ORDINARY], options={"min_images": 100}),
+        Bad(images=[_image(43), *_ORDINARY], options={"min_images": 40}),
     )
-    min_score: float = Option(0.15, gt=0, description="Score from which a picture may be cluttered.")
-    min_z: float = Option(2.0, ge=0, description="Robust standard deviations above the set's median that it must be.")
-    min_score_of_few: float = Option(0.18, gt=0, description="The same in a set too small for a median to tell.")
-    min_images: int = Option(30, ge=2, description="Pictures from which the median tells.")
+    min_score: float = Option(0.15, gt=0, description="Clutter score from which an image may be cluttered.")
+    min_z: float = Option(
+        2.0, ge=0, description="Robust standard deviations that the score must be above the median of the data set."
+    )
+    min_score_of_few: float = Option(
+        0.18, gt=0, description="Clutter score from which an image of a small data set is cluttered."
+    )
+    min_images: int = Option(30, ge=2, description="Images from which a data set is compared with its median.")
 
     def check(self, clutter: LazyFrame) -> LazyFrame:
-        """Pictures that are cluttered by themselves and beside the others."""
-        stands_out = pl.when(pl.len() >= self.min_images).then(_robust_z(col("score")) >= self.min_z)
+        """Images that are cluttered in themselves and in comparison with their data set."""
+        stands_out = pl.when(pl.len().over("data_set") >= self.min_images).then(_robust_z(col("score")) >= self.min_z)
         is_cluttered = (col("score") >= self.min_score) & stands_out.otherwise(col("score") >= self.min_score_of_few)
-        where = pl.when(col("boxes") > 0).then(pl.lit(" outside the boxes")).otherwise(pl.lit(""))
-        return clutter.filter(is_cluttered).with_columns(where=where)
+        where = pl.when(col("boxes") > 0).then(lit(" outside the boxes")).otherwise(lit(""))
+        return clutter.filter(is_cluttered).with_columns(where=where, score=score_above("score", self.min_score))
 
 
 class ManySmallBoxes(Rule):
-    """The picture has far more boxes than most of the set, and small ones.
+    """The image has far more boxes than most of the data set, and all of them are small.
 
-    ## Why is this bad?
-    The guide asks for objects that fill a good part of the image; in a crowd annotators miss objects, and what is
-    missed teaches the model to miss it.
+    ## Why it matters
+    The guide asks for objects that fill a good part of the image. In a crowd annotators miss objects, and a model
+    learns to miss them too.
 
-    ## How to mend it
-    Look whether all objects have their box; cut the picture into parts.
+    ## How to fix it
+    Check whether all objects have a box, or split the image into parts.
 
-    ## How far it can be trusted
-    It follows from the guide; no public set has people's judgement of it.
+    ## How reliable it is
+    The rule follows from the guide. No public set has human judgments of it.
     """
 
     code = "CLU102"
     name = "many-small-boxes"
     severity = Severity.INFO
-    message = "{boxes} boxes, the largest over {largest:.1%} of the picture: far more and smaller than in most images"
+    message = "{boxes} boxes, the largest covers {largest:.1%} of the image: far more and smaller than in most images"
     examples = (
-        Good(clutter=[_row(n, boxes=20 + n % 5, largest=0.01) for n in range(40)]),
-        Good(clutter=[*_ORDINARY, _row(99, boxes=60, largest=0.2)]),
+        Good(
+            images=[_image(8) for _ in range(20)],
+            boxes=[box for line in range(1, 21) for box in _boxes(20 + line % 5, 30.0, line)],
+        ),
+        Good(images=[_image(8) for _ in range(40)], boxes=[*_boxes(60, 200.0), *_FEW_BOXES]),
         Bad(
-            clutter=[*_ORDINARY, _row(99, boxes=60, largest=0.01)],
-            says="60 boxes, the largest over 1.0% of the picture: far more and smaller than in most images",
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(60, 55.0), *_FEW_BOXES],
+            says="60 boxes, the largest covers 1.0% of the image: far more and smaller than in most images",
+        ),
+        Good(
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(20, 55.0), *_FEW_BOXES],
+            options={"min_boxes": 21},
+        ),
+        Bad(
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(20, 55.0), *_FEW_BOXES],
+            options={"min_boxes": 20},
+        ),
+        Good(
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(60, 100.0), *_FEW_BOXES],
+            options={"max_largest": 0.03},
+        ),
+        Bad(
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(60, 100.0), *_FEW_BOXES],
+            options={"max_largest": 0.04},
+        ),
+        Good(
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(20, 55.0), *_FEW_BOXES],
+            options={"min_z": 10.0},
+        ),
+        Bad(
+            images=[_image(8) for _ in range(40)],
+            boxes=[*_boxes(20, 55.0), *_FEW_BOXES],
+            options={"min_z": 2.0},
         ),
     )
-    min_boxes: int = Option(10, ge=2, description="Boxes from which there may be many.")
-    max_largest: float = Option(0.05, gt=0, le=1, description="Share of the picture that the largest must not reach.")
-    min_z: float = Option(3.0, ge=0, description="Robust standard deviations above the median, of the logarithm.")
+    min_boxes: int = Option(10, ge=2, description="Boxes from which an image may have too many.")
+    max_largest: float = Option(0.05, gt=0, le=1, description="Share of the image that the largest box must not reach.")
+    min_z: float = Option(
+        3.0,
+        ge=0,
+        description="Robust standard deviations that the logarithm of the count must be above the median of the data "
+        "set.",
+    )
 
     def check(self, clutter: LazyFrame) -> LazyFrame:
-        """Pictures with many more boxes than the others that have any."""
-        boxed = clutter.filter(col("boxes") > 0)
-        is_crowd = (col("boxes") >= self.min_boxes) & (_robust_z(col("boxes").log1p(), least=0.25) >= self.min_z)
-        return boxed.filter(is_crowd & (col("largest") < self.max_largest))
+        """Images with many more boxes than the others of their data set that have any."""
+        z = _robust_z(col("boxes").log1p(), minimum=0.25)
+        boxed = clutter.filter(col("boxes") > 0).with_columns(z=z)
+        is_crowd = (col("boxes") >= self.min_boxes) & (col("z") >= self.min_z)
+        crowds = boxed.filter(is_crowd & (col("largest") < self.max_largest))
+        return crowds.with_columns(score=score_above("z", self.min_z))
 
 
 class SmallObjectInClutter(Rule):
-    """All boxes of a cluttered picture are tiny.
+    """All boxes of a cluttered image are tiny.
 
-    ## Why is this bad?
-    Next to nothing of the picture is the object, and much of it draws the eye, and the model's.
+    ## Why it matters
+    Almost nothing of the image is the object, and much of the rest attracts attention, also that of a model.
 
-    ## How to mend it
-    Crop the picture round the object, or leave it out.
+    ## How to fix it
+    Crop the image around the object, or remove it.
 
-    ## How far it can be trusted
-    It follows from the guide; no public set has people's judgement of it.
+    ## How reliable it is
+    The rule follows from the guide. No public set has human judgments of it.
     """
 
     code = "CLU103"
     name = "small-object-in-clutter"
     severity = Severity.INFO
-    message = "the largest box covers {largest:.1%} of the picture, and {density:.0%} of the rest are contours"
+    message = "the largest box covers {largest:.1%} of the image, and edges cover {density:.0%} of the rest"
     examples = (
-        Good(clutter=[_row(1, largest=0.004), _row(2, score=0.2)]),
+        Good(images=[_image(8), _image(51)], boxes=_boxes(1, 35.0)),
         Bad(
-            clutter=[_row(1, largest=0.004, score=0.2, density=0.18)],
-            says="the largest box covers 0.4% of the picture, and 18% of the rest are contours",
+            images=[_image(46)],
+            boxes=_boxes(1, 35.0),
+            says="the largest box covers 0.4% of the image, and edges cover 18% of the rest",
         ),
+        Good(images=[_image(46)], boxes=_boxes(1, 35.0), options={"max_largest": 0.003}),
+        Bad(images=[_image(46)], boxes=_boxes(1, 70.0), options={"max_largest": 0.02}),
+        Good(images=[_image(46)], boxes=_boxes(1, 35.0), options={"min_score": 0.2}),
+        Bad(images=[_image(30)], boxes=_boxes(1, 35.0), options={"min_score": 0.1}),
     )
-    max_largest: float = Option(0.01, gt=0, le=1, description="Share of the picture that the largest must not reach.")
-    min_score: float = Option(0.15, gt=0, description="Score from which a picture is cluttered.")
+    max_largest: float = Option(0.01, gt=0, le=1, description="Share of the image that the largest box must not reach.")
+    min_score: float = Option(0.15, gt=0, description="Clutter score from which an image is cluttered.")
 
     def check(self, clutter: LazyFrame) -> LazyFrame:
-        """Cluttered pictures of which the boxes are a tiny part."""
-        return clutter.filter(col("largest") < self.max_largest, col("score") >= self.min_score)
+        """Cluttered images of which the boxes cover a tiny part."""
+        found = clutter.filter(col("largest") < self.max_largest, col("score") >= self.min_score)
+        return found.with_columns(score=score_below("largest", self.max_largest))
 
 
-def _robust_z(value: Expr, least: float = 0.0) -> Expr:
-    """Standard deviations above the median, by the median absolute deviation, which is at least `least`."""
-    middle = value.median()
-    deviation = 1.4826 * (value - middle).abs().median()
-    return (value - middle) / pl.max_horizontal(deviation, pl.lit(max(least, 1e-9)))
+def _robust_z(value: Expr, minimum: float = 0.0) -> Expr:
+    """Robust standard deviations above the median of the data set: 1.4826 x median absolute deviation, or `minimum`."""
+    median = value.median().over("data_set")
+    deviation = 1.4826 * (value - median).abs().median().over("data_set")
+    return (value - median) / pl.max_horizontal(deviation, lit(max(minimum, 1e-9)))

@@ -1,4 +1,4 @@
-"""CFG: what in the configuration has outlived its use."""
+"""CFG: suppressions of the configuration that have outlived their use."""
 
 from __future__ import annotations
 
@@ -6,28 +6,34 @@ import datetime
 
 from polars import LazyFrame, col
 
-from groundlint import Bad, Good, Rule, Severity
+from groundlint import FACT, Bad, Good, Rule, Severity
 
 
-class ExpiredIgnore(Rule):
-    """An `[[ignore]]` entry is past its date.
+class ExpiredSuppression(Rule):
+    """A `[[suppress]]` entry is past its date.
 
-    ## Why is this bad?
-    It no longer applies: what it left out is reported again.
+    ## Why it matters
+    The entry no longer applies: the findings that it suppressed are reported again.
 
-    ## How to mend it
-    Mend the findings and remove the entry, or give it a new date.
+    ## How to fix it
+    Fix the findings and remove the entry, or give it a later date.
     """
 
     code = "CFG101"
-    name = "expired-ignore"
+    name = "expired-suppression"
     severity = Severity.WARNING
-    message = "the [[ignore]] entry {entry} for {rule} ({reason}) expired on {expires}; it no longer applies"
+    precision = FACT
+    message = (
+        "the [[suppress]] entry {entry} for {rule} ({reason}) expired on {expires} and no longer applies; remove or "
+        "renew it"
+    )
     examples = (
         Good(suppressions=[{}]),
+        Good(suppressions=[{"expires": datetime.date(2026, 1, 31)}]),
         Bad(
             suppressions=[{"expires": datetime.date(2026, 1, 31), "expired": True, "findings": 0}],
-            says="the [[ignore]] entry 1 for BOX301 (checked by hand) expired on 2026-01-31; it no longer applies",
+            says="the [[suppress]] entry 1 for BOX301 (checked by hand) expired on 2026-01-31 and no longer applies; "
+            "remove or renew it",
         ),
     )
 
@@ -36,29 +42,31 @@ class ExpiredIgnore(Rule):
         return suppressions.filter("expired")
 
 
-class UnusedIgnore(Rule):
-    """An `[[ignore]]` entry leaves out nothing.
+class UnusedSuppression(Rule):
+    """A `[[suppress]]` entry matches no finding.
 
-    ## Why is this bad?
-    What it was for is mended; left there, it would hide the next fault.
+    ## Why it matters
+    What it was written for is fixed. If it stays, it hides the next fault of the same kind.
 
-    ## How to mend it
+    ## How to fix it
     Remove the entry.
     """
 
     code = "CFG102"
-    name = "unused-ignore"
+    name = "unused-suppression"
     severity = Severity.INFO
-    message = "the [[ignore]] entry {entry} for {rule} ({reason}) leaves out nothing"
+    precision = FACT
+    message = "the [[suppress]] entry {entry} for {rule} ({reason}) matches no finding; remove it"
     examples = (
         Good(suppressions=[{}]),
         Good(suppressions=[{"findings": 0, "judged": False}]),
+        Good(suppressions=[{"findings": 0, "expired": True}]),
         Bad(
             suppressions=[{"findings": 0}],
-            says="the [[ignore]] entry 1 for BOX301 (checked by hand) leaves out nothing",
+            says="the [[suppress]] entry 1 for BOX301 (checked by hand) matches no finding; remove it",
         ),
     )
 
     def check(self, suppressions: LazyFrame) -> LazyFrame:
-        """Entries in force that were tried and fit no finding."""
+        """Entries in force that match no finding, although their rule and one of their manifests were judged."""
         return suppressions.filter(~col("expired"), col("findings") == 0, "judged")

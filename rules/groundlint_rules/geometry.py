@@ -1,4 +1,4 @@
-"""Arithmetic of boxes as expressions over the columns of two boxes, the other's with the suffix `_other`."""
+"""Arithmetic of boxes as expressions; the columns of a second box have the suffix `_other`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EDGES = ("left", "top", "right", "bottom")
 
 
 def with_edges(boxes: LazyFrame) -> LazyFrame:
-    """Boxes with `right` and `bottom`, in pixels."""
+    """Boxes with the columns `right` and `bottom`, in px."""
     return boxes.with_columns(right=col("left") + col("width"), bottom=col("top") + col("height"))
 
 

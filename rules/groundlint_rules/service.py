@@ -1,4 +1,4 @@
-"""What the rules that repeat a verdict of the service have in common."""
+"""What rules on structure and on losses by the service have in common: each reports its own kinds of faults."""
 
 from __future__ import annotations
 
@@ -7,36 +7,60 @@ from typing import ClassVar
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import Rule, Severity, worded
+from groundlint import FACT, Rule, Severity, worded
+from groundlint.manifest.kinds import kinds_of
 
 
 class ServiceRule(Rule):
-    """A rule that gives one of the service's codes: every verdict with that code is a finding."""
+    """A rule that reports what the service removes or complains about: every verdict of its kinds is a finding."""
 
     targets: ClassVar[tuple[str, ...]] = ("rekognition",)
-    message = "{detail}"
+    precision: ClassVar[float | None] = FACT
 
     def check(self, verdicts: LazyFrame) -> LazyFrame:
-        """Every verdict with the rule's code."""
-        return verdicts.filter(col("aws") == self.aws)
+        """Every verdict of the rule's kinds."""
+        return verdicts_of(self, verdicts)
 
 
 class ProblemRule(Rule):
-    """A rule on one kind of fault that reading found and the service has no code for."""
+    """A rule on a fault of structure that the service has no code for: every problem of its kinds is a finding."""
 
-    message = "{detail}"
+    precision: ClassVar[float | None] = FACT
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """Every problem of the kind that is named as the rule is."""
-        return problems.filter(col("kind") == self.name)
+        """Every problem of the rule's kinds."""
+        return problems_of(self, problems)
+
+
+def verdicts_of(rule: Rule, verdicts: LazyFrame) -> LazyFrame:
+    """The verdicts of a rule's kinds, with a column for each of their values."""
+    return verdicts.filter(col("cause") == rule.code).unnest("values")
+
+
+def problems_of(rule: Rule, problems: LazyFrame) -> LazyFrame:
+    """The problems of a rule's kinds, with a column for each of their values."""
+    return problems.filter(col("kind").is_in(kinds_of(rule.code))).unnest("values")
+
+
+def first_lines(rows: LazyFrame, *keys: str, order: tuple[str, ...] = ("source_ref", "line")) -> LazyFrame:
+    """One row for each group: the first one, with `others`, the end of a message that counts the rest.
+
+    Args:
+        rows: Rows of lines, or of what belongs to lines.
+        keys: The columns whose values make a group.
+        order: The columns by which the first row is chosen.
+    """
+    return rows.sort(*order).group_by(*keys).agg(pl.all().first(), others=and_others())
 
 
 def and_others() -> Expr:
-    """For a finding that stands for a group of rows: how many others it stands for, as the end of its sentence."""
-    return pl.when(pl.len() > 1).then(worded("; so on {} other lines", pl.len() - 1)).otherwise(lit(""))
+    """The end of the message of a finding that stands for a group of rows: the number of the other lines."""
+    others = pl.len() - 1
+    noun = pl.when(others == 1).then(lit("line")).otherwise(lit("lines"))
+    return pl.when(others > 0).then(worded("; also on {} other {}", others, noun)).otherwise(lit(""))
 
 
 def warn_of_choice(verdicts: LazyFrame) -> LazyFrame:
-    """Verdicts that hold only if the service chooses one of two use cases, as warnings."""
+    """Verdicts with a severity: those that hold only if the service chooses one of two use cases are warnings."""
     depends = col("loses").is_null()
     return verdicts.with_columns(severity=pl.when(depends).then(lit(Severity.WARNING)).otherwise(lit(Severity.ERROR)))

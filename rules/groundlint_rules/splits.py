@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col, lit
+from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint import FACT, Bad, Good, Option, Rule, Severity
 from groundlint_rules.service import ServiceRule, warn_of_choice
 
 _LEAK = {
@@ -19,297 +19,318 @@ _LEAK = {
     "b_line": 1,
 }
 
-ENOUGH_TO_SPLIT = 5
-"""Images of a label of which a fifth, the service's test set, is one."""
+_PLACE = pl.struct("manifest", "line", "source_ref")
+
+_IN_TEST = {"manifest": "test.manifest", "split": "test"}
 
 
-class LabelOverlap(ServiceRule):
+class InsufficientLabelOverlap(ServiceRule):
     """Fewer than half of the training labels are in the test data.
 
-    ## Why is this bad?
+    ## Why it matters
     The training fails.
 
-    ## How to mend it
+    ## How to fix it
     Add test images of the missing labels.
     """
 
     code = "SPL101"
-    name = "label-overlap"
+    name = "insufficient-label-overlap"
     severity = Severity.ERROR
+    precision = FACT
     aws = "ERROR_INSUFFICIENT_LABEL_OVERLAP"
+    message = (
+        "the test data has only {count}% of the {found} labels of the training data, less than {limit}%; "
+        "add test images of the missing labels"
+    )
     examples = (
-        Good(
-            labels=[
-                {"label": "cat"},
-                {"line": 2, "label": "dog"},
-                {"manifest": "test.manifest", "split": "test", "label": "cat"},
-            ]
-        ),
+        Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}, {"label": "cat", **_IN_TEST}]),
         Bad(
-            labels=[
-                {"label": "cat"},
-                {"line": 2, "label": "dog"},
-                {"manifest": "test.manifest", "split": "test", "label": "cow"},
-            ],
-            says="only 0% of the classification labels of training are in the test split, less than 50%; "
-            "add test images of the others",
+            labels=[{"label": "cat"}, {"line": 2, "label": "dog"}, {"label": "cow", **_IN_TEST}],
+            says="the test data has only 0% of the classification labels of the training data, less than 50%; "
+            "add test images of the missing labels",
         ),
     )
 
 
-class UsableLabelOverlap(ServiceRule):
-    """Image labels and boxes are mixed, and with one kind alone the splits share too few labels.
+class InsufficientUsableLabelOverlap(ServiceRule):
+    """Image-level labels and boxes are mixed, and for one of the two kinds the splits share too few labels.
 
-    ## Why is this bad?
-    The service trains on one kind and drops the lines of the other. If fewer than half of the training labels of that
-    kind are in the test data, the training fails.
+    ## Why it matters
+    The service trains on one kind and drops the lines of the other. If fewer than half of the training labels of the
+    kind it keeps are in the test data, the training fails.
 
-    ## How to mend it
+    ## How to fix it
     Keep one kind of label, and add test images of the missing labels.
 
-    ## What the documents leave open
-    How the service chooses: if either choice would fail this is a warning, if both would, an error.
+    ## Undocumented service behavior
+    How the service chooses the kind is not documented. The finding is an error if either choice would fail, and a
+    warning if only one would.
     """
 
     code = "SPL102"
-    name = "usable-label-overlap"
+    name = "insufficient-usable-label-overlap"
     severity = Severity.ERROR
+    precision = FACT
     aws = "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP"
+    message = (
+        "image-level labels and boxes are mixed, and the test data has only {found} of the training data; "
+        "keep one kind, and add test images of the missing labels"
+    )
     examples = (
         Good(labels=[{"label": "cat"}], boxes=[{"line": 2}]),
         Bad(
-            labels=[{"label": "cat"}, {"manifest": "test.manifest", "split": "test", "label": "cow"}],
-            boxes=[{"line": 2}, {"line": 2, "manifest": "test.manifest", "split": "test"}],
-            says="only 0% of the classification labels of training are in the test split, less than 50%; "
-            "add test images of the others",
+            labels=[{"label": "cat"}, {"label": "cow", **_IN_TEST}],
+            boxes=[{"line": 2}, {"line": 2, **_IN_TEST}],
+            says="image-level labels and boxes are mixed, and the test data has only 0% of the classification labels "
+            "of the training data; keep one kind, and add test images of the missing labels",
         ),
     )
 
     def check(self, verdicts: LazyFrame) -> LazyFrame:
-        """A verdict that depends on the service's choice is a warning."""
+        """The rule's verdicts; one that depends on the service's choice is a warning."""
         return warn_of_choice(super().check(verdicts))
 
 
 class TooFewImagesToSplit(ServiceRule):
     """A label has fewer than two usable images, and there is no test data.
 
-    ## Why is this bad?
-    Without test data the service moves a fifth of the images into a test set, at training as well as by
-    DistributeDatasetEntries. A label with one image cannot be in both.
+    ## Why it matters
+    Without test data the service moves a fifth of the images into a test set, both when it trains and for
+    DistributeDatasetEntries. A label with one image cannot be in both sets.
 
-    ## How to mend it
-    Add images of the label, remove it, or bring test data of your own.
+    ## How to fix it
+    Add images of the label, remove it, or supply test data.
 
-    ## What the documents leave open
-    The number: the service names none.
+    ## Undocumented service behavior
+    The documentation does not say how many images the automatic split needs.
     """
 
     code = "SPL103"
     name = "too-few-images-to-split"
     severity = Severity.ERROR
+    precision = FACT
     aws = "ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_AUTOSPLIT"
+    message = (
+        "{label!r} has {count:# usable image}, but the automatic split needs {limit}; "
+        "add images of it or supply test data"
+    )
     examples = (
         Good(labels=[{}, {"line": 2}]),
-        Good(labels=[{}, {"manifest": "test.manifest", "split": "test"}]),
-        Bad(labels=[{}], says="the label cat has 1 usable image; the automatic split needs 2 of each"),
-    )
-
-
-class FewImagesToSplit(Rule):
-    """A label has few usable images, and there is no test data.
-
-    ## Why is this bad?
-    The service moves a fifth of the images into a test set. Of fewer than five images of a label that is less than one:
-    the label may not be tested at all.
-
-    ## How to mend it
-    Add images of the label, or bring test data of your own.
-    """
-
-    code = "SPL104"
-    name = "few-images-to-split"
-    severity = Severity.WARNING
-    message = "the label {label} has {images} usable images; a fifth of them, for the test set, is less than one"
-    targets = ("rekognition",)
-    examples = (
-        Good(labels=[{"line": n} for n in range(5)]),
+        Good(labels=[{}, {**_IN_TEST}]),
         Bad(
-            labels=[{"line": n} for n in range(4)],
-            says="the label cat has 4 usable images; a fifth of them, for the test set, is less than one",
+            labels=[{}],
+            says="'cat' has 1 usable image, but the automatic split needs 2; add images of it or supply test data",
         ),
     )
-    min_images: int = Option(ENOUGH_TO_SPLIT, ge=2, description="Usable images that a label needs.")
-
-    def check(self, usable_labels: LazyFrame, manifests: LazyFrame) -> DataFrame | LazyFrame:
-        """Labels above the service's own limit and below ours, where there is no test manifest."""
-        has_test = manifests.select((col("split") == "test").any()).collect().item()
-        counts = usable_labels.group_by("label").agg(col("images").max())
-        return counts.filter(col("images").is_between(2, self.min_images - 1), not has_test)
-
-
-class ImageInBothSplits(Rule):
-    """A test image is a training image too.
-
-    ## Why is this bad?
-    The model is tested on what it has seen: the score says nothing about new images.
-
-    ## How to mend it
-    Remove the line from one of the manifests.
-    """
-
-    code = "SPL201"
-    name = "image-in-both-splits"
-    severity = Severity.WARNING
-    message = "the image is in the training data too: {trained_in}, line {trained_on}"
-    examples = (
-        Good(lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg", "manifest": "test.manifest", "split": "test"}]),
-        Bad(
-            lines=[{}, {"line": 2, "source_ref": "s3://bucket/1.jpg", "manifest": "test.manifest", "split": "test"}],
-            says="the image is in the training data too: train.manifest, line 1",
-        ),
-    )
-
-    def check(self, lines: LazyFrame) -> LazyFrame:
-        """Test lines, each with the first training line that names its image."""
-        named = lines.filter(col("source_ref").is_not_null())
-        trained = named.filter(col("split") == "train").sort("manifest", "line")
-        first = trained.group_by("source_ref", maintain_order=True).agg(
-            trained_in=col("manifest").first(), trained_on=col("line").first()
-        )
-        place = pl.struct(manifest="trained_in", line="trained_on", source_ref="source_ref")
-        leaked = named.filter(col("split") == "test").join(first, on="source_ref")
-        return leaked.with_columns(related=pl.concat_list(place))
 
 
 class LabelMissingFromSplit(Rule):
-    """A label is in the training data or in the test data only.
+    """A label is only in the training data or only in the test data.
 
-    ## Why is this bad?
-    A label that is not tested has no score; one that is not trained can only fail.
+    ## Why it matters
+    A label without test images gets no score, and a label without training images cannot be recognized.
 
-    ## How to mend it
-    Move images of the label, or add some.
+    ## How to fix it
+    Move images of the label to the other split, or add some.
     """
 
     code = "SPL202"
     name = "label-missing-from-split"
     severity = Severity.WARNING
-    message = "{label!r} has {images} images in the {split} split and none in the {missing} split"
+    precision = FACT
+    messages = {
+        "train": "{label!r} has {images:# image} in the training data but none in the test data; move or add some",
+        "test": "{label!r} has {images:# image} in the test data but none in the training data; move or add some",
+    }
     examples = (
-        Good(labels=[{}, {"manifest": "test.manifest", "split": "test"}]),
+        Good(labels=[{}, {**_IN_TEST}]),
         Good(labels=[{}, {"line": 2, "label": "dog"}]),
-        Good(labels=[{}, {"line": 2, "label": "dog"}, {"manifest": "test.manifest", "split": "test", "label": "cow"}]),
+        # The service's own code covers splits that share less than half of the labels.
+        Good(labels=[{}, {"line": 2, "label": "dog"}, {"label": "cow", **_IN_TEST}]),
         Bad(
-            labels=[{}, {"line": 2, "label": "dog"}, {"manifest": "test.manifest", "split": "test"}],
-            says="'dog' has 1 images in the train split and none in the test split",
+            labels=[{}, {"line": 2, "label": "dog"}, {**_IN_TEST}],
+            says="'dog' has 1 image in the training data but none in the test data; move or add some",
+        ),
+        Bad(
+            labels=[{}, {**_IN_TEST}, {"line": 2, "label": "dog", **_IN_TEST}],
+            says="'dog' has 1 image in the test data but none in the training data; move or add some",
         ),
     )
 
     def check(self, label_counts: LazyFrame, verdicts: LazyFrame) -> LazyFrame:
-        """Labels of one of two splits that have some in common; the service's own code covers the worse."""
-        counts = label_counts.filter(col("split") != "reference").with_columns(col("split").cast(pl.String))
-        missing = pl.when(col("split") == "train").then(lit("test")).otherwise(lit("train"))
-        overlaps_too_little = verdicts.filter(col("aws") == "ERROR_INSUFFICIENT_LABEL_OVERLAP").select(covered=pl.len())
-        both = counts.filter(col("split").n_unique().over("use_case") > 1)
-        alone = both.filter(pl.len().over("use_case", "label") == 1).with_columns(missing=missing)
-        return alone.join(overlaps_too_little, how="cross").filter(col("covered") == 0)
+        """Labels of one split, in data sets whose splits have enough labels in common for the service."""
+        use_case = ("data_set", "use_case")
+        counts = label_counts.filter(col("split").is_in(["train", "test"])).with_columns(kind=col("split"))
+        both = counts.filter(col("split").n_unique().over(use_case) > 1)
+        alone = both.filter(pl.len().over(*use_case, "label") == 1).drop("split")
+        covered = verdicts.filter(col("aws") == InsufficientLabelOverlap.aws).select("data_set")
+        return alone.join(covered, on="data_set", how="anti").with_columns(col("kind").cast(pl.String))
 
 
 class SplitShareDiffers(Rule):
-    """A label's share of the test data is far from its share of the training data.
+    """A label's share of the test images is far from its share of the training images.
 
-    ## Why is this bad?
-    The score is an average over labels that will not come in these shares.
+    ## Why it matters
+    The score is an average over labels in proportions that differ from those the model was trained on.
 
-    ## How to mend it
+    ## How to fix it
     Draw the test images at random, label by label.
 
-    ## How far it can be trusted
-    Advice. Both the size of the difference (twice) and its certainty (4 standard errors) are asked for.
+    ## How reliable it is
+    Not measured. Both the size of the difference (a ratio of 2) and its certainty (4 standard errors) are required.
     """
 
     code = "SPL203"
     name = "split-share-differs"
     severity = Severity.INFO
-    message = "{label!r} is on {share_train:.1%} of the training images and on {share_test:.1%} of the test images"
+    message = (
+        "{label!r} is on {share_train:.1%} of the training images but on {share_test:.1%} of the test images; "
+        "draw the test images at random"
+    )
     examples = (
         Good(
             labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(200)]
-            + [{"line": n, "label": "cat" if n % 3 else "dog", "manifest": "t", "split": "test"} for n in range(200)]
+            + [{"line": n, "label": "cat" if n % 3 else "dog", **_IN_TEST} for n in range(200)]
         ),
         Bad(
             labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(200)]
-            + [{"line": n, "label": "cat" if n % 10 else "dog", "manifest": "t", "split": "test"} for n in range(200)],
-            says="'dog' is on 50.0% of the training images and on 10.0% of the test images",
+            + [{"line": n, "label": "cat" if n % 10 else "dog", **_IN_TEST} for n in range(200)],
+            says="'dog' is on 50.0% of the training images but on 10.0% of the test images; "
+            "draw the test images at random",
+        ),
+        Good(
+            labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(200)]
+            + [{"line": n, "label": "cat" if n % 10 else "dog", **_IN_TEST} for n in range(200)],
+            options={"ratio": 6.0},
+        ),
+        Bad(
+            labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(1000)]
+            + [{"line": n, "label": "cat" if n % 3 else "dog", **_IN_TEST} for n in range(1000)],
+            options={"ratio": 1.4},
+        ),
+        Good(
+            labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(200)]
+            + [{"line": n, "label": "cat" if n % 10 else "dog", **_IN_TEST} for n in range(200)],
+            options={"min_z": 10.0},
+        ),
+        Bad(
+            labels=[{"line": n, "label": "cat" if n % 2 else "dog"} for n in range(20)]
+            + [{"line": n, "label": "cat" if n % 10 else "dog", **_IN_TEST} for n in range(20)],
+            options={"min_z": 2.0},
         ),
     )
-    ratio: float = Option(2.0, gt=1, description="Times by which the shares must differ.")
-    min_z: float = Option(4.0, ge=0, description="Standard errors by which the shares must differ.")
+    ratio: float = Option(2.0, gt=1, description="Ratio by which the shares must differ.")
+    min_z: float = Option(4.0, ge=0, description="Number of standard errors by which the shares must differ.")
 
-    def check(self, label_counts: LazyFrame, image_labels: LazyFrame) -> LazyFrame:
+    def check(self, label_counts: LazyFrame, labeled_images: LazyFrame) -> LazyFrame:
         """Labels of both splits whose shares differ in size and not by chance."""
-        totals = image_labels.group_by("split", "use_case").agg(total=col("source_ref").n_unique())
-        shares = label_counts.join(totals, on=["split", "use_case"])
+        totals = labeled_images.select("data_set", "split", "use_case", total="images")
+        shares = label_counts.join(totals, on=["data_set", "split", "use_case"])
         train, test = (shares.filter(col("split") == split) for split in ("train", "test"))
-        both = train.join(test, on=["use_case", "label"], suffix="_test")
+        both = train.join(test, on=["data_set", "use_case", "label"], suffix="_test")
         pooled = (col("images") + col("images_test")) / (col("total") + col("total_test"))
         error = (pooled * (1 - pooled) * (1 / col("total") + 1 / col("total_test"))).sqrt()
         share, share_test = col("images") / col("total"), col("images_test") / col("total_test")
-        return both.select(
-            "label", share_train=share, share_test=share_test, z=(share - share_test).abs() / error
-        ).filter(
-            col("z") >= self.min_z,
-            pl.max_horizontal("share_train", "share_test")
-            >= self.ratio * pl.min_horizontal("share_train", "share_test"),
+        z = (share - share_test).abs() / error
+        larger, smaller = (of("share_train", "share_test") for of in (pl.max_horizontal, pl.min_horizontal))
+        return both.select("data_set", "label", share_train=share, share_test=share_test, z=z).filter(
+            col("z") >= self.min_z, larger >= self.ratio * smaller
         )
 
 
 class LeakedImage(Rule):
-    """A test image is a copy, exact or near, of a training image.
+    """A test image is also a training image, or a duplicate or near-duplicate of one.
 
-    ## Why is this bad?
-    The model is tested on what it has seen: the score says nothing about new images.
+    The same source-ref in both splits is found without images, and duplicates only where images are found.
 
-    ## How to mend it
-    Remove one of the two.
+    ## Why it matters
+    The model is tested on an image that it was trained on. The score says nothing about new images.
 
-    ## How far it can be trusted
-    As far as DUP101 and DUP102.
+    ## How to fix it
+    Remove the image from one of the two splits.
+
+    ## How reliable it is
+    The same source-ref in both splits is a fact. Duplicates and near-duplicates are as reliable as those of
+    exact-duplicate and near-duplicate.
     """
 
     code = "SPL204"
     name = "leaked-image"
     severity = Severity.WARNING
-    message = "the test image is {how} as the training image {trained}"
+    images_are_optional = True
+    messages = {
+        "same": "this image is also in the training data (line {trained_line} of {trained_manifest}); "
+        "remove it from one of the splits",
+        "exact": "duplicate of the training image {trained}; remove one of the two",
+        "near": "near-duplicate of the training image {trained}; remove one of the two",
+    }
     examples = (
+        Good(lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg", **_IN_TEST}]),
+        Bad(
+            lines=[{}, {"line": 2, "source_ref": "s3://bucket/1.jpg", **_IN_TEST}],
+            says="this image is also in the training data (line 1 of train.manifest); remove it from one of the splits",
+        ),
         Good(
             images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
             near_pairs=[_LEAK | {"b_manifest": "train.manifest", "b_line": 2}],
         ),
         Bad(
-            lines=[{}, {"line": 1, "source_ref": "s3://bucket/2.jpg", "manifest": "test.manifest", "split": "test"}],
+            lines=[{}, {"line": 1, "source_ref": "s3://bucket/2.jpg", **_IN_TEST}],
             images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
             near_pairs=[_LEAK],
-            says="the test image is nearly the same as the training image s3://bucket/1.jpg",
+            says="near-duplicate of the training image s3://bucket/1.jpg; remove one of the two",
+        ),
+        Bad(
+            lines=[{}, {"line": 1, "source_ref": "s3://bucket/2.jpg", **_IN_TEST}],
+            images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
+            near_pairs=[_LEAK | {"distance": 0, "relation": "exact"}],
+            says="duplicate of the training image s3://bucket/1.jpg; remove one of the two",
         ),
     )
 
-    def check(self, split_copies: LazyFrame) -> LazyFrame:
-        """Test images, each with the training image it shows: the first of equal pixels, else of its group."""
-        trained, tested = (split_copies.filter(col("split") == split) for split in ("train", "test"))
-        place = pl.struct("manifest", "line", "source_ref").first()
-        equal, alike = (
-            trained.sort("rank").group_by(kind).agg(place.alias(f"by_{kind}")) for kind in ("exact", "group")
-        )
-        # An image that is itself in both splits is another rule's.
-        leaks = (
-            tested.join(trained, on="source_ref", how="anti")
-            .join(equal, on="exact", how="left")
-            .join(alike, on="group")
-            .with_columns(train=pl.coalesce("by_exact", "by_group"), is_equal=col("by_exact").is_not_null())
-        )
+    def check(self, lines: LazyFrame, split_duplicates: LazyFrame) -> LazyFrame:
+        """Test lines whose image is in the training data, and test images that are duplicates of a training image."""
+        same = _lines_in_both_splits(lines)
+        duplicates = _duplicates_of_training_images(split_duplicates)
+        others = duplicates.join(same, on=["data_set", "source_ref"], how="anti")
+        leaks = pl.concat([same, others], how="diagonal")
+        trained = {key: col("trained").struct.field(key) for key in ("manifest", "line", "source_ref")}
         return leaks.with_columns(
-            how=pl.when("is_equal").then(lit("the same")).otherwise(lit("nearly the same")),
-            trained=col("train").struct.field("source_ref"),
-            related=pl.concat_list("train"),
+            trained_manifest=trained["manifest"],
+            trained_line=trained["line"],
+            trained=trained["source_ref"],
+            related=pl.concat_list("trained"),
         )
+
+
+def _lines_in_both_splits(lines: LazyFrame) -> LazyFrame:
+    """Test lines whose image the training data names too, each with the first training line that does."""
+    image = ("data_set", "source_ref")
+    named = lines.filter(col("source_ref").is_not_null()).select("data_set", "split", "manifest", "line", "source_ref")
+    trained, tested = (named.filter(col("split") == split).drop("split") for split in ("train", "test"))
+    # Few test lines, if any, are in the training data: only these are sorted and grouped.
+    in_both = trained.join(tested, on=image, how="semi").sort("manifest", "line")
+    first = in_both.group_by(image, maintain_order=True).agg(trained=_PLACE.first())
+    return tested.join(first, on=image).with_columns(kind=lit("same"), score=1.0)
+
+
+def _duplicates_of_training_images(split_duplicates: LazyFrame) -> LazyFrame:
+    """Test images with the training image they duplicate: the first with equal pixels, else the first of the group."""
+    trained, tested = (split_duplicates.filter(col("split") == split) for split in ("train", "test"))
+    exact, near = (
+        trained.sort("rank").group_by("data_set", kind, maintain_order=True).agg(_PLACE.first().alias(f"by_{kind}"))
+        for kind in ("exact", "group")
+    )
+    is_exact = col("by_exact").is_not_null()
+    duplicates = tested.join(exact, on=["data_set", "exact"], how="left").join(near, on=["data_set", "group"])
+    return duplicates.select(
+        "data_set",
+        "manifest",
+        "line",
+        "source_ref",
+        trained=pl.coalesce("by_exact", "by_group"),
+        kind=pl.when(is_exact).then(lit("exact")).otherwise(lit("near")),
+        # As near-duplicate scores them; the hash has 64 bits.
+        score=pl.when(is_exact).then(1.0).otherwise(1 - col("distance") / 64),
+    )

@@ -1,1 +1,1 @@
-"""What the user asked for: settings, discovery of manifests, data sets, paths and globs."""
+"""Settings, discovery of manifests, data sets, paths and globs."""

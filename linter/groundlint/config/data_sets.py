@@ -1,4 +1,4 @@
-"""What a run is asked for, and which manifests belong together as a data set."""
+"""The request of a run, and the data sets that its manifests belong to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLITS = ("train", "test", "reference")
 
 
 class UsageError(GroundlintError):
-    """What was asked for cannot be done."""
+    """The request cannot be carried out."""
 
 
 class Source(NamedTuple):
@@ -68,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Manifests that are judged together. `named` are those whose findings are wanted."""
+    """Manifests that are judged together. `named` are those whose findings are reported."""
 
     sources: tuple[Source, ...]
     named: frozenset[str]
@@ -83,7 +83,7 @@ def data_sets(config: Config, request: Request, *, on_note: OnNote = ignore_note
         on_note: Called with what limited the search for manifests.
 
     Returns:
-        The data sets; none only if everything that was asked for is excluded.
+        The data sets; none only if everything in the request is excluded.
 
     Raises:
         UsageError: A folder or a data set has no manifest, or paths are given beside `train`, `test` or `reference`.
@@ -111,8 +111,7 @@ class _Search:
         else:
             found = self._of_paths(request.paths or (".",), configured)
         if not found:
-            excluded_note = "every file that was named is excluded; nothing was checked"
-            self.on_note(DiscoveryNote("all-files-excluded", excluded_note))
+            self.on_note(DiscoveryNote("all-files-excluded", "all files are excluded; nothing was checked"))
         return found
 
     def _of_paths(self, paths: Sequence[str], configured: Iterable[DataSet]) -> list[DataSet]:
@@ -135,7 +134,7 @@ class _Search:
         return found
 
     def _asked(self, paths: Sequence[str]) -> dict[str, Source]:
-        """The manifests that positional paths mean, each once, by what identifies them."""
+        """The manifests of positional paths, each once, by identity."""
         asked: dict[str, Source] = {}
         for path in paths:
             try:
@@ -163,7 +162,7 @@ class _Search:
                 yield _data_set(sources, f"[datasets.{name}]")
 
     def _matching(self, pattern: str) -> list[str]:
-        """The paths that a pattern of the configuration means; itself if there are none, to be reported as missing."""
+        """The paths that a pattern of the configuration matches, or the pattern itself, to be reported as missing."""
         root = self.config.root
         names = files_matching(pattern, root)
         if names != [pattern]:
@@ -178,7 +177,7 @@ class _Search:
         return [_data_set(sources)] if sources or not self.request.force_exclude else []
 
     def _sources(self, path: str, split: str) -> list[Source]:
-        """The manifests that a path means: a file itself, a folder those below it."""
+        """The manifests of a path: the file itself, or those below a folder."""
         request, exclude, root = self.request, self.config.settings.exclude, self.config.root
         if not path:
             # An unset variable gives an empty path, which must not be taken for the working directory.

@@ -1,4 +1,4 @@
-"""Which manifests a path means: files as they are, folders by what lies below them."""
+"""Discovery: the manifests below a folder, and those that a pattern of the configuration matches."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def ignore_note(_: DiscoveryNote) -> None:
 
 
 def manifests_below(folder: str, *, exclude: Sequence[str], root: Path, on_note: OnNote = ignore_note) -> list[str]:
-    """Manifests below a folder, sorted, named as the folder was; hidden and git-ignored ones are left out.
+    """The manifests below a folder, sorted, without hidden and git-ignored ones.
 
     Args:
-        folder: As it was given.
+        folder: The folder as given; the names of the manifests begin with it.
         exclude: Globs of paths relative to `root`.
         root: Folder of the configuration.
         on_note: Called with what limited the search.
@@ -46,7 +46,13 @@ def manifests_below(folder: str, *, exclude: Sequence[str], root: Path, on_note:
 
 
 def excluded(names: Iterable[str], exclude: Sequence[str], root: Path) -> set[str]:
-    """Those of the paths that a glob matches, or that lie in a folder that it matches."""
+    """The paths that a glob matches, or that are in a folder that it matches.
+
+    Args:
+        names: The paths as given.
+        exclude: Globs of paths relative to `root`.
+        root: Folder of the configuration.
+    """
     if not exclude:
         return set()
     paths = {name: relative(name, root) for name in names}
@@ -55,11 +61,11 @@ def excluded(names: Iterable[str], exclude: Sequence[str], root: Path) -> set[st
 
 
 def files_matching(pattern: str, root: Path) -> list[str]:
-    """The manifests that a pattern of the configuration means, sorted and relative to `root`.
+    """The manifests that a pattern of the configuration matches, sorted and relative to `root`.
 
-    A pattern that names a file or folder means it, whatever characters it has. Any other is a glob, as in a .gitignore
-    at `root`: it means the manifests that it matches and those in folders that it matches, and files with another
-    suffix where its last part has a suffix and matches their names. Hidden ones are left out.
+    A pattern that is the path of a file or folder gives this path, even if it contains wildcards. Any other pattern is
+    a glob, as in a .gitignore in `root`. It matches manifests, also by their folders, and files with another suffix
+    only if its last part has a suffix and matches their names. Hidden files and linked folders are left out.
 
     Args:
         pattern: A path or glob.
@@ -88,7 +94,7 @@ def _walk(folder: str) -> Iterator[str]:
         for name in files:
             if not name.startswith("."):
                 yield str(Path(place, name))
-    # So is what may lie in a folder that cannot be listed.
+    # A folder that cannot be listed may hold manifests, which are reported as missing.
     for name in closed:
         yield str(Path(name, f"*{SUFFIXES[0]}"))
 
@@ -99,7 +105,7 @@ def _is_readable(name: str) -> bool:
 
 
 def _ignored_by_git(names: Sequence[str], folder: Path, on_note: OnNote) -> set[str]:
-    """Those of the paths below a folder that git ignores; none where there is no repository.
+    """The paths below a folder that git ignores; none if the folder is not in a repository.
 
     A repository within another, such as a submodule, decides about its own files.
     """
@@ -117,21 +123,21 @@ def _ignored_by_git(names: Sequence[str], folder: Path, on_note: OnNote) -> set[
 
 
 def _repository_between(folder: Path, name: str) -> str | None:
-    """The uppermost repository below a folder in which a path lies."""
+    """The outermost repository below a folder that contains a path."""
     inside = [folder / part for part in reversed(Path(name).relative_to(folder).parents) if part.name]
     # pathlib raises in a folder that cannot be listed.
     return next((str(place) for place in inside if os.path.exists(place / ".git")), None)  # noqa: PTH110
 
 
 def _ignored_by_repository(names: Sequence[str], folder: Path, on_note: OnNote) -> set[str]:
-    """Those of the paths that the repository of a folder ignores; none of them lies in an inner one."""
+    """The paths that the repository of a folder ignores; none of them is in an inner repository."""
     above = (folder.resolve(), *folder.resolve().parents)
     if not names or not any(os.path.exists(place / ".git") for place in above):  # noqa: PTH110
         return set()
     paths = {os.path.relpath(name, folder): name for name in names}
-    # A folder of a checkout may pose as a repository, whose configuration names programs to run.
+    # A folder of a checkout may pose as a repository whose configuration names programs to run.
     command = ["git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-C", str(folder)]
-    # A hook of git is given the variables of one repository, whatever folder it asks about.
+    # A git hook inherits variables that name one repository, also for folders in another.
     environment = {key: value for key, value in os.environ.items() if key not in _OF_ONE_REPOSITORY}
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command; the paths are passed as data

@@ -22,13 +22,13 @@ _ESCAPE_OR_SET = re.compile(r"\\.|\[\^?\]?[^\]]*\]", re.DOTALL)
 
 
 def relative(path: str, root: Path) -> str:
-    """A path as seen from a folder, with slashes, the same through whatever links the folder is reached.
+    """A path relative to a folder, with slashes. It does not depend on the links that lead to the folder.
 
     Args:
-        path: As given. Where it lies below the folder, links on the way from there keep their names.
+        path: The path as given. Links below the folder keep their names.
         root: The folder, without links.
     """
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link below the folder stays one
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links below the folder are kept
     if not absolute.is_relative_to(root):
         ways = (
             root / absolute.relative_to(above) for above in absolute.parents if os.path.realpath(above) == str(root)

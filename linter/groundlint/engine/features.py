@@ -1,4 +1,4 @@
-"""A feature: a short value measured on each image or on each box's crop, a column of `images` or `crops`."""
+"""Features: short values measured on each image or on the crop of each box, as columns of `images` or `crops`."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-# Workers import this module and no tables: it must stay light.
+# Worker processes import this module but no tables, so it must stay light.
 
 INPUTS = {
     "images": {
         "data": "the bytes of the file",
-        "header": "the picture as Pillow opens it, not decoded",
-        "pixels": "the picture in RGB, at most 160 pixels long, as a Pillow image",
-        "detail": "the same, at most 320 pixels long",
+        "header": "the image as Pillow opens it, not decoded",
+        "pixels": "the image in RGB, at most 160 px on its longer side, as a Pillow image",
+        "detail": "the image in RGB, at most 320 px on its longer side, as a Pillow image",
     },
     "crops": {
-        "crop": "the box in RGB at its own resolution, as a Pillow image",
-        "context": "a `Context`: the box with what is round it",
+        "crop": "the content of the box in RGB at full resolution, as a Pillow image",
+        "context": "the box and its surroundings, as a `Context`",
     },
 }
-"""What a feature may ask for, by the name of its parameter; the name tells how deep the measuring has to look."""
+"""What a feature may be measured on, by the name of its parameter: it says how much of the file must be decoded."""
 
 VALUES = (float, int, bool, str, bytes)
-"""Types that a feature may have."""
+"""Types that the values of a feature may have."""
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A measured column. Its name is the function's, what it is stands in the function's docstring.
+    """A measured column, named after its function. The function's docstring describes the value and its unit.
 
-    A shared step has no `dtype`: features name it among their parameters, and it becomes no column.
+    A shared step has no `dtype`: features use it as a parameter, and it does not become a column.
     """
 
     function: Callable[..., Any]
     of: str
     version: int
     dtype: type | None
-    only_labelled: bool = False
+    only_labeled: bool = False
     only_sampled: bool = False
     requires: str | None = None
     length: int | None = None
@@ -52,12 +52,12 @@ class Feature:
 
     @cached_property
     def key(self) -> str:
-        """Name and version: by what values are remembered."""
+        """Name and version, under which values are cached."""
         return f"{self.name}@{self.version}"
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """What it is measured on: inputs, or shared steps."""
+        """Inputs and shared steps that it is measured on."""
         return tuple(inspect.signature(self.function).parameters)
 
     @cached_property
@@ -66,7 +66,7 @@ class Feature:
         return self.requires is None or find_spec(self.requires) is not None
 
     def accepts(self, value: object) -> bool:
-        """Whether a value is one that it can have, null aside."""
+        """Whether a value other than null has the right type and length."""
         kind = (int, float) if self.dtype is float else self.dtype
         if kind is None or not isinstance(value, kind):
             return False
@@ -86,7 +86,7 @@ def feature(
     of: str,
     dtype: type,
     version: int = 1,
-    only_labelled: bool = False,
+    only_labeled: bool = False,
     only_sampled: bool = False,
     requires: str | None = None,
     length: int | None = None,
@@ -95,32 +95,35 @@ def feature(
 
     Args:
         of: "images" or "crops".
-        dtype: float, int, bool, str or bytes; the function may return None where there is nothing to measure.
-        version: to be raised when the values change, so that cached ones are not used.
-        only_labelled: measured only on images that have a label of their own, null elsewhere; for what is dear.
-        only_sampled: measured only on some of the crops of a label that has very many, null elsewhere; likewise.
-        requires: a module of an optional dependency; where it is not installed the feature is null everywhere.
-        length: how many bytes every value of a feature of bytes has; what a cache says otherwise is not used.
+        dtype: float, int, bool, str or bytes. The function may return None where there is nothing to measure.
+        version: Raise it when the values change, so that cached values are not used.
+        only_labeled: Measure it only on images with an image-level label; elsewhere it is null. For costly features.
+        only_sampled: Measure it only on a sample of the crops of labels with very many boxes; elsewhere it is null.
+        requires: Module of an optional dependency. Where it is not installed, the feature is null everywhere.
+        length: Number of bytes that every value of a feature of bytes has. Cached values of another length are ignored.
+
+    Raises:
+        ValueError: The table or the type is not one that a feature may have.
     """
     _check_table(of)
     if dtype not in VALUES:
-        raise ValueError(f"a feature is {', '.join(value.__name__ for value in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labelled, only_sampled, requires, length)
+        raise ValueError(f"the dtype of a feature is one of {', '.join(v.__name__ for v in VALUES)}, not {dtype!r}")
+    return lambda function: Feature(function, of, version, dtype, only_labeled, only_sampled, requires, length)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:
-    """Declare a function as a step that several features share; it is computed once for each image or crop."""
+    """Declare a function as a step that several features share. It is computed once for each image or crop."""
     _check_table(of)
     return lambda function: Feature(function, of, 1, None)
 
 
 def _check_table(of: str) -> None:
     if of not in INPUTS:
-        raise ValueError(f"a feature is of {' or '.join(INPUTS)}, not of {of!r}")
+        raise ValueError(f"a feature is measured on {' or '.join(INPUTS)}, not on {of!r}")
 
 
 def file_features(features: Iterable[Feature]) -> set[str]:
-    """Names of those image features that can be measured although the image cannot be decoded."""
+    """Names of the image features that can be measured even if the image cannot be decoded."""
     known = {feature.name: feature for feature in features if feature.of == "images"}
 
     def raw(name: str) -> set[str]:

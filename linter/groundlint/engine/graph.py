@@ -145,8 +145,10 @@ class Graph:
         """Whether a rule can find nothing without images.
 
         It can not if it names an image table or a feature itself, or if a table that it names needs a feature. A table
-        that also reads one of the `given` tables has something to say without images.
+        that also reads one of the `given` tables has something to say without images, and so has a rule that says so.
         """
+        if rule.images_are_optional:
+            return False
         names = set(inputs(rule.check))
         if rule.features or names & IMAGE_TABLES:
             return True

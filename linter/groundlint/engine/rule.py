@@ -95,6 +95,8 @@ class Rule(BaseModel):
     """Targets for which the rule is judged."""
     features: ClassVar[tuple[str, ...]] = ()
     """Measured columns that it needs in `images` or `crops`."""
+    images_are_optional: ClassVar[bool] = False
+    """Whether it finds something without images too, although it needs a table that is measured on them."""
     check: ClassVar[Callable[..., "LazyFrame | DataFrame"]]
     """Method that takes the tables named by its parameters and returns the rows that are findings."""
 

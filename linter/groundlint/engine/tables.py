@@ -179,9 +179,9 @@ BASE: Mapping[str, Table] = {
             box=_null(_COUNT, _BOX.description),
             source_ref=_SOURCE_REF,
             label=_null(_TEXT, "Name of the label, where the fault is in a label."),
-            kind=Column(_TEXT, "What is wrong: a kind of `groundlint.manifest.kinds.KINDS`.", "invalid-json"),
-            values=_null(
-                VALUES, "What the sentence of the rule is made of.", {"found": "it is wrong", "hint": "fix it"}
+            kind=Column(_TEXT, "What is wrong: a `Kind` of `groundlint.manifest.kinds`.", "invalid-json"),
+            values=Column(
+                VALUES, "What the message of the rule is made of.", {"found": "it is wrong", "hint": "fix it"}
             ),
             pointer=_null(_TEXT, "JSON pointer to the fault within its line; null for the line as a whole."),
             loses=_null(_TEXT, "What the fault removes: attribute, line or training; null where it removes nothing."),

@@ -96,7 +96,7 @@ class Contents:
 
     def _has(self, facts: Facts, *, labelled: bool) -> bool:
         """Whether all that is wanted is known: of a picture with a fault, all that needs no picture."""
-        wanted = (feature for feature in self._of_images if labelled or not feature.only_labelled)
+        wanted = (feature for feature in self._of_images if labelled or not feature.only_labeled)
         if facts.fault:
             wanted = (feature for feature in wanted if facts.format and feature.name in self._of_files)
         return all(feature.key in facts.values for feature in wanted)

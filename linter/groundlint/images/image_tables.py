@@ -208,7 +208,7 @@ class ImageTables:
         )
         # Also where another data set had it measured: a table does not depend on what was run before.
         values = [
-            pl.when("labelled").then(feature.name).alias(feature.name) if feature.only_labelled else feature.name
+            pl.when("labelled").then(feature.name).alias(feature.name) if feature.only_labeled else feature.name
             for feature in features
         ]
         return rows.select(*(col(name).cast(dtype) for name, dtype in BASE["images"].schema.items()), *values)

@@ -94,7 +94,7 @@ class Measurer:
         picture = _Picture(header, self._max_pixels)
         inputs = {"data": lambda: data, "header": lambda: header}
         inputs |= {name: partial(picture.reduced, longest) for name, longest in LONG_SIDE.items()}
-        features = [feature for feature in self._of["images"] if task.labelled or not feature.only_labelled]
+        features = [feature for feature in self._of["images"] if task.labelled or not feature.only_labeled]
         try:
             # It is decoded once: what is wanted largest comes first, and the rest is made from it.
             if task.boxes and self._of["crops"]:

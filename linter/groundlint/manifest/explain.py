@@ -1,4 +1,4 @@
-"""Why a label has the wrong form: the published schemas, asked once for each distinct shape of fault."""
+"""Why a label attribute has the wrong format: its JSON Schema is asked once for each distinct shape of fault."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import math
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from groundlint.manifest.kinds import Kind, Values
+from groundlint.manifest.label_formats import schemas
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -18,29 +20,39 @@ if TYPE_CHECKING:
 _LOCATION = re.compile(r" - at `\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _SHOWN = 40
+_ROOT_HINT = "write the label as the manifest format says"
 
 
 class Fault(NamedTuple):
-    """Where a value breaks its schema, and a sentence on what was found, what was expected and how to mend it."""
+    """One fault: its kind, what its message is made of, where in the line it is, and of which label."""
 
-    pointer: str
-    detail: str
+    kind: Kind
+    values: Values
+    pointer: str | None = None
+    label: str | None = None
+
+
+class _Reason(NamedTuple):
+    """What is the same for all faults of one shape."""
+
+    kind: Kind
+    values: Values
 
 
 class Explainer:
     """Explains the faults of one manifest. Faults of one shape are validated once and differ in place and value."""
 
     def __init__(self) -> None:
-        self._reasons: dict[tuple[Any, ...], str] = {}
+        self._reasons: dict[tuple[Any, ...], _Reason] = {}
 
     def explain(self, schema: str, key: str, value: object, refusal: str) -> Fault:
-        """Explain why the value of `key` breaks a schema.
+        """Explain why the value of `key` does not match a schema.
 
         Args:
-            schema: name of the schema, as "detection-metadata".
-            key: key of the line that holds the value.
-            value: what was parsed.
-            refusal: message of the typed decoder that refused it; it says where.
+            schema: Name of the schema, as "detection-metadata".
+            key: Key of the line that holds the value.
+            value: The parsed value.
+            refusal: Message of the typed decoder that refused it; it says where.
         """
         found = _LOCATION.search(refusal)
         steps = _steps(found[1], value) if found else []
@@ -51,14 +63,15 @@ class Explainer:
             self._reasons[shape] = _reason(schema, value, steps)
         path = key + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
         pointer = "/" + "/".join(escape(str(step)) for step in [key, *steps])
-        reason = self._reasons[shape].replace(_FOUND, describe(part))
+        reason = self._reasons[shape]
+        values: dict[str, str | int] = {"key": path, "found": describe(part), **reason.values}
         if isinstance(part, list):
-            reason = reason.replace(_COUNT, f"{len(part)}")
-        return Fault(pointer, f"`{path}` {reason}")
+            values["count"] = len(part)
+        return Fault(reason.kind, values, pointer)
 
 
 def closest(wanted: str, written: Iterable[str], *, cutoff: float = 0.8) -> str | None:
-    """The written key that most likely stands for the wanted one; None where none comes near."""
+    """The written key that most likely stands for the wanted one; None where none is similar."""
     plain = {_plain(key): key for key in written if _plain(key)}
     near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=cutoff)
     return plain[near[0]] if near else None
@@ -69,59 +82,52 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def schema(name: str) -> dict[str, Any]:
-    """A published schema by its name, as "detection"."""
-    text = resources.files("groundlint.manifest").joinpath("schemas", f"{name}.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
 @cache
 def validator(name: str) -> Validator:
-    """The validator of a published schema."""
+    """The validator of the schema of a label attribute, by its name, as "detection"."""
     # Costs more than reading a small manifest, and most manifests have nothing to explain.
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(schema(name))
+    return Draft202012Validator(schemas()[name])
 
 
-# They stand for what differs between faults of one shape.
-_FOUND = "\0"
-_COUNT = "\1"
-
-
-def _reason(name: str, value: Any, steps: list[str | int]) -> str:
+def _reason(name: str, value: Any, steps: list[str | int]) -> _Reason:
     errors = list(validator(name).iter_errors(value))
     here = [error for error in errors if list(error.absolute_path) == steps] or errors
     if not here:
         raise AssertionError(f"the {name} schema accepts what the reader refuses: {value!r:.200}")
-    return _sentence(here[0])
+    return _reason_of(here[0], of_metadata=name.endswith("-metadata"), is_root=not steps)
 
 
-def _sentence(error: ValidationError) -> str:
-    rule = str(error.validator)
-    expected: Any = error.validator_value
-    schema: Any = error.schema
-    found: Any = error.instance
-    mend = schema.get("description")
-    if rule == "required":
+def _reason_of(error: ValidationError, *, of_metadata: bool, is_root: bool) -> _Reason:
+    keyword, expected = str(error.validator), cast("Any", error.validator_value)
+    schema, found = cast("Any", error.schema), cast("Any", error.instance)
+    hint = _ROOT_HINT if is_root else schema.get("description", _ROOT_HINT)
+    if keyword == "required":
         missing = next(key for key in expected if key not in found)
         meant = closest(missing, (key for key in found if key not in schema["properties"]))
-        hint = f"{meant}: did you mean {missing}?" if meant else schema["properties"][missing]["description"]
-        return f"has no `{missing}`; {hint}"
-    if rule == "type":
-        wish = f"expected {_TYPES[expected]}"
-    elif rule == "enum":
-        wish = f"expected {' or '.join(json.dumps(choice) for choice in expected)}"
-    elif rule == "anyOf":
-        wish, mend = "expected a whole number", "write the index of the class"
-    elif rule in ("minItems", "maxItems"):
-        return f"holds {_COUNT} entries, expected {expected}; {mend}"
-    elif rule == "minLength":
-        return f"is empty; {mend}"
-    else:
-        wish = "out of range" if rule in ("minimum", "maximum") else "expected another form"
-    return f"is {_FOUND}, {wish}" + (f"; {mend}" if mend else "")
+        hint = f"rename `{meant}`" if meant else schema["properties"][missing]["description"]
+        kind = Kind.METADATA_WITHOUT_KEY if of_metadata else Kind.LABEL_WITHOUT_KEY
+        return _Reason(kind, {"expected": missing, "hint": hint})
+    if keyword in ("minItems", "maxItems"):
+        return _Reason(Kind.LABEL_WITH_INVALID_LENGTH, {"limit": expected, "hint": hint})
+    if keyword == "minLength":
+        return _Reason(Kind.METADATA_WITH_EMPTY_NAME, {"hint": hint})
+    kind = Kind.METADATA_WITH_INVALID_VALUE if of_metadata else Kind.LABEL_WITH_INVALID_VALUE
+    if keyword == "anyOf":
+        return _Reason(kind, {"expected": "a whole number", "hint": "write the index of the class"})
+    return _Reason(kind, {"expected": _wish(keyword, expected), "hint": hint})
+
+
+def _wish(keyword: str, expected: Any) -> str:
+    """What a schema expects of a value, in words."""
+    if keyword == "type":
+        return _TYPES[expected]
+    if keyword == "enum":
+        return " or ".join(json.dumps(choice) for choice in sorted(expected, reverse=True))
+    if keyword == "minimum":
+        return f"at least {expected:,.0f}"
+    return f"at most {expected:,.0f}" if keyword == "maximum" else "a date"
 
 
 _TYPES = {
@@ -134,13 +140,13 @@ _TYPES = {
 
 
 def describe(value: object) -> str:
-    """What stands somewhere, in the words of JSON."""
+    """A value in the words of JSON."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "a list"
     if isinstance(value, float) and math.isinf(value):
-        return "a number beyond all limits"
+        return "a number out of range"
     shown = json.dumps(value, ensure_ascii=False)
     kind = "the string " if isinstance(value, str) else ""
     return kind + (shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…")

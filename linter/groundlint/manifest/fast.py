@@ -1,10 +1,10 @@
-"""The fast path: lines of a shape already seen, decoded by a typed decoder and checked column by column.
+"""The fast reader: many lines of a known shape at once, decoded by a typed decoder and checked column by column.
 
-A line is taken only where every check of the slow path is known to pass; any doubt sends it there. Boxes never become
-Python objects: the annotations of a block are checked by a regular expression and parsed as one CSV.
+It accepts a line only if the line certainly passes every check of `LineReader`, which reads the others one by one.
+Boxes never become Python objects: the annotations of a block are checked by a regular expression and parsed as one CSV.
 
-That no key stands twice follows from the number of quotes: a line without escaped quotes has two for each key and each
-string, and what the decoder and the checks account for must be all of them.
+The number of quotes shows that no key is duplicated: a line without escaped quotes has two for each key and each
+string, and those that the decoder and the checks account for must be all of them.
 """
 
 from __future__ import annotations
@@ -19,23 +19,20 @@ import polars as pl
 from msgspec import UNSET, Struct
 from polars import DataFrame, Series, col
 
+from groundlint.manifest.label_formats import SIMPLE_DATE, TYPES
 from groundlint.manifest.lines import SCHEMAS
-from groundlint.manifest.shape import TYPES, Decoded, Shape
+from groundlint.manifest.shape import Decoded, Shape
 
 _SPACE = "[ \t\r]*"
 _WHOLE = "-?(?:0|[1-9][0-9]{0,8})"
 _NUMBER = rf"{_WHOLE}(?:\.[0-9]{{1,17}})?"
-# The letter of each key of a box that no other has: what is left of a box's keys tells their order.
+# A letter that only this key of a box has: with all other characters removed, the letters show the order of the keys.
 _LETTERS = {"class_id": "c", "left": "f", "top": "p", "width": "w", "height": "g"}
 _ORDERS = [*itertools.permutations(_LETTERS.values())]
 _POSITIONS = {
     key: Series([order.index(letter) for order in _ORDERS], dtype=pl.Int8) for key, letter in _LETTERS.items()
 }
 _ORDER = pl.Enum(["".join(order) for order in _ORDERS])
-_DATE = (
-    "^[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
-    "|02-(?:0[1-9]|1[0-9]|2[0-8]))T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?Z?$"
-)
 _SOURCE_REF = "^[sS]3://[^/]+/."
 _TO_CSV = bytes.maketrans(b"}", b"\n")
 _NOT_CSV = b'"abcdefghijklmnopqrstuvwxyz_{[]: \t\r'
@@ -70,7 +67,7 @@ class FastReader:
         self._with_classes = classes
 
     def take(self, decoded: Decoded) -> Taken:
-        """Rows of decoded lines, and the numbers of those that need the slow path."""
+        """Rows of decoded lines, and the numbers of those that must be read one by one."""
         numbers = Series("line", decoded.numbers, dtype=pl.Int32)
         columns = _columns(decoded.rows)
         source_refs = Series("source_ref", columns["source_ref"], dtype=pl.String)
@@ -87,7 +84,7 @@ class FastReader:
         checks = [rows.select("at", "sound", "quotes") for rows in tables.get("attributes", [])]
         checks.append(_other_quotes(decoded.shape, columns))
         totals = pl.concat(checks).group_by("at").agg(col("sound").min(), col("quotes").sum()).sort("at")
-        # Where a line has no attribute, no check has found it sound.
+        # No check has passed on a line without attributes.
         is_sound = (
             totals["sound"].fill_null(False)
             & (totals["quotes"] == Series(decoded.quotes, dtype=pl.Int32))
@@ -97,7 +94,7 @@ class FastReader:
             for i, rows in enumerate(frames):
                 at = rows["at"]
                 placed = rows.with_columns(numbers.gather(at))
-                # What was needed for the checks alone would stay in memory until the whole manifest is read.
+                # Other columns would stay in memory until the whole manifest is read.
                 frames[i] = placed.select(*SCHEMAS[table]).filter(is_sound.gather(at))
         tables["lines"] = [_split_uri(numbers, source_refs).filter(is_sound)]
         return Taken(tables, numbers.filter(~is_sound).to_list())
@@ -134,7 +131,7 @@ class FastReader:
         boxes = _boxes(attributes, annotations, objects)
         boxes = boxes.join(classes, on=["row", "class_id"], how="left", maintain_order="none")
         boxes = boxes.with_columns(usable=True)
-        # A key that stands twice, a class id that is no whole number or has no name: faults of the line.
+        # A duplicate key, or a class id that is not a whole number or has no name: the line has a fault.
         doubtful = boxes.filter(col("label").is_null())["at"].unique()
         attributes = attributes.with_columns(sound=col("sound") & ~col("at").is_in(doubtful.implode()))
         tables = {"boxes": boxes, "attributes": attributes}
@@ -149,7 +146,7 @@ def _labels(shape: Shape, columns: _Columns, kind: str) -> _Labels | None:
     for i, (name, its_kind) in enumerate(shape.attributes.items()):
         if its_kind == kind:
             values, metadatas = columns[f"v{i}"], columns[f"m{i}"]
-            # Half an attribute has no row, and its quotes remain unaccounted for, so that its line is doubtful.
+            # An attribute without metadata has no row; its quotes are not accounted for and make the line doubtful.
             has_both = list(map(operator.and_, _is_set(values), _is_set(metadatas)))
             at = list(itertools.compress(range(len(values)), has_both))
             labels.at.extend(at)
@@ -160,7 +157,7 @@ def _labels(shape: Shape, columns: _Columns, kind: str) -> _Labels | None:
 
 
 def _attributes(labels: _Labels, kind: str) -> DataFrame:
-    """Rows of `attributes` so far as their metadata says; `sound` and `quotes` are what its checks make of them."""
+    """Rows of `attributes` with what their metadata gives; `sound` and `quotes` are results of its checks."""
     fields = _columns(labels.metadatas)
     return DataFrame(
         {
@@ -175,7 +172,7 @@ def _attributes(labels: _Labels, kind: str) -> DataFrame:
         type=pl.lit(TYPES[kind]),
         kind=pl.lit(kind),
         usable=True,
-        sound=col("created").str.contains(_DATE),
+        sound=col("created").str.contains(SIMPLE_DATE),
         # The two keys; key and value of type, human-annotated, creation-date and of the optional ones.
         quotes=16 + 4 * col("job").is_not_null().cast(pl.Int32) + 4 * col("adjustment").is_not_null().cast(pl.Int32),
     )
@@ -196,9 +193,9 @@ def _read_classifications(attributes: DataFrame, labels: _Labels) -> dict[str, D
 
 
 def _boxes(attributes: DataFrame, annotations: Sequence[bytes], objects: Sequence[bytes]) -> DataFrame:
-    """One row a box, from the texts of annotations and objects of sound attributes.
+    """One row per box, from the texts of annotations and objects of valid attributes.
 
-    Numbers are parsed in the order in which they are written, and put in place by the order of each box's keys.
+    Numbers are parsed in the order in which they are written, and then moved to the columns of their keys.
     """
     sound = attributes["sound"]
     is_sound = sound.to_list()
@@ -218,7 +215,7 @@ def _boxes(attributes: DataFrame, annotations: Sequence[bytes], objects: Sequenc
             value = pl.when(position == i).then(col(f"n{i}")).otherwise(value)
         in_place.append(value.alias(key))
     boxes = boxes.with_columns(in_place)
-    # A fraction is no class id, and becomes none that a class map has.
+    # A fraction is not a class id; null is in no class map.
     whole = col("class_id").cast(pl.Int64)
     return boxes.with_columns(class_id=pl.when(whole == col("class_id")).then(whole))
 
@@ -228,7 +225,7 @@ def _joined(texts: Iterable[bytes]) -> bytes:
 
 
 def _parse_numbers(text: bytes, names: Sequence[str]) -> DataFrame:
-    """Numbers of checked lists of flat objects, joined and led by commas: one row an object."""
+    """Numbers of checked lists of flat objects, joined and preceded by commas: one row per object."""
     schema = dict.fromkeys(names, pl.Float64())
     if not text:
         return DataFrame(schema=schema)
@@ -237,7 +234,7 @@ def _parse_numbers(text: bytes, names: Sequence[str]) -> DataFrame:
 
 
 def _classes(attributes: DataFrame, class_maps: Sequence[dict[str, str]]) -> DataFrame:
-    """One row an entry of the class map of each attribute; `class_id` is null where no box can have the id."""
+    """One row per entry of the class map of each attribute; `class_id` is null where no box can have the id."""
     entries = DataFrame(
         {
             "id": Series(list(itertools.chain.from_iterable(class_maps)), dtype=pl.String),
@@ -257,7 +254,7 @@ def _with_use(classes: DataFrame, attributes: DataFrame, boxes: DataFrame) -> Da
 
 
 def _other_quotes(shape: Shape, columns: _Columns) -> DataFrame:
-    """Quotes of source-ref, of the console's bookkeeping and of the extra keys: one row or more for each line."""
+    """Quotes of source-ref, of the console's metadata and of the extra keys: one or more rows for each line."""
     count = len(columns["source_ref"])
     at, quotes = list(range(count)), [4] * count
     at += itertools.compress(range(count), _is_set(columns["console"]))
@@ -303,7 +300,7 @@ def _count_objects(texts: Series) -> Series:
 
 
 def _list_of(pairs: Sequence[str]) -> str:
-    """Pattern of a JSON list of one or more objects with as many keys and numbers, each key of its pattern."""
+    """Pattern of a JSON list of one or more objects with as many keys and numbers, each key matching its pattern."""
     written = f"{_SPACE},{_SPACE}".join(f'"{key}"{_SPACE}:{_SPACE}{_NUMBER}' for key in pairs)
     entry = rf"\{{{_SPACE}{written}{_SPACE}\}}"
     return rf"^{_SPACE}\[{_SPACE}{entry}(?:{_SPACE},{_SPACE}{entry})*{_SPACE}\]{_SPACE}$"

@@ -1,34 +1,35 @@
-"""One line of a manifest, read in the service's order of checks: the truth that every faster path must agree with."""
+"""One line of a manifest, read in the service's order of checks. Faster ways to read must give the same rows."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import msgspec
 
 from groundlint.engine.tables import BASE
-from groundlint.manifest.attributes import Attribute, Fault, read_attribute
-from groundlint.manifest.explain import Explainer, closest, describe, escape
-from groundlint.manifest.kinds import Kind
+from groundlint.manifest.attributes import Attribute, ground_truth_faults, read_attribute
+from groundlint.manifest.explain import Explainer, Fault, closest, describe, escape
+from groundlint.manifest.kinds import Effect, Kind, Values
 from groundlint.manifest.strict_json import InvalidJson, parse
 from groundlint.manifest.unpaired_keys import (
     NO_ATTRIBUTES,
+    UnpairedKey,
     attribute_keys,
-    is_half_of_label,
-    missing,
+    has_form_of_label,
+    missing_counterpart,
     orphans,
     unpaired,
 )
 
 MAX_CHARACTERS = 100_000
-"""Characters in a line; longer ones are removed silently by the service and refused by Ground Truth."""
+"""Characters in a line; the service removes longer ones without a message, and Ground Truth refuses them."""
 
 MAX_ATTRIBUTE_CHARACTERS = 20_000
-"""Characters in one value of a line that goes into a Ground Truth job."""
+"""Characters in one value of a line that is input of a Ground Truth job."""
 
 MAX_BYTES = 8 * 1024 * 1024
 """Longer lines are not parsed."""
@@ -37,6 +38,12 @@ _SOURCE_REF = re.compile(r"[sS]3://([^/]+)/(.+)", re.DOTALL)
 _RECORDED_CODE = re.compile(r"(ERROR|WARNING)_[A-Z0-9_]+")
 _BLANKS = b" \t\r"
 _SCALARS = (str, int, float, bool, type(None))
+_NO_VALUES: Values = {}
+_OF_LINE_WITHOUT_LABELS = {
+    Kind.UNPAIRED_KEY: Kind.LINE_WITH_UNPAIRED_KEY,
+    Kind.MISNAMED_METADATA: Kind.LINE_WITH_MISNAMED_METADATA,
+    Kind.METADATA_ONLY: Kind.LINE_WITH_METADATA_ONLY,
+}
 
 
 @dataclass(slots=True)
@@ -53,7 +60,7 @@ class Rows:
 
 
 ROW_TABLES = tuple(field.name for field in fields(Rows))
-"""The base tables of which lines make rows."""
+"""The base tables to which lines add rows."""
 
 _OF_FILE = ("data_set", "manifest", "split", "line_id", "attribute_id", "box_id")
 _OF_LINE = ("source_ref",)
@@ -62,34 +69,34 @@ SCHEMAS = {
     name: {
         key: dtype
         for key, dtype in BASE[name].schema.items()
-        # A fault may be of what is no object, and so has no row in `lines`.
+        # A line that is not an object has problems, but no row in `lines` that could give its source-ref.
         if key not in _OF_FILE and (key not in _OF_LINE or name in ("lines", "problems"))
     }
     for name in ROW_TABLES
 }
-"""The columns of rows by table: those of the base tables, less what the file says and what `lines` says of the line."""
+"""Columns of rows by table: those of the base tables without those that the file or `lines` gives."""
 
 
 class SoundLine(NamedTuple):
-    """A line without any fault: what a faster path may learn from."""
+    """A line without any fault, which teaches the fast reader its shape."""
 
     value: Mapping[str, Any]
     attributes: tuple[Attribute, ...]
 
 
 class LineReader:
-    """Reads lines one by one into rows. Keeps nothing between lines but explanations already given."""
+    """Reads lines one by one into rows. Between lines it keeps only explanations already made."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._explainer = Explainer()
 
     def read(self, number: int, raw: bytes) -> SoundLine | None:
-        """Append what one line says to the rows; the line if it has no fault.
+        """Append the rows of one line, and return the line if it has no fault.
 
         Args:
-            number: of the line, from 1.
-            raw: its bytes without the line feed.
+            number: Number of the line, from 1.
+            raw: Bytes of the line without the line feed.
         """
         raw = raw.removesuffix(b"\r")
         faults = _LineFaults(number, raw)
@@ -99,25 +106,23 @@ class LineReader:
 
     def _read(self, faults: _LineFaults, raw: bytes) -> SoundLine | None:
         if len(raw) > MAX_BYTES:
-            faults.add(
-                Kind.LINE_TOO_LONG, f"the line has {len(raw):,} bytes, more than {MAX_BYTES:,}; it was not parsed"
-            )
+            faults.add(Kind.LINE_NOT_PARSED, {"count": len(raw), "limit": MAX_BYTES})
             return None
         if not raw.strip(_BLANKS):
-            faults.add(Kind.INVALID_JSON, "the line is blank and counts as an invalid one; remove it")
+            faults.add(Kind.BLANK_LINE)
             return None
         try:
-            value, repeated = parse(raw)
+            value, duplicate_keys = parse(raw)
         except InvalidJson as error:
-            faults.add(Kind.INVALID_JSON, f"the line is no valid JSON: {error}")
+            faults.add(Kind.INVALID_JSON, {"found": str(error)})
             return None
         if not isinstance(value, dict):
-            faults.add(Kind.INVALID_JSON, "the line is no JSON object; write {…} with source-ref and labels")
+            faults.add(Kind.NOT_AN_OBJECT)
             return None
         source_ref = value.get("source-ref")
         faults.source_ref = source_ref if isinstance(source_ref, str) else None
-        for key in repeated:
-            faults.add(Kind.REPEATED_KEY, f"the key `{key}` stands twice in one object; only the last one counts")
+        for key in duplicate_keys:
+            faults.add(Kind.DUPLICATE_KEY, {"key": key})
         attributes = [
             read_attribute(key, value[key], value[f"{key}-metadata"], self._explainer) for key in attribute_keys(value)
         ]
@@ -188,7 +193,7 @@ class _LineFaults:
     def add(
         self,
         kind: Kind,
-        detail: str,
+        values: Values = _NO_VALUES,
         *,
         attribute: str | None = None,
         box: int | None = None,
@@ -196,8 +201,8 @@ class _LineFaults:
         pointer: str | None = None,
         recorded: str | None = None,
     ) -> None:
+        """Add a fault; its message is made of the values."""
         digest = hashlib.sha256(self.raw).hexdigest() if self.source_ref is None else None
-        values = {"found": detail}
         row = (self.number, attribute, box, self.source_ref, label, kind, values, pointer, kind.loses, recorded, digest)
         self.rows.append(row)
 
@@ -209,26 +214,17 @@ class _LineFaults:
         if not self._check_source_ref(value):
             return True
         if not attributes:
-            self._add_unlabelled(value)
+            self._add_unlabeled(value)
             return True
         for attribute in attributes:
-            for fault in [attribute.fault, *attribute.notes]:
-                if fault and fault.kind is not Kind.ODD_ATTRIBUTE_NAME and fault.kind is not Kind.MASK_WITHOUT_COLOURS:
+            for fault in [attribute.fault, *attribute.remarks]:
+                if fault:
                     self._add_fault(attribute, fault)
         broken = [attribute.fault.kind for attribute in attributes if attribute.fault]
-        first_group = {
-            Kind.INVALID_LABEL_ATTRIBUTE,
-            Kind.INVALID_LABEL_METADATA,
-            Kind.MISSING_BOX_CONFIDENCE,
-            Kind.MISSING_CLASS_ID,
-        }
-        if len(broken) == len(attributes) and not (len(broken) == 1 and broken[0] in first_group):
-            self.add(
-                Kind.NO_VALID_LABEL_ATTRIBUTES,
-                "none of the line's label attributes can be used; see its other findings",
-            )
+        if len(broken) == len(attributes) and not (len(broken) == 1 and Effect.FINAL in broken[0].effects):
+            self.add(Kind.NO_VALID_LABEL_ATTRIBUTES)
         if all(attribute.is_empty_detection for attribute in attributes) and any(a.human for a in attributes):
-            self.add(Kind.LINE_WITHOUT_BOXES, "the line has no boxes; the service ignores it, remove it or draw boxes")
+            self.add(Kind.LINE_WITHOUT_BOXES)
         return is_too_long
 
     def _check_length(self, raw: bytes) -> bool:
@@ -237,107 +233,106 @@ class _LineFaults:
         for key, part in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
             length = len(bytes(part).decode())
             if length > MAX_ATTRIBUTE_CHARACTERS:
-                detail = f"the value of `{key}` has {length:,} characters; {MAX_ATTRIBUTE_CHARACTERS:,} are allowed"
-                self.add(Kind.ATTRIBUTE_TOO_LONG, detail, attribute=_without_suffix(key))
+                values: Values = {"key": key, "count": length, "limit": MAX_ATTRIBUTE_CHARACTERS}
+                self.add(Kind.ATTRIBUTE_TOO_LONG, values, attribute=_without_suffix(key))
         characters = len(raw.decode())
         if characters <= MAX_CHARACTERS:
             return False
-        mend = "split its labels or leave out what training does not need"
-        self.add(Kind.LINE_TOO_LONG, f"the line has {characters:,} characters; {MAX_CHARACTERS:,} are allowed; {mend}")
+        self.add(Kind.LINE_TOO_LONG, {"count": characters, "limit": MAX_CHARACTERS})
         return True
 
     def _check_keys(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
-        """Ground Truth's rules on keys, and what stands beside sound labels without being one."""
+        """Ground Truth's rules on keys, and keys beside valid labels that lack their counterpart."""
         for key in value:
             name = _without_suffix(key)
             if key.startswith("$") and (key == name or name not in value):
-                detail = (
-                    f"the key `{key}` begins with $, which the input of a labeling job must not; rename or remove it"
-                )
-                self.add(Kind.DOLLAR_KEY, detail, attribute=name)
+                self.add(Kind.DOLLAR_KEY, {"key": key}, attribute=name)
         for name in sorted(NO_ATTRIBUTES & set(value)):
-            if is_half_of_label(f"{name}-metadata", value.get(f"{name}-metadata")):
-                detail = f"a label attribute must not be called `{name}`; rename `{name}-metadata` and its label"
-                self.add(Kind.ODD_ATTRIBUTE_NAME, detail, attribute=name)
+            if has_form_of_label(f"{name}-metadata", value.get(f"{name}-metadata")):
+                self.add(Kind.NAME_IS_RESERVED, {"key": name}, attribute=name)
         for attribute in attributes:
-            for fault in attribute.notes:
-                if fault.kind is Kind.ODD_ATTRIBUTE_NAME or fault.kind is Kind.MASK_WITHOUT_COLOURS:
-                    self._add_fault(attribute, fault)
+            for fault in ground_truth_faults(attribute, value[f"{attribute.name}-metadata"]):
+                self._add_fault(attribute, fault)
         if not attributes:
             return
         failed = dict(_failures(value))
         for key, reason in failed.items():
-            self.add(Kind.FAILED_LABEL, f"labeling of `{key}` failed: {reason}", attribute=key)
-        for key, detail in orphans(value):
-            name = _without_suffix(key)
-            if name not in failed:
-                self.add(Kind.ORPHAN_KEY, detail, attribute=name, pointer=f"/{escape(key)}")
+            self.add(Kind.FAILED_LABEL, {"key": key, "found": reason}, attribute=key)
+        self._add_orphans(orphan for orphan in orphans(value) if _without_suffix(orphan.key) not in failed)
+
+    def _add_orphans(self, orphans: Iterable[UnpairedKey]) -> None:
+        for key, kind, values in orphans:
+            self.add(kind, values, attribute=_without_suffix(key), pointer=f"/{escape(key)}")
 
     def _check_source_ref(self, value: dict[str, Any]) -> bool:
         source_ref = value.get("source-ref")
         if "source-ref" not in value:
             meant = closest("source-ref", (key for key in value if key != "source"))
-            hint = f"{meant}: did you mean source-ref?" if meant else "write the image's URI as s3://bucket/key"
-            if "source" in value:
-                hint = "source holds text, which Custom Labels does not train on; " + hint
-            else:
-                self.add(Kind.MISSING_SOURCE, f"the line has neither source-ref nor source; {hint}")
-            self.add(Kind.MISSING_SOURCE_REF, f"the line has no source-ref; {hint}")
+            values = {"found": meant} if meant else _NO_VALUES
+            if "source" not in value:
+                self.add(Kind.MISNAMED_SOURCE if meant else Kind.MISSING_SOURCE, values)
+            kind = Kind.TEXT_SOURCE if "source" in value else Kind.MISSING_SOURCE_REF
+            self.add(Kind.MISNAMED_SOURCE_REF if meant else kind, values)
         elif not isinstance(source_ref, str) or not _SOURCE_REF.fullmatch(source_ref):
             shown = source_ref if isinstance(source_ref, str) and source_ref.strip() else describe(source_ref)
-            detail = f"source-ref is {shown}; write the image's URI as s3://bucket/key"
-            self.add(Kind.INVALID_SOURCE_REF, detail, pointer="/source-ref")
+            self.add(Kind.INVALID_SOURCE_REF, {"found": shown}, pointer="/source-ref")
         else:
             return True
         return False
 
-    def _add_unlabelled(self, value: dict[str, Any]) -> None:
-        """Only a line with nothing but its image is documented as ignored; any other key may be half a label."""
-        failed = ((f"{key}-metadata", f"labeling of `{key}` failed: {why}") for key, why in _failures(value))
-        halves = [*failed, *orphans(value)]
+    def _add_unlabeled(self, value: dict[str, Any]) -> None:
+        """Only a line with nothing but its image is documented as ignored; any other key may belong to a label."""
+        failed = dict(_failures(value))
+        single = [orphan for orphan in orphans(value) if _without_suffix(orphan.key) not in failed]
         others = unpaired(value)
-        if halves or others:
-            key, reason = halves[0] if halves else (others[0], missing(others[0], value))
-            detail = "the line has no label attribute, which is a key and the same key with -metadata; " + reason
-            # By name and value no half of a label: only the line as a whole can be blamed.
-            self.add(Kind.NO_LABEL_ATTRIBUTES, detail, pointer=f"/{escape(key)}" if halves else None)
+        if failed:
+            key, reason = next(iter(failed.items()))
+            pointer = f"/{escape(key)}-metadata"
+            self.add(Kind.LINE_WITH_FAILED_LABEL, {"key": key, "found": reason}, pointer=pointer)
+        elif single:
+            key, kind, values = single[0]
+            self.add(_OF_LINE_WITHOUT_LABELS[kind], values, pointer=f"/{escape(key)}")
+        elif others:
+            # Neither by name nor by value part of a label: the fault is not in this key, so it has no pointer.
+            _, kind, values = missing_counterpart(others[0], value)
+            self.add(_OF_LINE_WITHOUT_LABELS[kind], values)
         else:
-            self.add(Kind.UNANNOTATED_LINE, "the line names an image without labels; the service ignores it")
+            self.add(Kind.UNANNOTATED_LINE)
+        self._add_orphans(single)
 
     def _add_fault(self, attribute: Attribute, fault: Fault) -> None:
-        name = attribute.name
-        self.add(fault.kind, fault.detail, attribute=name, box=fault.box, label=fault.label, pointer=fault.pointer)
+        self.add(fault.kind, fault.values, attribute=attribute.name, label=fault.label, pointer=fault.pointer)
 
     def _add_recorded(self, value: dict[str, Any], attributes: list[Attribute]) -> None:
-        """Errors that the service wrote into a validation manifest, wherever it puts them."""
-        for code, detail in _recorded(value):
-            self.add(Kind.RECORDED_ERROR, detail, recorded=code)
+        """Errors that the service wrote into a validation manifest, in all places where it puts them."""
+        for code, text in _recorded(value):
+            self.add(Kind.RECORDED_ERROR, {"found": text}, recorded=code)
         for attribute in attributes:
             name, label = attribute.name, value[attribute.name]
             for part in (label, value[f"{name}-metadata"]):
-                for code, detail in _recorded(part):
-                    self.add(Kind.RECORDED_ERROR, detail, attribute=name, recorded=code)
+                for code, text in _recorded(part):
+                    self.add(Kind.RECORDED_ERROR, {"found": text}, attribute=name, recorded=code)
             annotations = label.get("annotations") if isinstance(label, dict) else None
             for box, annotation in enumerate(annotations if isinstance(annotations, list) else []):
-                for code, detail in _recorded(annotation):
-                    self.add(Kind.RECORDED_ERROR, detail, attribute=name, box=box, recorded=code)
+                for code, text in _recorded(annotation):
+                    self.add(Kind.RECORDED_ERROR, {"found": text}, attribute=name, box=box, recorded=code)
 
 
 def _without_suffix(key: str) -> str:
-    """The name of the attribute that a key is of: findings name attributes so."""
+    """The name of the attribute that a key belongs to, as findings give it."""
     return key.removesuffix("-metadata")
 
 
 def is_plain_extra(key: str, value: object) -> bool:
-    """Whether a key beside sound labels is passed through by the service and can be no half of a label.
+    """Whether a key beside valid labels is certainly not part of a label.
 
-    The answer holds whatever scalar it has and whatever stands beside it.
+    The answer does not depend on which scalar it has nor on the other keys.
     """
     return isinstance(value, _SCALARS) and not key.startswith("$") and "meta" not in key.casefold()
 
 
 def _failures(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Attributes that a labeling job gave up on: metadata with a failure-reason and no label."""
+    """Attributes whose labeling failed, with the reason: metadata with a failure-reason and no label."""
     for key, metadata in value.items():
         name = _without_suffix(key)
         if name != key and name not in value and isinstance(metadata, dict) and "failure-reason" in metadata:
@@ -345,7 +340,7 @@ def _failures(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _recorded(part: Any) -> Iterator[tuple[str, str]]:
-    """Codes that the service wrote into a part of a line, each with a sentence."""
+    """Codes that the service wrote into a part of a line, each with its message."""
     if not isinstance(part, dict):
         return
     for key in ("errors", "warnings", "cl-errors"):
@@ -354,7 +349,7 @@ def _recorded(part: Any) -> Iterator[tuple[str, str]]:
             code = entry.get("code") if isinstance(entry, dict) else None
             if isinstance(code, str) and _RECORDED_CODE.fullmatch(code):
                 message = _text(entry.get("message"))
-                yield code, f"the file records {code}" + (f": {message}" if message else "")
+                yield code, f"{code}: {message}" if message else code
 
 
 def _text(value: object) -> str | None:

@@ -1,11 +1,11 @@
-"""A part of a manifest, whole lines of it, to rows: fast where a line's shape is known."""
+"""Whole lines of a manifest to rows: many at once where their shape is known, the others one by one."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -14,11 +14,14 @@ from msgspec import MsgspecError
 from polars import DataFrame
 
 from groundlint.manifest.fast import FastReader
-from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows
+from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows, SoundLine
 from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
 
 MAX_ROWS = 20_000
-"""Rows of the slow path that are held as tuples; more are turned into frames."""
+"""Rows that are held as tuples; more are turned into frames."""
+
+MIN_FAST_LINES = 64
+"""Lines from which the fast reader is faster: each of its calls costs as much as reading this many one by one."""
 
 _CONFLICT_MARKER = b"<<<<<<< "
 
@@ -28,15 +31,15 @@ Frames = dict[str, list[DataFrame]]
 
 
 def no_frames() -> Frames:
-    """Nothing of any table."""
+    """No rows of any table."""
     return {name: [] for name in ROW_TABLES}
 
 
 @dataclass
 class Part:
-    """What lines made: their rows, and what the file as a whole is judged by.
+    """The rows of some lines of a manifest, as frames or as tuples, and what the file as a whole is judged by.
 
-    Lines are counted from 1 at the beginning of the part; `conflict` is the first that marks a merge conflict.
+    Lines are counted from 1 at the beginning of the part; `conflict` is the first line with a merge conflict marker.
     """
 
     frames: Frames = field(default_factory=no_frames)
@@ -44,10 +47,22 @@ class Part:
     blank_lines: int = 0
     crlf_lines: int = 0
     conflict: int | None = None
+    rows: Rows = field(default_factory=Rows)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether a line is a JSON object."""
+        return bool(self.rows.lines) or any(not frame.is_empty() for frame in self.frames.get("lines", []))
+
+    @property
+    def has_source_refs(self) -> bool:
+        """Whether a line has a source-ref."""
+        is_in_rows = any(source_ref is not None for _, source_ref, *_ in self.rows.lines)
+        return is_in_rows or any(frame["source_ref"].is_not_null().any() for frame in self.frames.get("lines", []))
 
 
 class Manner(msgspec.Struct):
-    """How lines are read; what is read does not depend on it, but that `classes` is empty unless wanted."""
+    """How lines are read. The rows do not depend on it, except that `classes` is empty unless wanted."""
 
     block: int
     fast: bool
@@ -56,7 +71,7 @@ class Manner(msgspec.Struct):
 
 @contextlib.contextmanager
 def without_collection() -> Iterator[None]:
-    """Reading makes millions of objects and no cycles: looking for those costs a fifth of the time."""
+    """Turn off garbage collection, a fifth of the time: reading makes millions of objects and no cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -70,9 +85,9 @@ def blocks(stream: BinaryIO, size: int, stop: int | None = None) -> Iterator[byt
     """The bytes of a stream in blocks of whole lines of about `size` bytes.
 
     Args:
-        stream: at the beginning of a line.
-        size: bytes that are read at a time.
-        stop: position in the stream at which a line begins that is no more wanted; None reads to the end.
+        stream: A stream at the beginning of a line.
+        size: Bytes that are read at a time.
+        stop: Position of the first line that is not wanted; None reads to the end.
     """
     left = sys.maxsize if stop is None else stop - stream.tell()
     while data := stream.read(min(size, left)):
@@ -82,7 +97,7 @@ def blocks(stream: BinaryIO, size: int, stop: int | None = None) -> Iterator[byt
 
 
 def read_blocks(data: Iterable[bytes], manner: Manner) -> Part:
-    """Read blocks of whole lines; empty ones are passed over."""
+    """Read blocks of whole lines; empty blocks are skipped."""
     reader = PartReader(manner)
     for lines in data:
         if lines:
@@ -91,7 +106,7 @@ def read_blocks(data: Iterable[bytes], manner: Manner) -> Part:
 
 
 def as_frames(rows: Rows) -> Frames:
-    """Rows of the slow path as frames, by table."""
+    """Rows as frames, by table."""
     frames = {}
     for name in ROW_TABLES:
         some = getattr(rows, name)
@@ -106,10 +121,10 @@ class PartReader:
         self._is_fast = manner.fast
         self._with_classes = manner.classes
         self._rows = Rows()
-        self._slow = LineReader(self._rows)
-        self._fast = FastReader(classes=manner.classes)
+        self._line_reader = LineReader(self._rows)
+        self._fast_reader = FastReader(classes=manner.classes)
         self._shape = Shape()
-        self._decode = self._shape.decoder().decode
+        self._decode: Callable[[bytes], Any] | None = None
         self._part = Part()
 
     def take(self) -> Frames:
@@ -119,34 +134,37 @@ class PartReader:
         return frames
 
     def finish(self) -> Part:
-        """What was read, less the rows that were taken; nothing may be read after."""
-        self._flush()
+        """What was read, without the rows that were taken; nothing may be read afterwards."""
+        if not self._with_classes:
+            self._rows.classes.clear()
+        self._part.rows = self._rows
         return self._part
 
     def read(self, data: bytes) -> None:
-        """Read the lines of known shape together and the others one by one, and learn from those."""
+        """Read the lines of known shape together and the others one by one, and learn the shape of these."""
         lines = data.split(b"\n")
         if data.endswith(b"\n"):
             lines.pop()
         first = self._part.lines + 1
         self._part.lines += len(lines)
-        # The search for a single byte is many times faster than that for two, and mostly enough.
+        # Searching for one byte is many times faster than searching for two, and usually enough.
         self._part.crlf_lines += data.count(b"\r\n") + data.endswith(b"\r") if b"\r" in data else 0
-        if not self._is_fast:
+        if not self._is_fast or len(lines) < MIN_FAST_LINES:
             for number, raw in enumerate(lines, first):
-                self._read_slowly(number, raw)
+                self._read_line(number, raw)
             return
         suspects = _suspects(lines, data)
+        self._decode = self._decode or self._shape.decoder().decode
         rows: list[Any] = []
         rest = iter(lines)
         while len(rows) < len(lines):
             shape, begin = self._shape, len(rows)
             while len(rows) < len(lines) and self._shape is shape:
                 try:
-                    # Runs on in C until a line is refused, which then is the one after the last row.
+                    # Runs in C until a line is refused: the line after the last row.
                     rows.extend(map(self._decode, rest))
                 except (MsgspecError, UnicodeDecodeError, RecursionError):
-                    self._read_slowly(first + len(rows), lines[len(rows)])
+                    self._learn(self._read_line(first + len(rows), lines[len(rows)]))
                     rows.append(None)
             taken = [k for k in range(begin, len(rows)) if rows[k] is not None and k not in suspects]
             quotes = [lines[k].count(b'"') for k in taken]
@@ -154,34 +172,37 @@ class PartReader:
             self._take(first, lines, Decoded(shape, numbers, [rows[k] for k in taken], quotes))
         for k in sorted(suspects):
             if rows[k] is not None:
-                self._read_slowly(first + k, lines[k])
+                self._read_line(first + k, lines[k])
 
     def _take(self, first: int, lines: list[bytes], decoded: Decoded) -> None:
-        """Keep the rows of decoded lines that pass all checks, and read the doubtful ones slowly."""
-        if not decoded.rows:
-            return
-        taken = self._fast.take(decoded)
-        for name, frames in taken.tables.items():
-            self._part.frames[name] += frames
-        for number in taken.doubtful:
-            self._read_slowly(number, lines[number - first])
+        """Keep the rows of decoded lines that pass all checks, and read the other lines one by one."""
+        doubtful = decoded.numbers
+        if len(doubtful) >= MIN_FAST_LINES:
+            taken = self._fast_reader.take(decoded)
+            for name, frames in taken.tables.items():
+                self._part.frames[name] += frames
+            doubtful = taken.doubtful
+        for number in doubtful:
+            self._read_line(number, lines[number - first])
         if len(self._rows.problems) + len(self._rows.boxes) > MAX_ROWS:
             self._flush()
 
-    def _read_slowly(self, number: int, raw: bytes) -> None:
+    def _read_line(self, number: int, raw: bytes) -> SoundLine | None:
         if not raw.strip(b" \t\r"):
             self._part.blank_lines += 1
         elif raw.startswith(_CONFLICT_MARKER) and self._part.conflict is None:
             self._part.conflict = number
-        sound = self._slow.read(number, raw)
-        if sound and self._is_fast:
-            shape = self._shape.learn(sound)
-            if shape != self._shape:
-                self._shape = shape
-                self._decode = shape.decoder().decode
+        return self._line_reader.read(number, raw)
+
+    def _learn(self, sound: SoundLine | None) -> None:
+        """Include a line without faults in the shape."""
+        shape = self._shape.learn(sound) if sound else self._shape
+        if shape != self._shape:
+            self._shape = shape
+            self._decode = shape.decoder().decode
 
     def _flush(self) -> None:
-        """Turn the rows of the slow path into frames."""
+        """Turn rows into frames."""
         if not self._with_classes:
             self._rows.classes.clear()
         for name, frames in as_frames(self._rows).items():
@@ -190,11 +211,11 @@ class PartReader:
 
 
 def _suspects(lines: list[bytes], data: bytes) -> set[int]:
-    """Positions of lines that the fast path must not take, though the decoder may."""
+    """Positions of lines that must be read one by one, although the decoder may accept them."""
     suspects = set()
     if max(map(len, lines)) > MAX_BYTES:
         suspects = {k for k, raw in enumerate(lines) if len(raw) > MAX_BYTES}
-    # The search for a single byte is many times faster than that for two, and mostly enough.
+    # Searching for one byte is many times faster than searching for two, and usually enough.
     if b"\\" in data:
         suspects |= {k for k, raw in enumerate(lines) if b"\\" in raw and ESCAPED_QUOTE in raw}
     return suspects

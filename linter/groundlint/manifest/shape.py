@@ -1,4 +1,4 @@
-"""What the sound lines of a manifest look like, learnt line by line, and the typed decoder for lines of that look."""
+"""The shape of the valid lines of a manifest, learned line by line, and the typed decoder for lines of that shape."""
 
 from __future__ import annotations
 
@@ -9,56 +9,55 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from groundlint.manifest.attributes import MAX_LABEL_NAME
+from groundlint.manifest.label_formats import (
+    MAX_LABEL_NAME,
+    ClassificationMetadata,
+    ImageSize,
+    Metadata,
+)
 from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, SoundLine, is_plain_extra
 
 MAX_NAMES = 64
-"""Attributes and extra keys that a shape may have; lines with further names take the slow path."""
+"""Attributes and extra keys that a shape may have; lines with further names are read one by one."""
 
 MAX_BYTES = MAX_ATTRIBUTE_CHARACTERS
-"""Longer lines take the slow path, which looks at the length of their values."""
+"""Longer lines are read one by one, which checks the length of their values."""
 
 ESCAPED_QUOTE = b'\\"'
-"""Lines with this take the slow path: their quotes do not tell their keys and strings."""
+"""Lines with this are read one by one: the number of their quotes is not that of their keys and strings."""
 
-_NOT_LEARNT = re.compile(r'["\\\x00-\x1f]|^cl\Z')
-"""Attributes and extra keys whose lines take the slow path.
+_NOT_LEARNED = re.compile(r'["\\\x00-\x1f]|^cl\Z')
+"""Attributes and extra keys whose lines are read one by one.
 
 The decoder has no fields of such characters, and `cl-metadata`, which the console writes, is a field of its own.
 """
 
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_NAME)]
 _Scalar = str | int | float | bool | None
+# The slow reader knows which of the larger ones are read as numbers.
+_Index = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-class _Metadata(Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
-    human: Literal["yes", "no"] = msgspec.field(name="human-annotated")
+class _DetectionMetadata(Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
+    type: Literal["groundtruth/object-detection"]
+    # The fast reader checks the dates of many lines at once.
     created: str = msgspec.field(name="creation-date")
+    class_map: dict[str, _Name] = msgspec.field(name="class-map")
+    objects: Raw
     job: str | None = msgspec.field(name="job-name", default=None)
     adjustment: str | None = msgspec.field(name="adjustment-status", default=None)
 
 
-class _DetectionMetadata(_Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
-    type: Literal["groundtruth/object-detection"]
-    objects: Raw
-    class_map: dict[str, _Name] = msgspec.field(name="class-map")
-
-
-class _ClassificationMetadata(_Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
+class _ClassificationMetadata(ClassificationMetadata, forbid_unknown_fields=True, gc=False, kw_only=True):
     type: Literal["groundtruth/image-classification"]
+    created: str = msgspec.field(name="creation-date")
     class_name: _Name = msgspec.field(name="class-name")
-    confidence: Annotated[float, Meta(ge=-1e9, le=1e9)]
+    job: str | None = msgspec.field(name="job-name", default=None)
+    adjustment: str | None = msgspec.field(name="adjustment-status", default=None)
 
 
-# Of larger ones the slow path knows which are read as numbers.
-_Index = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_Size = Annotated[int, Meta(ge=0, le=2147483647)]
-
-
-class _ImageSize(Struct, forbid_unknown_fields=True, gc=False):
-    width: _Size
-    height: _Size
-    depth: _Size
+class _ImageSize(ImageSize, forbid_unknown_fields=True, gc=False):
+    pass
 
 
 class _Detection(Struct, forbid_unknown_fields=True, gc=False):
@@ -70,35 +69,32 @@ class _Console(Struct, forbid_unknown_fields=True, gc=False):
     is_labeled: bool
 
 
-TYPES = {"detection": "groundtruth/object-detection", "classification": "groundtruth/image-classification"}
-"""The `type` of each kind of label that the service trains on."""
-
-_FORMS: Mapping[str, tuple[Any, type[Struct]]] = {
+_FORMATS: Mapping[str, tuple[Any, type[Metadata]]] = {
     "detection": (_Detection, _DetectionMetadata),
     "classification": (_Index, _ClassificationMetadata),
 }
 
 
 class Shape(NamedTuple):
-    """What the sound lines seen so far consist of: label attributes with their kind, and extra keys."""
+    """The label attributes, with their kind, and the extra keys of the valid lines seen so far."""
 
     attributes: Mapping[str, str] = {}
     extras: tuple[str, ...] = ()
 
     def learn(self, sound: SoundLine) -> Shape:
-        """The shape that takes lines like this one too; unchanged where it must not or need not."""
+        """The shape that includes lines like this one; the same shape if it already does or must not."""
         attributes = dict(self.attributes)
         for attribute in sound.attributes:
-            if attribute.kind not in _FORMS or attribute.is_prediction:
+            if attribute.kind not in _FORMATS or attribute.is_prediction:
                 return self
             attributes.setdefault(attribute.name, attribute.kind)
         known = {"source-ref", "cl-metadata", *attributes, *(f"{name}-metadata" for name in attributes)}
         extras = [key for key in sound.value if key not in known]
         if not all(is_plain_extra(key, sound.value[key]) for key in extras):
             return self
-        # What was an extra key elsewhere may be half of a label here.
+        # An extra key of other lines may be part of a label here.
         names = tuple(key for key in dict.fromkeys([*self.extras, *extras]) if key not in known)
-        if len(attributes) + len(names) > MAX_NAMES or any(map(_NOT_LEARNT.search, (*attributes, *names))):
+        if len(attributes) + len(names) > MAX_NAMES or any(map(_NOT_LEARNED.search, (*attributes, *names))):
             return self
         return Shape(attributes, names)
 
@@ -107,7 +103,7 @@ class Shape(NamedTuple):
         fields: list[tuple[str, Any, Any]] = []
         rename = {"source_ref": "source-ref", "console": "cl-metadata"}
         for i, (name, kind) in enumerate(self.attributes.items()):
-            of_value, of_metadata = _FORMS[kind]
+            of_value, of_metadata = _FORMATS[kind]
             fields += [(f"v{i}", of_value | UnsetType, UNSET), (f"m{i}", of_metadata | UnsetType, UNSET)]
             rename |= {f"v{i}": name, f"m{i}": f"{name}-metadata"}
         for i, name in enumerate(self.extras):
@@ -124,7 +120,7 @@ class Shape(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Lines that the decoder of a shape took: their numbers, the structs, and how many quotes each has."""
+    """Lines that the decoder of a shape accepted: their numbers, the structs, and the number of quotes of each."""
 
     shape: Shape
     numbers: list[int]

@@ -1,13 +1,14 @@
-"""Keys of a line that are half of a label: what stands alone, by its value, and what its other half seems to be."""
+"""Keys of a line that look like a label without metadata, or like metadata without a label."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from groundlint.manifest.explain import closest
+from groundlint.manifest.kinds import Kind, Values
 
 NO_ATTRIBUTES = frozenset({"source", "source-ref"})
 _NO_METADATA = frozenset(f"{name}-metadata" for name in NO_ATTRIBUTES)
@@ -24,43 +25,51 @@ def attribute_keys(value: dict[str, Any]) -> list[str]:
     return [key for key in value if key not in NO_ATTRIBUTES and f"{key}-metadata" in value]
 
 
-def orphans(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Keys that by their value are one half of a label, each with what is missing."""
+class UnpairedKey(NamedTuple):
+    """A key that has no counterpart: its kind of fault and what its message is made of."""
+
+    key: str
+    kind: Kind
+    values: Values
+
+
+def orphans(value: dict[str, Any]) -> Iterator[UnpairedKey]:
+    """Keys whose value has the form of a label or of a label's metadata, each without its counterpart."""
     single = unpaired(value)
-    told: set[str] = set()
+    seen: set[str] = set()
     for key in single:
-        # That no label may be called source-ref is a fault of its own.
-        if key in told or key in _NO_METADATA or not is_half_of_label(key, value[key]):
+        # An attribute called source-ref is a fault of its own.
+        if key in seen or key in _NO_METADATA or not has_form_of_label(key, value[key]):
             continue
         meant = _misnamed_partner(key, single)
-        told |= {key, meant or key}
+        seen |= {key, meant or key}
         if meant is None:
-            yield key, missing(key, value)
+            yield missing_counterpart(key, value)
         else:
             label, metadata = (meant, key) if _stem(key) is not None else (key, meant)
-            hint = f"{metadata}: did you mean {label}-metadata?"
-            yield label, f"`{label}` has no `{label}-metadata` beside it; {hint}"
+            values = {"key": label, "found": metadata, "expected": f"{label}-metadata"}
+            yield UnpairedKey(label, Kind.MISNAMED_METADATA, values)
 
 
 def unpaired(value: dict[str, Any]) -> list[str]:
-    """Keys that are neither half of a label attribute nor known to be something else."""
+    """Keys that are neither part of a label attribute nor known to be something else."""
     paired = attribute_keys(value)
     known = {*NO_ATTRIBUTES, *_BOOKKEEPING, *paired, *(f"{key}-metadata" for key in paired)}
     return [key for key in value if key not in known]
 
 
-def missing(key: str, value: dict[str, Any]) -> str:
-    """What a key lacks to be a label, as a sentence."""
+def missing_counterpart(key: str, value: dict[str, Any]) -> UnpairedKey:
+    """The counterpart that a key lacks to be part of a label attribute."""
     stem = _stem(key)
     if stem is None:
-        return f"`{key}` has no `{key}-metadata` beside it; add it, or remove the key"
+        return UnpairedKey(key, Kind.UNPAIRED_KEY, {"key": key, "expected": f"{key}-metadata"})
     if not stem or stem in value:
-        return f"`{key}` is the metadata of no label; remove the key"
-    return f"`{key}` has no `{stem}` beside it; add it, or remove the key"
+        return UnpairedKey(key, Kind.METADATA_ONLY, {"key": key})
+    return UnpairedKey(key, Kind.UNPAIRED_KEY, {"key": key, "expected": stem})
 
 
 def _misnamed_partner(key: str, others: list[str]) -> str | None:
-    """The other half of a label, named nearly as it must be: with other separators or case, or a letter amiss."""
+    """The counterpart of a key under a similar name: with other separators, another case, or a typo."""
     stem = _stem(key)
     names = {
         other if its_stem is None else its_stem: other
@@ -71,20 +80,20 @@ def _misnamed_partner(key: str, others: list[str]) -> str | None:
     return names[near] if near else None
 
 
-# Lines of a manifest have the same keys, and likeness takes its time.
+# Lines of a manifest have the same keys, and comparing names is slow.
 @lru_cache(maxsize=256)
 def _stem(key: str) -> str | None:
-    """The name of the attribute whose metadata a key is by its name; None where it is none's."""
+    """The name of the attribute whose metadata a key is, by its name; None if it does not look like metadata."""
     if found := _META.search(key):
         return key[: found.start()]
     last = _LAST_WORD.search(key)
     return key[: last.start()] if last and closest("metadata", [last[1]], cutoff=_TYPO) else None
 
 
-def is_half_of_label(key: str, part: Any) -> bool:
-    """Whether a value has the shape of a label, or under a key of metadata that of a label's metadata."""
+def has_form_of_label(key: str, part: Any) -> bool:
+    """Whether a value has the form of a label, or under a key of metadata that of a label's metadata."""
     if not isinstance(part, dict):
-        # A number is more likely an id of the user's than a label that lost its metadata.
+        # A number is more likely an id of the user's than a label without metadata.
         return False
     if str(part.get("type")).startswith("groundtruth/"):
         return True
@@ -104,5 +113,5 @@ def is_half_of_label(key: str, part: Any) -> bool:
 
 
 def _is_list_of_objects(part: Any, key: str) -> bool:
-    """Whether a part is a list of objects, each with a key; one without entries is not."""
+    """Whether a part is a list of at least one object, each with a key."""
     return isinstance(part, list) and bool(part) and all(isinstance(entry, dict) and key in entry for entry in part)

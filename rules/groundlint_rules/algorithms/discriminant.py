@@ -1,18 +1,19 @@
-"""Features made comparable, and a linear discriminant over them that judges no picture by itself or its copies.
+"""Features made comparable, and a linear discriminant over them that never judges an image by itself or a duplicate.
 
-1. `Block`s of features are made comparable. A net's are heavy-tailed: root, then unit length (Hellinger's map, as in
-   Arandjelovic and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012). Others are
-   standardised. Each is cut to its first principal components and scaled as a whole to unit deviation times a weight.
-2. Linear discriminant analysis (Fisher 1936), the pooled covariance S shrunk towards a ball (Ledoit and Wolf, "A
+1. `Block`s of features are made comparable. The activations of a net are heavy-tailed: square root, then unit length
+   (Hellinger kernel map, as in Arandjelovic and Zisserman, "Three things everyone should know to improve object
+   retrieval", CVPR 2012). Other features are standardized. Each block is reduced to its first principal components and
+   scaled as a whole to unit standard deviation times a weight.
+2. Linear discriminant analysis (Fisher 1936), the pooled covariance S shrunk toward a sphere (Ledoit and Wolf, "A
    well-conditioned estimator for large-dimensional covariance matrices", 2004, with a fixed share a):
    S' = (1 - a) S + a tr(S)/d I;  score(c) = x'S'^-1 m_c - m_c'S'^-1 m_c / 2 + log(n_c / n).
-   Five folds: each row is scored by the other four. A group of near-duplicates is in one fold, told by a hash of its
-   id, so that no picture is judged by its own copy.
-3. The nearest rows vote. They are sought where all labels spread alike, after whitening by S', by the cosine, and in
-   other groups only; to each label's score is added the logarithm of its share of their cosines, squared. A
-   discriminant sees what a label's pictures have in common, its neighbours what only some of them have.
+   Five folds: each row is scored by the other four. All near-duplicates of a group are in one fold, which a hash of the
+   group's id chooses, so that no image is judged by its own duplicates.
+3. The nearest neighbors vote. They are searched in the space whitened by S', in which all labels spread alike, by
+   cosine, and in other groups only. Twice the logarithm of each label's share of their cosines is added to its score. A
+   discriminant sees what the images of a label have in common, the neighbors what only some of them have.
 
-Memory: the caller's features, some 500 single-precision numbers a row, and blocks of fixed size.
+Memory: the caller's features, some 500 single-precision numbers per row, and working blocks of fixed size.
 """
 
 from __future__ import annotations
@@ -31,36 +32,38 @@ Ints = NDArray[np.intp]
 FOLDS = 5
 
 SHRINKAGE, SHRINKAGE_OF_FEW, FEW = 0.3, 0.6, 300
-"""The share a of step 2, and what it is for fewer rows than `FEW`."""
+"""The share a of step 2, and its value for fewer rows than `FEW`."""
 
-NEIGHBOURS = 20
-"""Rows that vote. Chosen, as the next two numbers, on the half of the images that benchmarks/mislabel.py leaves out."""
+NEIGHBORS = 20
+"""Neighbors that vote. Like the next two numbers, tuned on the half of the images that benchmarks/mislabel.py does not
+report."""
 
-_WEIGHT, _LEAST_SHARE = 2.0, 0.02
-"""What the logarithm of a share of the votes counts for, and the share that is added to each first."""
+_VOTE_WEIGHT, _ADDED_SHARE = 2.0, 0.02
+"""Weight of the logarithm of a share of the votes, and the share that is added to each before."""
 
 _VOTERS = 10_000
-"""Rows among which the nearest are sought, at most: of more, as many evenly spaced."""
+"""Most rows among which neighbors are searched; of more rows, as many evenly spaced ones."""
 
-_LEAST_DEVIATION = 1e-6
-"""Deviation, of numbers about one, below which there is nothing but rounding."""
+_MIN_DEVIATION = 1e-6
+"""Standard deviation, of numbers around 1, below which there is only rounding."""
 
-_LEAST_PROBABILITY = 1e-6
-"""What a probability is taken to be at least: its logarithm must be finite."""
+_MIN_PROBABILITY = 1e-6
+"""Smaller probabilities count as this one, so that their logarithms are finite."""
 
 _BLOCK_NUMBERS = 4_000_000
-"""Numbers in a working block: 32 MB of double precision."""
+"""Numbers in a working block: 32 MB in double precision."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Features of one kind and how much they count.
+    """Features of one kind and their weight.
 
     Attributes:
-        features: (rows, features), any floating type; a memory map will do.
-        root: Whether they are not negative and heavy-tailed, as a net's last activations; else they are standardised.
-        components: How many principal components are kept.
-        weight: Their overall standard deviation afterwards.
+        features: (rows, features), any floating type; a memory map works too.
+        root: True for heavy-tailed features without negative values, such as a net's last activations: their square
+            roots are taken. Other features are standardized.
+        components: Number of principal components to keep.
+        weight: Overall standard deviation of the components.
     """
 
     features: NDArray[np.floating]
@@ -70,20 +73,24 @@ class Block:
 
 
 def net_block(features: NDArray[np.floating]) -> Block:
-    """The block for activations of a net, as `squeezenet.embed` gives them."""
+    """The block for activations of a net, as `squeezenet.embed` returns them."""
     return Block(features, root=True, components=256, weight=1.0)
 
 
 def layout_block(features: NDArray[np.floating]) -> Block:
-    """The block for plain measures of a picture, as `layout.layout` gives them."""
+    """The block for the layout of colors and edges, as `layout.layout` returns it."""
     return Block(features, root=False, components=128, weight=0.7)
 
 
 class Scores(NamedTuple):
     """Discriminant scores of each row by a model that has not seen it.
 
-    `log_norms` has log(sum over labels of exp(score / T)), one column for each temperature asked for;
-    `mixed` the mean softmax at T = 1 of the rows given each label, (labels, labels).
+    Attributes:
+        given: Score of the given label.
+        best: The highest score.
+        suggested: The label with the highest score.
+        log_norms: log(sum over labels of exp(score / T)), one column per temperature.
+        mixed: Mean softmax at T = 1 of the rows of each given label, (labels, labels).
     """
 
     given: Floats
@@ -94,14 +101,14 @@ class Scores(NamedTuple):
 
 
 def fold_of(group: bytes) -> int:
-    """The fold, 0 to 4, in which all rows of a group are scored; it depends on nothing but the group's id."""
+    """The fold, 0 to 4, in which all rows of a group are scored. It depends only on the group's id."""
     return int.from_bytes(blake2b(group, digest_size=8).digest()) % FOLDS
 
 
 def in_own_order(blocks: Sequence[Block], given: Sequence[str], ids: Sequence[bytes], names: set[str]) -> Ints:
-    """The rows with one of the labels, in an order that depends on what they are, not on where they stand.
+    """The rows with one of the labels, in an order that does not depend on the order of the input.
 
-    By group, then label, then features; rows equal in all three may change places without a trace.
+    They are sorted by group, label and features; the order of rows that are equal in all three changes no result.
     """
     places: dict[tuple[bytes, str], list[int]] = {}
     for row, key in enumerate(zip(ids, given, strict=True)):
@@ -117,36 +124,36 @@ def in_own_order(blocks: Sequence[Block], given: Sequence[str], ids: Sequence[by
 
 
 def numbered(ids: Sequence[bytes]) -> Ints:
-    """A number for each row, the same for rows of one id."""
+    """A number for each row, equal for rows with the same id."""
     numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
     return np.array([numbers[id_] for id_ in ids], np.intp)
 
 
 def runs(count: int, width: int) -> Iterator[slice]:
-    """Consecutive slices of rows that hold a working block's numbers if a row has `width` of them."""
+    """Consecutive slices of rows, each the size of a working block if a row has `width` numbers."""
     step = max(1, _BLOCK_NUMBERS // max(width, 1))
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 
 
 def _prepared(block: Block, rows: Ints) -> Floats:
-    """Some rows of a block in double precision; rooted and of unit length if it asks for that."""
+    """Some rows of a block in double precision; square roots of unit length if the block asks for them."""
     values: Floats = np.array(block.features[rows], np.float64)
     if not np.isfinite(values).all():
         raise ValueError("a feature is not finite")
     if not block.root:
         return values
     if values.size and values.min() < 0:
-        raise ValueError("a feature to be rooted is negative")
-    # The root's length is the root of the sum.
+        raise ValueError("a feature whose root is taken is negative")
+    # The length of the roots is the root of the sum.
     values /= np.maximum(values.sum(1, keepdims=True), np.finfo(np.float64).tiny)
     return np.sqrt(values, out=values)
 
 
 def components(block: Block, rows: Ints) -> NDArray[np.float32]:
-    """A block's principal components for the rows, (rows, components): step 1. The covariance is summed in blocks."""
+    """The principal components of some rows of a block, (rows, components): step 1. It works in parts."""
     width = block.features.shape[1]
-    # Relative to one row, so that a column that never changes has no variance, not the rounding's.
+    # Relative to one row, so that the variance of a constant column is 0 and not that of rounding.
     origin = _prepared(block, rows[:1])[0]
     total, products = np.zeros(width), np.zeros((width, width))
     for run in runs(len(rows), width):
@@ -155,26 +162,26 @@ def components(block: Block, rows: Ints) -> NDArray[np.float32]:
         products += values.T @ values
     mean = total / len(rows)
     covariance = products / len(rows) - np.outer(mean, mean)
-    deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _LEAST_DEVIATION
+    deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _MIN_DEVIATION
     variances, directions = np.linalg.eigh(covariance / np.outer(deviation, deviation))
-    kept = max(1, min(block.components, len(rows) - 1, int((variances > variances[-1] * _LEAST_DEVIATION).sum())))
+    kept = max(1, min(block.components, len(rows) - 1, int((variances > variances[-1] * _MIN_DEVIATION).sum())))
     scale = block.weight / np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny))
-    turn = directions[:, -kept:] * scale / deviation[:, None]
+    projection = directions[:, -kept:] * scale / deviation[:, None]
     points = np.empty((len(rows), kept), np.float32)
     for run in runs(len(rows), width):
-        points[run] = (_prepared(block, rows[run]) - origin - mean) @ turn
+        points[run] = (_prepared(block, rows[run]) - origin - mean) @ projection
     return points
 
 
-class Neighbours(NamedTuple):
-    """The rows nearest to each, as places (rows, some), and their cosines, not below 0: step 3."""
+class Neighbors(NamedTuple):
+    """The nearest neighbors of each row, as positions (rows, neighbors), and their cosines, at least 0: step 3."""
 
     places: NDArray[np.int32]
     cosines: NDArray[np.float32]
 
 
-def neighbours(points: NDArray[np.float32], labels: Ints, groups: Ints) -> Neighbours:
-    """The nearest rows of other groups, where the labels given spread alike."""
+def neighbors(points: NDArray[np.float32], labels: Ints, groups: Ints) -> Neighbors:
+    """The nearest neighbors in other groups, in the space in which the given labels spread alike."""
     rows, width = points.shape
     sums = _sums_by(labels, points, int(labels.max()) + 1)
     scatter = -sums.T @ (sums / np.maximum(np.bincount(labels), 1)[:, None])
@@ -182,14 +189,14 @@ def neighbours(points: NDArray[np.float32], labels: Ints, groups: Ints) -> Neigh
         values = points[run].astype(np.float64)
         scatter += values.T @ values
     voters = np.unique(np.linspace(0, rows - 1, min(rows, _VOTERS)).astype(np.int32))
-    # x'S'^-1 y: only the voters' side is turned. The length of x is the same for all of them, and shares need it not.
-    turned = np.linalg.solve(_shrunk(scatter / rows, rows), points[voters].T.astype(np.float64))
-    lengths = np.sqrt(np.maximum((turned * points[voters].T).sum(0), np.finfo(np.float64).tiny))
-    turned = (turned / lengths).astype(np.float32)
-    count = min(NEIGHBOURS, len(voters) - 1)
-    found = Neighbours(np.empty((rows, count), np.int32), np.empty((rows, count), np.float32))
+    # x'S'^-1 y: only the voters are transformed. The length of x is the same for all voters and cancels in the shares.
+    transformed = np.linalg.solve(_shrunk(scatter / rows, rows), points[voters].T.astype(np.float64))
+    lengths = np.sqrt(np.maximum((transformed * points[voters].T).sum(0), np.finfo(np.float64).tiny))
+    transformed = (transformed / lengths).astype(np.float32)
+    count = min(NEIGHBORS, len(voters) - 1)
+    found = Neighbors(np.empty((rows, count), np.int32), np.empty((rows, count), np.float32))
     for run in runs(rows, len(voters)):
-        cosines = points[run] @ turned
+        cosines = points[run] @ transformed
         cosines[groups[run][:, None] == groups[voters]] = 0
         nearest = np.argpartition(cosines, -count, axis=1)[:, -count:]
         found.places[run] = voters[nearest]
@@ -198,10 +205,10 @@ def neighbours(points: NDArray[np.float32], labels: Ints, groups: Ints) -> Neigh
 
 
 class Discriminant:
-    """Steps 2 and 3 for one set of points, under any labels: what does not depend on these is made once."""
+    """Steps 2 and 3 for one set of points under any labels. What does not depend on the labels is computed once."""
 
-    def __init__(self, points: NDArray[np.float32], folds: Ints, labels: int, near: Neighbours | None = None) -> None:
-        """Sums the products of the points, (rows, components), of each fold; without neighbours none vote."""
+    def __init__(self, points: NDArray[np.float32], folds: Ints, labels: int, near: Neighbors | None = None) -> None:
+        """Sum the products of the points, (rows, components), of each fold. Without neighbors there is no vote."""
         width = points.shape[1]
         self._points, self._labels, self._near = points, labels, near
         self._members = [np.flatnonzero(folds == fold) for fold in range(FOLDS)]
@@ -212,7 +219,7 @@ class Discriminant:
                 self._products[fold] += values.T @ values
 
     def scores(self, labels: Ints, temperatures: Floats) -> Scores:
-        """Scores every row by a model of the other folds under the given labels."""
+        """Score every row by a model of the other folds under the given labels."""
         width = self._points.shape[1]
         sums = np.zeros((FOLDS, self._labels, width))
         counts = np.zeros((FOLDS, self._labels))
@@ -227,38 +234,38 @@ class Discriminant:
                 some = members[run]
                 scores = self._points[some] @ slopes + offsets
                 if self._near:
-                    scores += _WEIGHT * np.log(self._votes(self._near, some, labels) + _LEAST_SHARE)
+                    scores += _VOTE_WEIGHT * np.log(self._votes(self._near, some, labels) + _ADDED_SHARE)
                 scored.add(some, scores)
         return scored.finish()
 
     def _model(self, fold: int, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
-        """Slopes (components, labels) and offsets (labels,) from the class sums and counts outside a fold."""
+        """Slopes (components, labels) and offsets (labels,) from the label sums and counts outside a fold."""
         rows = counts.sum()
         means = sums / np.maximum(counts, 1)[:, None]
         scatter = self._products.sum(0) - self._products[fold] - sums.T @ means
         spread = scatter / max(rows, 1)
         slopes = np.asarray(np.linalg.solve(_shrunk(spread, len(self._points)), means.T), np.float64)
-        with np.errstate(divide="ignore"):  # an exchange may leave a label nothing: then nothing speaks for it
+        with np.errstate(divide="ignore"):  # an exchange may leave a label without rows; its score is then -inf
             priors = np.log(counts / max(rows, 1))
         return slopes, priors - (means.T * slopes).sum(0) / 2
 
-    def _votes(self, near: Neighbours, rows: Ints, labels: Ints) -> Floats:
-        """The share of each label among the neighbours of some rows, (rows, labels)."""
+    def _votes(self, near: Neighbors, rows: Ints, labels: Ints) -> Floats:
+        """The share of each label among the neighbors of some rows, (rows, labels)."""
         bins = np.arange(len(rows))[:, None] * self._labels + labels[near.places[rows]]
         cosines = near.cosines[rows]
         votes = np.bincount(bins.ravel(), cosines.ravel(), len(rows) * self._labels).reshape(-1, self._labels)
         return np.asarray(votes / np.maximum(cosines.sum(1, keepdims=True), np.finfo(np.float32).tiny))
 
 
-class Brought:
-    """What a model of the user's own thinks, in place of the discriminant: the same whatever labels are given."""
+class UserModel:
+    """The user's own model in place of the discriminant. Its scores do not depend on the given labels."""
 
     def __init__(self, probabilities: NDArray[np.floating]) -> None:
-        """Takes the probability of each label for each row, (rows, labels)."""
-        self._scores = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+        """Take the probability of each label for each row, (rows, labels)."""
+        self._scores = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
 
     def scores(self, labels: Ints, temperatures: Floats) -> Scores:
-        """The scores of every row, beside the given labels."""
+        """The scores of every row, with those of the given labels."""
         scored = _Scored(labels, self._scores.shape[1], temperatures)
         for run in runs(len(labels), 2 * self._scores.shape[1]):
             some = np.arange(len(labels))[run]
@@ -266,11 +273,11 @@ class Brought:
         return scored.finish()
 
 
-Model = Discriminant | Brought
+Model = Discriminant | UserModel
 
 
 class _Scored:
-    """The scores of rows, block by block, summed up."""
+    """Collects the scores of rows block by block."""
 
     def __init__(self, labels: Ints, names: int, temperatures: Floats) -> None:
         self._labels, self._temperatures = labels, temperatures
@@ -280,7 +287,7 @@ class _Scored:
         self._mixed = np.zeros((names, names))
 
     def add(self, rows: Ints, scores: Floats) -> None:
-        """Take the scores of some rows, (rows, labels), which are not kept as they are."""
+        """Take the scores of some rows, (rows, labels). They are overwritten."""
         best = scores.max(1)
         self._best[rows], self._suggested[rows] = best, scores.argmax(1)
         self._given[rows] = scores[np.arange(len(rows)), self._labels[rows]]
@@ -291,22 +298,22 @@ class _Scored:
         self._mixed += _sums_by(self._labels[rows], odds / odds.sum(1, keepdims=True), len(self._mixed))
 
     def finish(self) -> Scores:
-        """What all rows come to."""
+        """The scores of all rows."""
         counts = np.bincount(self._labels, minlength=len(self._mixed))
         mixed = self._mixed / np.maximum(counts, 1)[:, None]
         return Scores(self._given, self._best, self._suggested, self._log_norms, mixed)
 
 
 def _shrunk(spread: Floats, rows: int) -> Floats:
-    """A covariance, shrunk towards a ball."""
+    """A covariance, shrunk toward a sphere."""
     width = len(spread)
     share = SHRINKAGE if rows >= FEW else SHRINKAGE_OF_FEW
-    ball = share * spread.trace() / width + _LEAST_DEVIATION
-    return np.asarray((1 - share) * spread + ball * np.eye(width))
+    sphere = share * spread.trace() / width + _MIN_DEVIATION
+    return np.asarray((1 - share) * spread + sphere * np.eye(width))
 
 
 def _sums_by(groups: Ints, values: NDArray[np.floating], count: int) -> Floats:
-    """The sum of the rows of each group, (count, columns): as `np.add.at`, in a tenth of its time."""
+    """The sum of the rows of each group, (count, columns): as `np.add.at`, in a tenth of the time."""
     sums = np.zeros((count, values.shape[1]))
     if len(groups):
         order = np.argsort(groups, kind="stable")

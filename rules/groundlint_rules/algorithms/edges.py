@@ -1,4 +1,7 @@
-"""Where a picture has contours, thin ones of brightness and of colour: numpy, imported where it is needed only."""
+"""Thin edges of an image, in brightness and color, and the number of its colors.
+
+It imports numpy; import it inside functions, because start-up time counts.
+"""
 
 from __future__ import annotations
 
@@ -9,57 +12,64 @@ from numpy.typing import NDArray
 from PIL import Image
 
 LONG_SIDE = 96
-"""Longest side in pixels of the picture that is looked at: people's judgement is met as well as at 192."""
+"""Longer side, in px, at which images are judged; 192 px agreed no better with human ratings."""
 
 STRENGTH = 0.05
-"""Least strength of a contour, in parts of the full range for a pixel. Lower ones count texture."""
+"""Minimum strength of an edge per pixel, as a share of the full range. Lower values count texture."""
 
 GRID = 16
-"""Cells in each direction, of which the share of contours is kept."""
+"""Cells in each direction for which the share of edge pixels is kept."""
 
 Bools = NDArray[np.bool_]
 Planes = NDArray[np.int16]
 
 _OPPONENTS = np.array([[0.299, 0.587, 0.114], [1, -1, 0], [0.25, 0.25, -0.5]], np.float32)
-"""Brightness, red against green and yellow against blue, of red, green and blue."""
+"""Brightness, red-green and yellow-blue, from red, green and blue."""
 
-_STRONG = (9 * 2 * 255 * STRENGTH) ** 2
-"""The same of sums over 3 x 3 pixels, of differences over two, of 255 shades, squared."""
+_SQUARED_STRENGTH = (9 * 2 * 255 * STRENGTH) ** 2
+"""`STRENGTH`, squared, for sums over 3 x 3 pixels of differences over two pixels of 8-bit values."""
 
 
-def reduced(picture: Image.Image) -> Image.Image:
-    """The RGB picture at most `LONG_SIDE` long."""
-    longest = max(picture.size)
+def reduced(image: Image.Image) -> Image.Image:
+    """The RGB image, at most `LONG_SIDE` px on its longer side."""
+    longest = max(image.size)
     if longest <= LONG_SIDE:
-        return picture
-    width, height = (max(1, round(side * LONG_SIDE / longest)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.BOX, reducing_gap=1.0)
+        return image
+    width, height = (max(1, round(side * LONG_SIDE / longest)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=1.0)
 
 
-def framed(picture: Image.Image) -> Planes:
-    """Red, green and blue of a picture, with its outermost pixels repeated round it: (3, height + 2, width + 2)."""
-    width, height = picture.size
+def padded(image: Image.Image) -> Planes:
+    """Red, green and blue of an image with its outermost pixels repeated around it: (3, height + 2, width + 2)."""
+    width, height = image.size
     planes = np.empty((3, height + 2, width + 2), np.int16)
-    planes[:, 1:-1, 1:-1] = np.asarray(picture).transpose(2, 0, 1)
+    planes[:, 1:-1, 1:-1] = np.asarray(image).transpose(2, 0, 1)
     planes[:, 0], planes[:, -1] = planes[:, 1], planes[:, -2]
     planes[:, :, 0], planes[:, :, -1] = planes[:, :, 1], planes[:, :, -2]
     return planes
 
 
-def contours(planes: Planes) -> Bools:
-    """Thin contours of a framed picture: (height, width), true on them.
+def thin_edges(planes: Planes) -> Bools:
+    """Find the thin edges of an image.
 
-    Planes of brightness, red against green and yellow against blue, each smoothed over 3 x 3; central differences; of
-    each pixel the strongest plane; kept where it is the greatest of its two neighbours across the contour. So contours
-    count by their length and not by their width. Compared with a hundred other measures on SAVOIAS (Saraee, Jalal and
-    Betke: SAVOIAS, a diverse, multi-category visual complexity dataset, 2018).
+    The planes brightness, red-green and yellow-blue are smoothed over 3 x 3 pixels and differentiated by central
+    differences. Of each pixel the strongest plane counts, and a pixel is kept where it is at least as strong as its two
+    neighbors across the edge: an edge counts by its length, not by its width. It was chosen among a hundred measures on
+    SAVOIAS (Saraee, Jalal and Betke, "SAVOIAS: A Diverse, Multi-Category Visual Complexity Dataset", 2018).
+
+    Args:
+        planes: A padded image, as from `padded`.
+
+    Returns:
+        (height, width), true on edges.
     """
     _, height, width = planes.shape
     found = np.zeros((height, width), np.bool_)
     if min(width, height) < 7:
         return found[1:-1, 1:-1]
-    # Row after row as one line: numpy is three times as fast on that. Beyond the end of a row the next one begins, so
-    # that what is next to an end means nothing. Smoothing and differences come before the planes: all are linear.
+    # All rows are treated as one line, which is three times as fast in numpy. A row is followed by the next one, so
+    # values next to the end of a row are meaningless and are cleared below. Smoothing and differences come before the
+    # planes are mixed: all of these are linear.
     line = planes.reshape(3, -1)
     rows = line[:, : -2 * width] + line[:, width:-width] + line[:, 2 * width :]
     smooth = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
@@ -73,33 +83,33 @@ def contours(planes: Planes) -> Bools:
     two = np.maximum(first, second)
     strongest = np.maximum(two, third)
     is_across = _chosen(third > two, is_across[2], _chosen(second > first, is_across[1], is_across[0]))
-    centre = strongest[width:-width]
+    center = strongest[width:-width]
     beside = np.maximum(strongest[width - 1 : -width - 1], strongest[width + 1 : len(strongest) - width + 1])
     above = np.maximum(strongest[: -2 * width], strongest[2 * width :])
-    is_thin = _chosen(is_across[width:-width], centre >= beside, centre >= above)
-    # Two lines and two pixels are lost to the differences, and another line to the neighbours above.
+    is_thin = _chosen(is_across[width:-width], center >= beside, center >= above)
+    # Differences lose two rows and two pixels, and the comparison with the row above loses another row.
     start = 3 * width + 2
-    found.reshape(-1)[start : start + len(centre)] = is_thin & (centre > _STRONG)
+    found.reshape(-1)[start : start + len(center)] = is_thin & (center > _SQUARED_STRENGTH)
     inside = found[1:-1, 1:-1]
     inside[:, :2] = inside[:, -2:] = False
     return inside
 
 
 def _chosen(condition: Bools, one: Bools, other: Bools) -> Bools:
-    """One where the condition holds, else the other: `where`, which for truth values takes three times as long."""
+    """One where the condition holds, else the other: like `np.where`, which takes three times as long on booleans."""
     return other ^ ((one ^ other) & condition)
 
 
-def shares(found: Bools) -> NDArray[np.uint8]:
-    """The share of contours in each cell of the grid, (GRID, GRID), in parts of 255; 0 in a cell without pixels."""
-    rows, columns = (_cells(side) for side in found.shape)
+def edge_shares(found: Bools) -> NDArray[np.uint8]:
+    """The share of edge pixels in each cell of the grid: (GRID, GRID), 255 for all; 0 in a cell without pixels."""
+    rows, columns = (_cell_means(side) for side in found.shape)
     parts: NDArray[np.uint8] = (255 * (rows @ found.astype(np.float32) @ columns.T)).round().astype(np.uint8)
     return parts
 
 
 @cache
-def _cells(side: int) -> NDArray[np.float32]:
-    """What takes the means over the cells of a side, (GRID, side)."""
+def _cell_means(side: int) -> NDArray[np.float32]:
+    """The matrix (GRID, side) that takes the means over the cells of a side."""
     means = np.zeros((GRID, side), np.float32)
     for cell in range(GRID):
         start, end = side * cell // GRID, side * (cell + 1) // GRID
@@ -107,7 +117,7 @@ def _cells(side: int) -> NDArray[np.float32]:
     return means
 
 
-def colour_count(planes: Planes) -> int:
-    """How many different colours a framed picture has, at 16 levels a channel: 1 to 4,096."""
+def color_count(planes: Planes) -> int:
+    """The number of distinct colors of a padded image, at 16 levels per channel: 1 to 4,096."""
     red, green, blue = planes.reshape(3, -1) >> 4
     return int(np.count_nonzero(np.bincount((red << 8) | (green << 4) | blue, minlength=4096)))

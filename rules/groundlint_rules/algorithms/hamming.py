@@ -1,11 +1,11 @@
-"""Finds all pairs of 64-bit hashes that differ in few bits, exactly, for a million hashes on one core.
+"""All pairs of 64-bit hashes that differ in few bits: exact, and fast enough for a million hashes on one core.
 
-Multi-index hashing (Norouzi, Punjani, Fleet: Fast Exact Search in Hamming Space with Multi-Index Hashing, TPAMI 2014)
-in the form that needs no probing (Greene, Parnas, Yao: Multi-index hashing for information retrieval, FOCS 1994;
-Manku, Jain, Das Sarma: Detecting Near-Duplicates for Web Crawling, WWW 2007, section 3): the bits are dealt into m
-chunks; two hashes at distance r or less agree in at least m - r of them. So for each choice of m - r chunks the hashes
-are sorted by these, and only those that agree in them are compared. All is sorting and comparing of plain values,
-what numpy does fastest; only the hits are looked up again.
+Multi-index hashing (Norouzi, Punjani, Fleet, "Fast Exact Search in Hamming Space with Multi-Index Hashing", TPAMI 2014)
+in the form without probing (Greene, Parnas, Yao, "Multi-index hashing for information retrieval", FOCS 1994; Manku,
+Jain, Das Sarma, "Detecting Near-Duplicates for Web Crawling", WWW 2007, section 3): the bits are divided into m chunks.
+Two hashes at distance r or less agree in at least m - r of them. For each choice of m - r chunks the hashes are sorted
+by these chunks, and only hashes that agree in them are compared. This is sorting and comparing of plain values, what
+numpy does fastest; only the hits are looked up again.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]
 BITS = 64
 
 _BLOCK = 1 << 15
-"""Hashes that are compared at once: some arrays of this length stay in the cache of a core."""
+"""Hashes that are compared at once: several arrays of this length stay in a core's cache."""
 
 _LARGE = 256
-"""Hashes that agree in the chosen chunks beyond which they are a search of their own, with other chunks."""
+"""Hashes that agree in the chosen chunks; more of them become a search of their own, with other chunks."""
 
 _SORT_NS, _COMPARE_NS, _PASS_NS = 30.0, 3.0, 200_000.0
-"""What moving and sorting a hash takes, what comparing two and what a pass takes at least; only speed hangs on it."""
+"""Estimated time to move and sort a hash, to compare two, and of a pass at least. Only speed depends on them."""
 
 
 def pairs(hashes: NDArray[np.uint64], radius: int) -> _Found:
-    """All pairs of hashes at a distance of `radius` bits or less, equal ones among them.
+    """All pairs of hashes at a distance of `radius` bits or less, including equal hashes.
 
     Args:
-        hashes: Shape (n,), in any order, with or without equal ones.
-        radius: The most bits in which two may differ, 0 to 64.
+        hashes: Shape (n,), in any order; they may repeat.
+        radius: Maximum number of bits in which two differ, 0 to 64.
 
     Returns:
         Three arrays of shape (pairs,): i, j with i < j, and the distance; sorted by i, then j, each pair once.
@@ -52,12 +52,12 @@ def pairs(hashes: NDArray[np.uint64], radius: int) -> _Found:
 
 
 def between(a: NDArray[np.uint64], b: NDArray[np.uint64], radius: int) -> _Found:
-    """All pairs of a hash of `a` and one of `b` at a distance of `radius` bits or less.
+    """All pairs of a hash of `a` and a hash of `b` at a distance of `radius` bits or less.
 
     Args:
         a: Shape (n,).
         b: Shape (m,).
-        radius: The most bits in which two may differ, 0 to 64.
+        radius: Maximum number of bits in which two differ, 0 to 64.
 
     Returns:
         Three arrays of shape (pairs,): index into `a`, index into `b`, distance; sorted by the indices, each pair once.
@@ -68,7 +68,7 @@ def between(a: NDArray[np.uint64], b: NDArray[np.uint64], radius: int) -> _Found
 
 
 class _Groups(NamedTuple):
-    """Equal hashes together: `values` ascending, those of group g are at `order[starts[g]:starts[g + 1]]`."""
+    """Groups of equal hashes: `values` ascending; the members of group g are `order[starts[g]:starts[g + 1]]`."""
 
     values: _Hashes
     order: NDArray[np.int64]
@@ -77,7 +77,7 @@ class _Groups(NamedTuple):
     @classmethod
     def of(cls, hashes: _Hashes) -> _Groups:
         if hashes.dtype != np.uint64 or hashes.ndim != 1:
-            raise ValueError(f"hashes are a row of uint64, not {hashes.dtype} of shape {hashes.shape}")
+            raise ValueError(f"hashes must be a row of uint64, not {hashes.dtype} of shape {hashes.shape}")
         order = np.argsort(hashes, kind="stable")
         values = hashes[order]
         first = np.ones(len(values), np.bool_)
@@ -86,7 +86,7 @@ class _Groups(NamedTuple):
         return cls(values[starts], order, np.append(starts, len(values)))
 
     def expand(self, other: _Groups, mine: _Hashes, theirs: _Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Indices of all hashes that have these pairs of values."""
+        """Indices of all hashes with these pairs of values."""
         one, two = np.searchsorted(self.values, mine), np.searchsorted(other.values, theirs)
         ones, twos = np.diff(self.starts)[one], np.diff(other.starts)[two]
         first, second = _product(ones, twos)
@@ -95,7 +95,7 @@ class _Groups(NamedTuple):
 
 
 def _effective(radius: int, *sides: _Hashes) -> int:
-    """The radius, one less if that changes nothing: hashes of one parity (phash sets 32 bits) differ in even counts."""
+    """The radius, minus 1 if that changes nothing: hashes of one parity (phash sets 32 bits) have even distances."""
     if not 0 <= radius <= BITS:
         raise ValueError(f"radius {radius} is outside 0 to {BITS}")
     parities = {int(parity) for side in sides for parity in np.unique(np.bitwise_count(side) & 1)}
@@ -103,14 +103,14 @@ def _effective(radius: int, *sides: _Hashes) -> int:
 
 
 def _product(ones: NDArray[np.int64], twos: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers within the groups for all pairs of each two groups of these sizes, row by row."""
+    """Positions within the groups for all pairs of members of two groups of these sizes, row by row."""
     sizes = ones * twos
     number = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.divmod(number, np.repeat(twos, sizes))
 
 
 def _within(groups: _Groups) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of all pairs of equal hashes, the lower first: stable sorting has left them so in each group."""
+    """Indices of all pairs of equal hashes, the lower first, as stable sorting has left them in each group."""
     sizes = np.diff(groups.starts)
     ends = np.repeat(groups.starts[1:], sizes)
     place = np.arange(len(groups.order))
@@ -129,29 +129,29 @@ def _result(found: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], a: _Ha
     return left, right, np.bitwise_count(a[left] ^ b[right]).astype(np.int8)
 
 
-# The search. From here on hashes are values without an index, all different; `b` is None for pairs within `a`.
+# The search. From here on hashes are distinct values without an index; `b` is None for pairs within `a`.
 
 
 def _near(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """Pairs of values at a distance of at most the radius, each once, a block at a time."""
+    """Pairs of values at a distance of at most the radius, each once, in blocks."""
     if not len(a) or (b is not None and not len(b)):
         return
     chunks = _chunks(a, b, radius)
     if chunks is None:
         yield from _all(a, b, radius)
         return
-    dealt = _Layout.of_bits([bit for chunk in chunks for bit in chunk])
+    chunked = _Layout.of_bits([bit for chunk in chunks for bit in chunk])
     widths = [len(chunk) for chunk in chunks]
-    a_dealt = dealt.apply(a)
-    b_dealt = None if b is None else dealt.apply(b)
+    a_chunked = chunked.apply(a)
+    b_chunked = None if b is None else chunked.apply(b)
     fields = _fields(widths)
     for chosen in combinations(range(len(chunks)), len(chunks) - radius):
         layout = _Layout.of_fields([fields[i] for i in chosen])
         bound = np.uint64(1) << np.uint64(BITS - sum(widths[i] for i in chosen))
-        # A pair that agrees in further chunks comes up in several choices: it counts in the first.
+        # A pair that agrees in further chunks occurs in several choices and counts in the first.
         earlier = [_mask(*fields[i]) for i in range(chosen[-1]) if i not in chosen]
-        a_sorted = _sorted(layout, a_dealt)
-        agreeing = _agreeing(a_sorted, None if b_dealt is None else _sorted(layout, b_dealt), bound, radius)
+        a_sorted = _sorted(layout, a_chunked)
+        agreeing = _agreeing(a_sorted, None if b_chunked is None else _sorted(layout, b_chunked), bound, radius)
         for one, other in _gathered(agreeing):
             left, right = layout.undo(one), layout.undo(other)
             if earlier:
@@ -161,11 +161,11 @@ def _near(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes,
                     keep &= (differ & mask) != 0
                 left, right = left[keep], right[keep]
             if len(left):
-                yield dealt.undo(left), dealt.undo(right)
+                yield chunked.undo(left), chunked.undo(right)
 
 
 def _gathered(found: Iterator[tuple[_Hashes, _Hashes]]) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """The same pairs a block at a time: what is done with them takes hardly longer for thousands than for one."""
+    """The same pairs in blocks: processing thousands takes hardly longer than processing one."""
     gathered: list[tuple[_Hashes, _Hashes]] = []
     count = 0
     for pair in found:
@@ -189,22 +189,22 @@ def _sorted(layout: _Layout, hashes: _Hashes) -> _Hashes:
 
 
 def _chunks(a: _Hashes, b: _Hashes | None, radius: int) -> list[list[int]] | None:
-    """The bits of each chunk, so many chunks as promise the least work; None if comparing all is the least.
+    """The bits of each chunk, for the number of chunks with the least estimated work; None if comparing all is less.
 
-    Bits that are nearly always equal tell little, so they are dealt like cards, the best first: one that all hashes
-    share adds nothing to any chunk, and all chunks tell about the same. Every chunk has a bit that varies; therefore
-    hashes that agree in some chunks are fewer than all, and a search in a search comes to an end.
+    Bits that are nearly always equal distinguish little. The bits are therefore distributed in turn, the most
+    distinguishing first, so that all chunks distinguish about equally. Every chunk has a bit that varies: hashes that
+    agree in some chunks are fewer than all hashes, and a search within a search ends.
     """
     ones = np.array([_ones(a, bit) + (0 if b is None else _ones(b, bit)) for bit in range(BITS)])
     size = len(a) + (0 if b is None else len(b))
     share = np.clip(ones / size, 1e-12, 1 - 1e-12)
-    # The chance that two hashes agree in the bit, as bits: what a pass has to compare hangs on this.
-    telling = -np.log2(share**2 + (1 - share) ** 2)
-    varying = [int(bit) for bit in np.argsort(-telling, kind="stable") if 0 < ones[bit] < size]
-    couples = len(a) * (len(a) - 1) / 2 if b is None else len(a) * len(b)
-    best, least = 0, couples * _COMPARE_NS
+    # The information in bits that two hashes agree in this bit: it determines how many a pass has to compare.
+    information = -np.log2(share**2 + (1 - share) ** 2)
+    varying = [int(bit) for bit in np.argsort(-information, kind="stable") if 0 < ones[bit] < size]
+    pair_count = len(a) * (len(a) - 1) / 2 if b is None else len(a) * len(b)
+    best, least = 0, pair_count * _COMPARE_NS
     for count in range(radius + 1, min(radius + 6, len(varying)) + 1):
-        agreeing = couples * 2.0 ** (-telling.sum() * (count - radius) / count)
+        agreeing = pair_count * 2.0 ** (-information.sum() * (count - radius) / count)
         work = comb(count, radius) * (_PASS_NS + size * _SORT_NS + agreeing * _COMPARE_NS)
         if work < least:
             best, least = count, work
@@ -216,7 +216,7 @@ def _ones(hashes: _Hashes, bit: int) -> int:
 
 
 def _fields(widths: Sequence[int]) -> list[tuple[int, int]]:
-    """Lowest bit and width of each chunk once dealt: the first on top."""
+    """Lowest bit and width of each chunk after reordering, the first chunk on top."""
     tops = BITS - np.cumsum(widths)
     return [(int(low), width) for low, width in zip(tops, widths, strict=True)]
 
@@ -226,18 +226,18 @@ def _mask(low: int, width: int) -> np.uint64:
 
 
 class _Layout(NamedTuple):
-    """Another order of the 64 bits, which leaves distances as they are: `moves` are (lowest bit, width, new lowest)."""
+    """Another order of the 64 bits, which keeps distances: `moves` are (lowest bit, width, new lowest bit)."""
 
     moves: tuple[tuple[int, int, int], ...]
 
     @classmethod
     def of_bits(cls, first: Sequence[int]) -> _Layout:
-        """These bits on top, the others below."""
+        """A layout with these bits on top, the others below."""
         return cls.of_fields([(bit, 1) for bit in first])
 
     @classmethod
     def of_fields(cls, first: Sequence[tuple[int, int]]) -> _Layout:
-        """These fields on top, the bits that are in none of them below; neighbours are moved together."""
+        """A layout with these fields on top, the remaining bits below. Adjacent bits are moved together."""
         taken = {bit for low, width in first for bit in range(low, low + width)}
         rest = [(bit, 1) for bit in reversed(range(BITS)) if bit not in taken]
         moves: list[tuple[int, int, int]] = []
@@ -258,7 +258,7 @@ class _Layout(NamedTuple):
 
 
 def _moved(hashes: _Hashes, moves: Sequence[tuple[int, int, int]]) -> _Hashes:
-    """The hashes with each field elsewhere, a block at a time, so that the many steps stay in the cache."""
+    """The hashes with their fields moved, in blocks, so that the many steps stay in the cache."""
     result = np.zeros_like(hashes)
     for start in range(0, len(hashes), _BLOCK):
         block, into = hashes[start : start + _BLOCK], result[start : start + _BLOCK]
@@ -273,10 +273,10 @@ def _moved(hashes: _Hashes, moves: Sequence[tuple[int, int, int]]) -> _Hashes:
 
 
 def _agreeing(a: _Hashes, b: _Hashes | None, bound: np.uint64, radius: int) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """Near pairs of sorted values that agree in their top bits, that is: whose difference is below the bound."""
+    """Near pairs of sorted values that agree in their top bits: whose difference is below the bound."""
     side = a if b is None else b
     if len(side) > _LARGE and bool(((side[_LARGE:] ^ side[:-_LARGE]) < bound).any()):
-        # Comparing many that agree would be comparing all with all; their other bits still tell them apart.
+        # Comparing many that agree would be comparing all with all; their other bits still distinguish them.
         tops = side & ~(bound - np.uint64(1))
         starts = np.append(np.flatnonzero(np.append(True, tops[1:] != tops[:-1])), len(side))
         large = np.flatnonzero(np.diff(starts) > _LARGE)
@@ -287,7 +287,7 @@ def _agreeing(a: _Hashes, b: _Hashes | None, bound: np.uint64, radius: int) -> I
             if b is None:
                 yield from _near(a[start:end], None, radius)
                 continue
-            # The last value with these top bits, not the first with the next: there may be none that is higher.
+            # The last value with these top bits, not the first with the next ones, which may not exist.
             first = int(np.searchsorted(a, tops[start]))
             last = int(np.searchsorted(a, tops[start] | (bound - np.uint64(1)), side="right"))
             in_a[first:last] = True
@@ -304,7 +304,7 @@ def _agreeing(a: _Hashes, b: _Hashes | None, bound: np.uint64, radius: int) -> I
 
 
 def _compared(block: _Hashes, following: _Hashes, bound: np.uint64, radius: int) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """Near pairs of a value of the block and one of those that come after it and agree with it."""
+    """Near pairs of a value of the block and a later value that agrees with it."""
     for ahead in range(len(following)):
         others = following[ahead : ahead + len(block)]
         ones = block[: len(others)]
@@ -316,7 +316,7 @@ def _compared(block: _Hashes, following: _Hashes, bound: np.uint64, radius: int)
         hits = np.flatnonzero((np.bitwise_count(differ) <= radius) & agree)
         if len(hits):
             yield ones[hits], others[hits]
-        # While most have someone to be compared with, slices are faster than picking those.
+        # While most values have a partner, slices are faster than selecting those that do.
         if 2 * active < len(block):
             left = np.flatnonzero(agree)
             yield from _followed(block[left], following, left + ahead + 1, bound, radius)
@@ -326,7 +326,7 @@ def _compared(block: _Hashes, following: _Hashes, bound: np.uint64, radius: int)
 def _followed(
     ones: _Hashes, others: _Hashes, place: NDArray[np.int64], bound: np.uint64, radius: int
 ) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """Near pairs of each value and those of the others that agree with it, which begin at its place."""
+    """Near pairs of each value and the others that agree with it, which begin at its place."""
     while len(ones):
         if len(others) <= place[-1]:
             inside = place < len(others)
@@ -341,7 +341,7 @@ def _followed(
 
 
 def _all(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """Near pairs by comparing each with each."""
+    """Near pairs by comparing all values."""
     others = a if b is None else b
     width = min(len(others), _BLOCK)
     height = max(_BLOCK // width, 1)
@@ -351,7 +351,7 @@ def _all(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes, 
             columns = others[start : start + width]
             near = np.bitwise_count(rows[:, None] ^ columns) <= radius
             if b is None:
-                # Above the diagonal only, where the block reaches it.
+                # Only above the diagonal, where the block reaches it.
                 near &= np.arange(top, top + len(rows))[:, None] < np.arange(start, start + len(columns))
             row, column = np.nonzero(near)
             if len(row):

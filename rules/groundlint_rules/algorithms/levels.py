@@ -1,4 +1,4 @@
-"""Shades below which a share of a picture's pixels lies."""
+"""Percentiles of the gray levels of an image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def counted(grey: Image) -> list[int]:
-    """How many pixels have each of the 256 shades, or a lower one."""
-    return list(accumulate(grey.histogram()))
+def cumulative_histogram(gray: Image) -> list[int]:
+    """For each of the 256 gray levels, the number of pixels at or below it."""
+    return list(accumulate(gray.histogram()))
 
 
-def below(counts: list[int], share: float) -> int:
-    """The shade below which a share of the pixels lies, 0 to 255."""
+def percentile(counts: list[int], share: float) -> int:
+    """The gray level, 0 to 255, at or below which a share of the pixels lies.
+
+    Args:
+        counts: A cumulative histogram.
+        share: 0 to 1.
+    """
     return bisect_left(counts, share * counts[-1])

@@ -1,9 +1,9 @@
-"""Which pictures bear a label wrongly, where one may bear several: each label against all that lack it.
+"""Probably wrong labels where an image may have several: each label against all images that lack it.
 
-What `_odds` does for labels of which a picture bears one is done for each of many with two answers, bears it or not;
-the features' components and their products are made once for all. Only pictures that bear the label are judged: that
-others lack it may mean that nobody looked for it. For the self-check pictures that lack the label are given it, one for
-twenty that bear it, and it is asked how far before these they are suspected.
+What `label_errors` does for one label per image is done for each of several labels with two answers, has it or lacks it
+(one-vs-rest). The components of the features and their products are computed once for all labels. Only images that have
+the label are judged, because an image may lack a label merely because nobody looked for it. For the self-check, images
+that lack the label are given it, one per twenty that have it, and the check measures how high these rank as suspects.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from groundlint_rules.algorithms.discriminant import (
     Block,
-    Brought,
     Discriminant,
     Floats,
     Ints,
     Model,
+    UserModel,
     components,
     fold_of,
     in_own_order,
@@ -33,27 +33,28 @@ from groundlint_rules.algorithms.label_errors import (
     area_under_curve,
     calibration,
     judged_names,
+    suspicions,
     votes_of_nearest,
 )
 
 LIMITS = Limits(p_given=0.005, votes_given=0.05)
-"""From where on a label is flagged: found on the half of clothing's images that is not reported (mislabel.py)."""
+"""Thresholds from which a label is flagged, tuned on the half of clothing not reported by benchmarks/mislabel.py."""
 
 _PLANTED_ENOUGH, _MOST_DRAWS = 50, 5
 
-_LACKS, _BEARS = 0, 1
+_LACKS, _HAS = 0, 1
 
 
 @dataclass(frozen=True)
-class TagOdds:
-    """What was found of one label, one element for each picture that bears it.
+class OneVsRestOdds:
+    """Results for one label, one element per image that has it.
 
     Attributes:
-        rows: Of the pictures, in the caller's count.
-        suspicion: 1 - p(bears it) before calibration: the order of suspects.
-        p_given: Calibrated probability that it is borne rightly.
-        flagged: Whether it is a suspect to be reported.
-        signal: Area under the curve of the self-check.
+        rows: The images, as rows of the caller, ascending.
+        suspicion: How suspect the label is: see `label_errors.suspicions`. The order of suspects.
+        p_given: Calibrated probability that the image has the label.
+        flagged: Whether the label is a suspect to report.
+        signal: AUROC of the self-check.
     """
 
     rows: Ints
@@ -63,24 +64,24 @@ class TagOdds:
     signal: float
 
 
-def tag_odds(
+def one_vs_rest_odds(
     blocks: Sequence[Block],
-    bearers: Mapping[str, Sequence[int]],
+    having: Mapping[str, Sequence[int]],
     groups: Sequence[str],
     limits: Limits = LIMITS,
     probabilities: Probabilities | None = None,
-) -> Iterator[tuple[str, TagOdds]]:
-    """Judges labels of which a picture may bear several.
+) -> Iterator[tuple[str, OneVsRestOdds]]:
+    """Judge labels of which an image may have several.
 
     Args:
-        blocks: Features of the same pictures, at least one block.
-        bearers: The rows of the pictures that bear each label.
-        groups: The group of near-duplicates of each picture.
-        limits: From where on a label is flagged.
-        probabilities: Those of a model that has not seen the pictures, in place of our own.
+        blocks: Features of the same images, at least one block.
+        having: Rows of the images that have each label.
+        groups: Group of near-duplicates of each image.
+        limits: Thresholds from which a label is flagged.
+        probabilities: Those of a model that has not seen the images, in place of the discriminant.
 
     Yields:
-        Each label with enough pictures that bear it and enough that lack it, and with a probability if any has one.
+        Each label that enough images have and enough images lack, and that the probabilities, if given, cover.
     """
     count = len(groups)
     ids = [group.encode("utf-8", "surrogatepass") for group in groups]
@@ -89,46 +90,45 @@ def tag_odds(
     group = numbered([ids[row] for row in order])
     points = np.hstack([components(block, order) for block in blocks])
     model: Model = Discriminant(points, folds[order], 2)
-    for name in sorted(bearers):
+    for name in sorted(having):
         if probabilities:
             if name not in probabilities.names:
                 continue
-            bearing = probabilities.of(order, [name])
-            model = Brought(np.hstack([1 - bearing, bearing]))
-        bears = np.zeros(count, np.intp)
-        bears[list(bearers[name])] = _BEARS
-        if len(judged_names([str(answer) for answer in bears], ids, folds)) == 2:
-            yield name, _of_tag(points, model, bears[order], group, order, limits)
+            p_has = probabilities.of(order, [name])
+            model = UserModel(np.hstack([1 - p_has, p_has]))
+        answers = np.zeros(count, np.intp)
+        answers[list(having[name])] = _HAS
+        if len(judged_names([str(answer) for answer in answers], ids, folds)) == 2:
+            yield name, _of_label(points, model, answers[order], group, order, limits)
 
 
-def _of_tag(
+def _of_label(
     points: NDArray[np.float32], model: Model, labels: Ints, group: Ints, order: Ints, limits: Limits
-) -> TagOdds:
+) -> OneVsRestOdds:
     temperature, _ = calibration(model, labels)
     scores = model.scores(labels, np.array([1.0, temperature]))
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
-    bearing = np.flatnonzero(labels == _BEARS)
-    doubted = bearing[(p_given[bearing] <= limits.p_given) & (1 - p_given[bearing] >= limits.p_suggested)]
+    having = np.flatnonzero(labels == _HAS)
+    doubted = having[(p_given[having] <= limits.p_given) & (1 - p_given[having] >= limits.p_suggested)]
     votes = np.full(len(labels), np.nan)
     votes[doubted] = votes_of_nearest(points, labels, np.full(len(labels), _LACKS), group, doubted)[:, 0]
     signal = _signal(model, labels)
-    flagged = (votes[bearing] <= limits.votes_given) & (signal >= limits.signal)
-    suspicion = -np.expm1(scores.given[bearing] - scores.log_norms[bearing, 0])
-    # Rows in the caller's count, ascending.
-    places = np.argsort(order[bearing])
-    return TagOdds(order[bearing][places], suspicion[places], p_given[bearing][places], flagged[places], signal)
+    flagged = (votes[having] <= limits.votes_given) & (signal >= limits.signal)
+    suspicion = suspicions(scores.log_norms[having, 0] - scores.given[having])
+    places = np.argsort(order[having])
+    return OneVsRestOdds(order[having][places], suspicion[places], p_given[having][places], flagged[places], signal)
 
 
 def _signal(model: Model, labels: Ints) -> float:
-    """How well pictures that were given the label as a trial are told from those that bear it."""
+    """AUROC by which images that were given the label for the self-check rank before those that have it."""
     lacking = np.flatnonzero(labels == _LACKS)
     count = max(1, round(PLANTED_SHARE * (len(labels) - len(lacking))))
     random = np.random.default_rng(0)
     areas = []
     for _ in range(min(_MOST_DRAWS, -(-_PLANTED_ENOUGH // count))):
         exchanged = labels.copy()
-        exchanged[random.permutation(lacking)[:count]] = _BEARS
+        exchanged[random.permutation(lacking)[:count]] = _HAS
         scores = model.scores(exchanged, np.ones(1))
-        bearing = exchanged == _BEARS
-        areas.append(area_under_curve((scores.log_norms[:, 0] - scores.given)[bearing], (exchanged != labels)[bearing]))
+        having = exchanged == _HAS
+        areas.append(area_under_curve((scores.log_norms[:, 0] - scores.given)[having], (exchanged != labels)[having]))
     return float(np.mean(areas))

@@ -1,10 +1,10 @@
-"""Takes a second look at two images whose hashes are near: is it one photograph, or two that are alike?
+"""Verification of image pairs whose perceptual hashes are close: one image in two versions, or two similar images?
 
-A perceptual hash keeps where a picture is bright and dark in the large; two shirts laid out on one bed agree in that.
-Here the finer structure is compared, which only one photograph has twice: the normalised correlation (Lewis: Fast
-Normalized Cross-Correlation, 1995) of small grey pictures without their coarse part, the best over small crops of
-either. It does not change with brightness and contrast. The pictures are those that the hashes are of, squares of 32
-pixels whose sides' ratio is given up (features/likeness.py).
+A perceptual hash keeps the coarse distribution of light and dark, on which two shirts laid out on the same bed agree.
+Pair verification compares the finer structure, which only versions of one image share: the normalized
+cross-correlation (Lewis, "Fast Normalized Cross-Correlation", 1995) of small gray images without their coarse part, the
+maximum over small crops of either image. It does not depend on brightness and contrast. The small images are those from
+which the hashes are computed: squares of 32 px that do not keep the aspect ratio.
 """
 
 from __future__ import annotations
@@ -16,66 +16,67 @@ from numpy.typing import NDArray
 
 SIDE = 32
 
-SAME = 0.87
-"""Similarity from which two pictures are taken for one photograph.
+MIN_SIMILARITY = 0.87
+"""Similarity from which two images count as versions of one.
 
-In the tuning half of clothing and raccoon (sha256(source_ref)[0] even) different things reach .845 among hashes up to
-10 bits apart; .987 of the copies with 2 % off each side reach this, and all that are re-encoded, halved, mirrored or
-turned. The negatives were looked at in both halves. Figures: benchmarks/second_look.py.
+In the tuning half of clothing and raccoon (sha256(source_ref)[0] even), different objects reach 0.845 among hashes up
+to 10 bits apart. Of the copies cropped by 2% on each side, 0.987 reach the threshold, and so do all copies that are
+re-encoded, halved, mirrored or rotated. The negatives were looked at in both halves. All figures:
+benchmarks/pair_verification.py.
 """
 
 _KEPT = 0.96
-"""Share of a side that a crop leaves. Measured: enough for up to 2 % off each side, or 4 % off one; of 3 % off each
-side a sixth is missed, 4 % is not recognized."""
+"""Share of a side that a crop keeps. Measured: enough for up to 2% off each side, or 4% off one. Of copies with 3% off
+each side a sixth is missed; copies with 4% off each side are not recognized."""
 
 _SIGMA = 1.0
-"""Standard deviation in px of the blur that is taken away: wider, and shirts on one bed look the same; narrower, and
-what two decoders make of one photograph differs."""
+"""Standard deviation in px of the blur that is subtracted. With a wider blur, shirts on the same bed look the same;
+with a narrower one, the results of two decoders of one image differ."""
 
-_LEAST = 0.5
-"""Contrast of the finer structure, in grey levels, below which a picture has none: what is left is the codec's."""
+_MIN_DETAIL = 0.5
+"""Standard deviation of the finer structure, in gray levels, below which only artifacts of the codec are left."""
 
 _BATCH = 16
-"""Pairs at once: what they are changed to stays in a core's cache."""
+"""Pairs per batch: their crops stay in a core's cache."""
 
 
 def similarity(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How far each two pictures show the same photograph; `SAME` and above is taken for yes.
+    """Similarity of the finer structure of pairs of images; from `MIN_SIMILARITY` on they are versions of one image.
 
     Args:
-        a: Grey pictures of shape (n, 32, 32), made as the module says.
-        b: As many, each turned as its partner is.
+        a: Gray images of shape (n, 32, 32), made as the module describes.
+        b: As many images, each oriented as its partner.
 
     Returns:
-        Shape (n,): -1 to 1, the same if a and b change places. 0 if a picture is too plain to tell.
+        Shape (n,): -1 to 1, symmetric in a and b. 0 where an image has too little detail to compare.
     """
-    for pictures in (a, b):
-        if pictures.dtype != np.uint8 or pictures.shape != (len(a), SIDE, SIDE):
-            raise ValueError(f"pictures are uint8 of shape (n, 32, 32), not {pictures.dtype} of {pictures.shape}")
+    for images in (a, b):
+        if images.dtype != np.uint8 or images.shape != (len(a), SIDE, SIDE):
+            raise ValueError(f"images must be uint8 of shape (n, 32, 32), not {images.dtype} of {images.shape}")
     best = np.empty(len(a), np.float32)
     for start in range(0, len(a), _BATCH):
-        one, other = (_Changed.of(pictures[start : start + _BATCH]) for pictures in (a, b))
+        one, other = (_Crops.of(images[start : start + _BATCH]) for images in (a, b))
         best[start : start + _BATCH] = one.correlation(other)[:, _COMPARED].max(axis=1)
     return best
 
 
-def tells(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether pictures (n, 32, 32) have finer structure by which they can be told, shape (n,)."""
-    found = np.empty(len(pictures), np.bool_)
-    for start in range(0, len(pictures), _BATCH * 16):
-        full = pictures[start : start + _BATCH * 16].astype(np.float32)
+def has_detail(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether images (n, 32, 32) have enough finer structure to be compared, shape (n,)."""
+    found = np.empty(len(images), np.bool_)
+    for start in range(0, len(images), _BATCH * 16):
+        full = images[start : start + _BATCH * 16].astype(np.float32)
         fine = full - _BLUR @ full @ _BLUR.T
-        found[start : start + _BATCH * 16] = fine.std(axis=(1, 2)) >= _LEAST
+        found[start : start + _BATCH * 16] = fine.std(axis=(1, 2)) >= _MIN_DETAIL
     return found
 
 
 def _cubic(kept: float, offset: float) -> NDArray[np.float32]:
-    """Shape (32, 32): takes a side to its `kept` part, stretched to the full length again.
+    """Matrix (32, 32) that crops a side to its `kept` part and stretches it to the full length again.
 
-    Keys: Cubic Convolution Interpolation for Digital Image Processing, 1981, with a = -1: the usual -1/2 loses too much
-    of the fine structure that is compared.
+    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, with a = -1: the usual -1/2 loses too
+    much of the finer structure.
     """
-    # The part lies at the near end for offset 0, at the far end for 1; pixels have their centres at halves.
+    # The kept part is at the near end for offset 0 and at the far end for 1. Pixels have their centers at halves.
     at = (np.arange(SIDE) + 0.5) * kept + offset * (1 - kept) * SIDE - 0.5
     weights = np.zeros((SIDE, SIDE), np.float32)
     for step in range(-1, 3):
@@ -87,37 +88,37 @@ def _cubic(kept: float, offset: float) -> NDArray[np.float32]:
 
 
 def _gaussian() -> NDArray[np.float32]:
-    """Shape (32, 32): a Gaussian blur along a side; a pixel outside counts for nothing."""
+    """Matrix (32, 32) of a Gaussian blur along a side; pixels outside the image have no weight."""
     x = np.arange(SIDE)
     weights = np.exp(-((x[:, None] - x) ** 2) / (2 * _SIGMA**2))
-    # What is less counts for nothing, and as denormal numbers would take twenty times as long.
+    # Smaller weights change nothing, and as denormal numbers would take twenty times as long.
     weights[weights < 1e-12] = 0
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 _BLUR = _gaussian()
 
-_CROPS = np.stack([np.eye(SIDE, dtype=np.float32), *(_cubic(_KEPT, offset) for offset in (0, 0.5, 1))])
-"""What may have happened to a side of a picture: nothing, or its far end, both ends, its near end were cut."""
+_SIDE_CROPS = np.stack([np.eye(SIDE, dtype=np.float32), *(_cubic(_KEPT, offset) for offset in (0, 0.5, 1))])
+"""The crops of a side: none, and with the far end, both ends or the near end cut off."""
 
-_ACROSS = np.ascontiguousarray(_CROPS.reshape(-1, SIDE).T)
-"""The same side by side, shape (32, 128), as what multiplies from the right is read fastest."""
+_SIDE_CROPS_ACROSS = np.ascontiguousarray(_SIDE_CROPS.reshape(-1, SIDE).T)
+"""The same matrices side by side, shape (32, 128): a right factor is read fastest in this layout."""
 
 
-def _sensible() -> NDArray[np.bool_]:
-    """Shape (16, 16): crops of a and b to compare. Of each side one is cut or none, or they are shifted, cut apart."""
+def _compared() -> NDArray[np.bool_]:
+    """Shape (16, 16): the crops of a and b to compare. On each side at most one is cropped, or they are shifted."""
     side = np.zeros((4, 4), np.bool_)
     side[0, :] = side[:, 0] = side[1, 3] = side[3, 1] = True
     return np.kron(side, side)
 
 
-_COMPARED = _sensible()
+_COMPARED = _compared()
 
 
-class _Changed(NamedTuple):
-    """The finer structure of pictures, changed in all ways: `crops` (n, 16, 1024), their `means` and `lengths` (n, 16).
+class _Crops(NamedTuple):
+    """The finer structure of all crops of images: `crops` (n, 16, 1024), their `means` and `lengths` (n, 16).
 
-    A length is that of the crop less its mean, 0 for one that has too little structure.
+    The length is that of a crop minus its mean; it is 0 for a crop with too little structure.
     """
 
     crops: NDArray[np.float32]
@@ -125,21 +126,21 @@ class _Changed(NamedTuple):
     lengths: NDArray[np.float32]
 
     @classmethod
-    def of(cls, pictures: NDArray[np.uint8]) -> _Changed:
-        full = pictures.astype(np.float32)
+    def of(cls, images: NDArray[np.uint8]) -> _Crops:
+        full = images.astype(np.float32)
         fine = full - _BLUR @ full @ _BLUR.T
-        # All crops of a side in one product, each small enough that it is not shared out to threads.
-        count = len(_CROPS)
-        heights = (_CROPS.reshape(-1, SIDE) @ fine).reshape(-1, count, SIDE, SIDE)
-        both = (heights @ _ACROSS).reshape(-1, count, SIDE, count, SIDE)
+        # All crops of a side in one product, each small enough that BLAS does not distribute it over threads.
+        count = len(_SIDE_CROPS)
+        heights = (_SIDE_CROPS.reshape(-1, SIDE) @ fine).reshape(-1, count, SIDE, SIDE)
+        both = (heights @ _SIDE_CROPS_ACROSS).reshape(-1, count, SIDE, count, SIDE)
         crops = np.asarray(both.transpose(0, 1, 3, 2, 4).reshape(-1, count**2, SIDE**2), np.float32)
         means = crops.mean(axis=2)
         squares = np.einsum("nij,nij->ni", crops, crops) - SIDE**2 * means**2
         lengths = np.sqrt(np.maximum(squares, 0))
-        return cls(crops, means, np.where(lengths < _LEAST * SIDE, np.float32(0), lengths))
+        return cls(crops, means, np.where(lengths < _MIN_DETAIL * SIDE, np.float32(0), lengths))
 
-    def correlation(self, other: _Changed) -> NDArray[np.float32]:
-        """Of each crop with each of the other's, (n, 16, 16)."""
+    def correlation(self, other: _Crops) -> NDArray[np.float32]:
+        """Correlation of each crop with each crop of the other image, (n, 16, 16)."""
         products = self.crops @ other.crops.transpose(0, 2, 1)
         products -= SIDE**2 * self.means[:, :, None] * other.means[:, None, :]
         lengths = self.lengths[:, :, None] * other.lengths[:, None, :]

@@ -1,4 +1,4 @@
-"""Numbers that features keep as bytes, as one array."""
+"""Columns of bytes as one array of numbers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ _AT_ONCE = 4096
 
 
 def stacked(column: pl.Series, width: int, dtype: DTypeLike) -> NDArray[Any]:
-    """The numbers of each row, (rows, width).
+    """Decode a column of bytes as numbers.
 
-    Joined all at once they would be in memory three times: in the column, as bytes objects, and in the array.
+    It works in parts, because joining all rows at once would hold them in memory three times.
 
     Args:
-        column: bytes, without nulls.
-        width: how many numbers a row has.
-        dtype: of what type they are.
+        column: Bytes, without nulls.
+        width: Numbers in each row.
+        dtype: Type of the numbers.
+
+    Returns:
+        (rows, width), of `dtype`.
     """
     numbers = np.empty((len(column), width), dtype)
     for start in range(0, len(column), _AT_ONCE):

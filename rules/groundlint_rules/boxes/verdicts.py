@@ -7,26 +7,27 @@ from groundlint_rules.service import ServiceRule
 
 
 class BoxOutsideImage(ServiceRule):
-    """A box leaves the frame of its image.
+    """A box extends beyond its image.
 
-    ## Why is this bad?
-    The service drops the box. Its corner or its far edge lies outside the size that `image_size` declares, or a side is
-    negative.
+    ## Why it matters
+    The service drops the box: it extends beyond the size that `image_size` declares, or has a negative side.
 
-    ## How to mend it
-    Clip the box to the image; where the image was scaled or rotated, do the same to its boxes.
+    ## How to fix it
+    Clip the box to the image. If the image was resized or rotated, transform its boxes in the same way.
     """
 
     code = "BOX101"
     name = "box-outside-image"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_BOUNDING_BOX"
+    message = "box {box} ({label!r}) extends beyond the image of {expected} px: {found}; clip it"
     examples = (
         Good(boxes=[{"left": 540, "width": 100, "image_width": 640}]),
         Good(boxes=[{"left": 138.8, "width": 501.2000000000001, "image_width": 640}]),
         Bad(
             boxes=[{"left": 541, "width": 100, "image_width": 640}],
-            says="box 0 of cat (left 541.0, top 100.0, width 100.0, height 100.0) leaves the image of 640 x 480 pixels",
+            says="box 0 ('cat') extends beyond the image of 640 x 480 px: "
+            "left 541.0, top 100.0, width 100.0, height 100.0; clip it",
         ),
         Bad(boxes=[{"top": -1}]),
     )
@@ -35,26 +36,31 @@ class BoxOutsideImage(ServiceRule):
 class BoxTooSmall(ServiceRule):
     """A side of a box is one pixel or less.
 
-    ## Why is this bad?
-    The service drops the box. Images with a side over 1,280 pixels are scaled down for training, and their boxes with
-    them.
+    ## Why it matters
+    The service drops the box. For training it scales images with a side over 1,280 px down, together with their boxes.
 
-    ## How to mend it
-    Remove the box, or cut the image round the object.
+    ## How to fix it
+    Remove the box, or crop the image around the object.
 
-    ## What the documents leave open
-    Which side is scaled to 1,280 (the longer is taken), and whether one small side is enough (it is).
+    ## Undocumented service behavior
+    The documents do not say which side is scaled to 1,280 px (here the longer one), nor whether one small side is
+    enough (here it is).
     """
 
     code = "BOX102"
     name = "box-too-small"
     severity = Severity.ERROR
     aws = "ERROR_BOUNDING_BOX_TOO_SMALL"
+    message = (
+        "box {box} ({label!r}) is too small: {found} px in an image of {expected} px, 1 px or less after resizing; "
+        "remove it"
+    )
     examples = (
         Good(boxes=[{"width": 1.5}]),
         Bad(
             boxes=[{"width": 1}],
-            says="box 0 of cat (1.0 x 100.0) has a side of 1 pixel or less once training scales the image of 640 x 480",
+            says="box 0 ('cat') is too small: 1.0 x 100.0 px in an image of 640 x 480 px, 1 px or less after resizing; "
+            "remove it",
         ),
         Bad(boxes=[{"width": 2, "image_width": 2560, "image_height": 1920}]),
     )
@@ -63,41 +69,49 @@ class BoxTooSmall(ServiceRule):
 class TooManyBoxes(ServiceRule):
     """An attribute has more than 50 boxes.
 
-    ## Why is this bad?
-    The service takes at most 50 boxes of an image.
+    ## Why it matters
+    The service accepts at most 50 boxes per image.
 
-    ## How to mend it
-    Cut the image into tiles, or leave out the smallest objects.
+    ## How to fix it
+    Cut the image into tiles, or remove the smallest objects.
 
-    ## What the documents leave open
-    Whether boxes are counted by attribute (they are here) or by line, and what is lost: one page says nothing is.
+    ## Undocumented service behavior
+    The documents do not say whether boxes are counted by attribute (here they are) or by line, nor what is lost; one
+    page says that nothing is.
     """
 
     code = "BOX103"
     name = "too-many-boxes"
     severity = Severity.ERROR
     aws = "ERROR_TOO_MANY_BOUNDING_BOXES"
+    message = "`{key}` has {count:# box}, the service accepts {limit}; cut the image into tiles"
     examples = (
         Good(attributes=[{"boxes": 50}]),
-        Bad(attributes=[{"boxes": 51}], says="`animals` has 51 boxes; the service takes 50"),
+        Bad(
+            attributes=[{"boxes": 51}], says="`animals` has 51 boxes, the service accepts 50; cut the image into tiles"
+        ),
     )
 
 
 class NoValidBoxes(ServiceRule):
-    """None of the line's boxes can be used.
+    """None of the line's boxes is valid.
 
-    ## Why is this bad?
-    Each box is dropped for its own reason, and with the last one the line.
+    ## Why it matters
+    The service drops each box for a reason of its own, and with the last box the line.
 
-    ## How to mend it
-    Mend the boxes.
+    ## How to fix it
+    Fix the boxes.
     """
 
     code = "BOX104"
     name = "no-valid-boxes"
     severity = Severity.ERROR
     aws = "ERROR_NO_VALID_ANNOTATIONS"
+    message = "no valid boxes: the service drops all {count} of this line; fix the boxes"
     examples = (
         Good(boxes=[{"left": -1}, {"box": 1}]),
-        Bad(boxes=[{"left": -1}, {"box": 1, "width": 0}], says="none of the 2 boxes of the line can be used"),
+        Bad(
+            boxes=[{"left": -1}, {"box": 1, "width": 0}],
+            says="no valid boxes: the service drops all 2 of this line; fix the boxes",
+        ),
     )

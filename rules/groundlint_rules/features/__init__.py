@@ -1,1 +1,1 @@
-"""Pixels to numbers: what is measured on each image and on each box."""
+"""Features: what is measured on each image and on each box."""

@@ -1,7 +1,8 @@
-"""What a picture shows, as 1,280 numbers: the backbone of EfficientNet-Lite0 in whole numbers, run by onnxruntime.
+"""EfficientNet-Lite0 without its head: 1,280 numbers that describe what an image shows.
 
-The net is the Lite0 of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (ICML
-2019, arXiv:1905.11946), trained on ImageNet; NOTICE beside this file has where the weights come from and their licence.
+The net is the Lite0 variant of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
+(ICML 2019, arXiv:1905.11946), trained on ImageNet, quantized to 8-bit integers and run by onnxruntime. The file NOTICE
+beside this module states the origin and the license of the weights.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ def _session() -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # Pictures are measured in several processes, one thread each.
+    # Images are measured in several processes, with one thread each.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     weights = files(__package__).joinpath(WEIGHTS).read_bytes()
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def embed(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What one RGB picture shows: (side, side, 3), 0 to 255, best 224 pixels a side, to (1280,), from 0 to 6."""
-    planes = picture.transpose(2, 0, 1)[None].astype(np.float32)
+def embed(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Embed one RGB image.
+
+    Args:
+        image: (side, side, 3), 0 to 255; the net was trained on sides of 224 px.
+
+    Returns:
+        (1280,), 0 to 6.
+    """
+    planes = image.transpose(2, 0, 1)[None].astype(np.float32)
     return cast("NDArray[np.float32]", _session().run(None, {"x": planes})[0][0])

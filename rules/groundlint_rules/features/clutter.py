@@ -1,4 +1,4 @@
-"""How much there is to see in a picture."""
+"""Edge density and number of colors of an image."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 @step(of="images")
-def scene(pixels: Image) -> NDArray[np.int16]:
-    """The picture at most 96 pixels long, as framed planes."""
-    from groundlint_rules.algorithms.edges import framed, reduced
+def padded_planes(pixels: Image) -> NDArray[np.int16]:
+    """The image, at most 96 px on its longer side, as color planes with a border of one pixel."""
+    from groundlint_rules.algorithms.edges import padded, reduced
 
-    return framed(reduced(pixels))
+    return padded(reduced(pixels))
 
 
 @feature(of="images", dtype=bytes, version=2, length=256)
-def contours(scene: NDArray[np.int16]) -> bytes:
-    """The share of thin contours in each of 16 x 16 cells, row by row, in parts of 255."""
-    from groundlint_rules.algorithms import edges as _contours
+def edge_share(padded_planes: NDArray[np.int16]) -> bytes:
+    """Share of pixels on thin edges in each of 16 x 16 cells, row by row, one byte per cell (255 for all)."""
+    from groundlint_rules.algorithms.edges import edge_shares, thin_edges
 
-    return _contours.shares(_contours.contours(scene)).tobytes()
+    return edge_shares(thin_edges(padded_planes)).tobytes()
 
 
 @feature(of="images", dtype=int)
-def colours(scene: NDArray[np.int16]) -> int:
-    """How many different colours there are, at 16 levels a channel."""
-    from groundlint_rules.algorithms.edges import colour_count
+def color_count(padded_planes: NDArray[np.int16]) -> int:
+    """Number of distinct colors, at 16 levels per channel: 1 to 4,096."""
+    from groundlint_rules.algorithms.edges import color_count as counted
 
-    return colour_count(scene)
+    return counted(padded_planes)

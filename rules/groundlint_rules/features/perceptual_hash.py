@@ -1,4 +1,4 @@
-"""What tells a picture again: its perceptual hash, and the small grey picture for a second look."""
+"""Features that recognize an image: its perceptual hash, a small gray version to verify pairs, and a pixel digest."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ SIDE = 32
 _JPEG = ("JPEG", "MPO")
 _START_OF_SCAN = 0xDA
 _METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
-"""Segments of a JPEG file without a say in its pixels: comments, and applications' but JFIF's and Adobe's."""
+"""Segments of a JPEG file on which its pixels do not depend: comments, and application data except JFIF and Adobe."""
 
 _STRIP = 256
-"""Rows of a picture that are copied at once."""
+"""Rows of an image that are copied at once."""
 
 
 @step(of="images")
-def grey(pixels: Image) -> Image:
-    """The small picture in shades of grey."""
+def gray(pixels: Image) -> Image:
+    """The image in gray levels, at most 160 px on its longer side."""
     return pixels.convert("L")
 
 
 @step(of="images")
-def thumbnail(grey: Image) -> NDArray[np.uint8]:
-    """The picture as a grey square of 32 pixels, its sides' ratio given up: (32, 32)."""
+def thumbnail(gray: Image) -> NDArray[np.uint8]:
+    """The image as a gray square, whatever its aspect ratio: (32, 32)."""
     import numpy as np
 
-    # As two products of matrices it takes a fifth of the time of Pillow's `resize`, of which the weights are.
-    square = _weights(grey.height).T @ np.asarray(grey, np.float32) @ _weights(grey.width)
-    shades: NDArray[np.uint8] = np.clip(np.rint(square), 0, 255).astype(np.uint8)
-    return shades
+    # Two matrix products with the weights of Pillow's `resize` take a fifth of its time.
+    square = _weights(gray.height).T @ np.asarray(gray, np.float32) @ _weights(gray.width)
+    levels: NDArray[np.uint8] = np.clip(np.rint(square), 0, 255).astype(np.uint8)
+    return levels
 
 
 @feature(of="images", dtype=bytes, version=2, length=SIDE * SIDE)
-def small_picture(thumbnail: NDArray[np.uint8]) -> bytes:
-    """The grey square, row by row: 1,024 bytes."""
+def small_image(thumbnail: NDArray[np.uint8]) -> bytes:
+    """The image as a gray square of 32 x 32 px, row by row: 1,024 bytes."""
     return thumbnail.tobytes()
 
 
 @feature(of="images", dtype=bytes, version=2, length=8)
 def phash(thumbnail: NDArray[np.uint8]) -> bytes:
-    """Perceptual hash, 8 bytes: which of the 64 lowest frequencies lie above their median (imagehash.phash)."""
+    """Perceptual hash (imagehash.phash), 8 bytes: which of the 64 lowest frequencies lie above their median."""
     import imagehash
     import numpy as np
     from PIL import Image as Pillow
@@ -59,10 +59,10 @@ def phash(thumbnail: NDArray[np.uint8]) -> bytes:
 
 
 @feature(of="images", dtype=bytes, version=2, length=16)
-def pixel_digest(data: bytes, header: Image, pixels: Image) -> bytes:  # noqa: ARG001 - with the small picture all is decoded
-    """A digest of the picture at full size, 16 bytes: equal for equal pixels in other bytes.
+def pixel_digest(data: bytes, header: Image, pixels: Image) -> bytes:  # noqa: ARG001 - `pixels` has the header's image decoded
+    """Digest of the pixels at full size, 16 bytes: equal for files that hold the same pixels in other bytes.
 
-    Of a JPEG, of which a fraction is decoded, it is that of all that its pixels depend on: the file without metadata.
+    For a JPEG file, which is decoded at a reduced size, it is the digest of the file without its metadata.
     """
     parts = _without_metadata(data) if header.format in _JPEG else _strips(header)
     digest = hashlib.sha256()
@@ -72,12 +72,12 @@ def pixel_digest(data: bytes, header: Image, pixels: Image) -> bytes:  # noqa: A
 
 
 def _without_metadata(data: bytes) -> Iterator[bytes]:
-    """The parts of a JPEG file that its pixels depend on."""
+    """The parts of a JPEG file on which its pixels depend."""
     at = 2
     while data[at : at + 1] == b"\xff" and len(data) >= at + 4 and data[at + 1] != _START_OF_SCAN:
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
         if data[at + 1] == 0xE0:
-            # That it is JFIF tells the colours; how many pixels make an inch does not matter.
+            # The JFIF marker determines the colors; the resolution in dots per inch does not matter.
             yield data[at + 4 : at + 9]
         elif data[at + 1] not in _METADATA:
             yield data[at:end]
@@ -85,20 +85,20 @@ def _without_metadata(data: bytes) -> Iterator[bytes]:
     yield data[at:]
 
 
-def _strips(picture: Image) -> Iterator[bytes]:
-    """The pixels of a decoded picture; of all eight-bit pictures in one form."""
-    mode = picture.mode
+def _strips(image: Image) -> Iterator[bytes]:
+    """The pixels of a decoded image, as RGB or RGBA for every mode of eight bits."""
+    mode = image.mode
     if not mode.startswith(("I", "F")):
-        mode = "RGBA" if picture.has_transparency_data else "RGB"
-    yield f"{mode} {picture.width} {picture.height}".encode()
-    for top in range(0, picture.height, _STRIP):
-        strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+    yield f"{mode} {image.width} {image.height}".encode()
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
         yield strip.convert(mode).tobytes()
 
 
 @cache
 def _weights(side: int) -> NDArray[np.float32]:
-    """What each pixel of a side counts for in each of the square's: (side, 32), by Lanczos' filter."""
+    """Weight of each pixel of a side in each pixel of the square, by the Lanczos filter: (side, 32)."""
     import numpy as np
     from PIL import Image as Pillow
 

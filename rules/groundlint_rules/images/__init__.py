@@ -1,1 +1,1 @@
-"""IMG: image files and the quality of their pictures."""
+"""IMG: image files, the quality of images and of the objects in their boxes."""

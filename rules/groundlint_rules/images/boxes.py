@@ -1,150 +1,200 @@
-"""IMG: objects that are badly to be seen in their boxes."""
+"""IMG: objects that are hard to see in their boxes."""
 
 from __future__ import annotations
 
 import polars as pl
 from polars import LazyFrame, col
 
-from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint import FACT, Bad, Good, Option, Rule, Severity
+from groundlint_rules.scoring import score_below
 
-_KEYS = ("manifest", "line", "attribute", "box")
+_SOUND = {"crop_sharpness": 20.0, "crop_brightness": 180.0, "crop_contrast": 30.0}
+"""Measurements of a good box."""
 
-_SHARP = {"crop_sharpness": 20.0, "crop_brightest": 180.0, "crop_contrast": 30.0}
 
-
-def _labelled(crops: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-    """Crops with the labels of their boxes."""
-    return crops.join(boxes.select(*_KEYS, "label"), on=_KEYS)
+def _labeled(crops: LazyFrame, boxes: LazyFrame, measurement: str) -> LazyFrame:
+    """One measurement of each crop, with the box number and the label."""
+    measured = crops.filter(col(measurement).is_not_null()).select("box_id", measurement)
+    return measured.join(boxes.select("data_set", "box_id", "box", "label"), on="box_id")
 
 
 class ObjectBlurred(Rule):
     """The object in a box is blurred, or has too few pixels to be sharp.
 
-    ## Why is this bad?
-    The guide asks for sharp objects: of a blurred one the model learns its outline at best.
+    ## Why it matters
+    The guide asks for sharp objects. From a blurred one a model learns its outline at best.
 
-    ## How to mend it
-    Take the picture anew, focused on the object and from nearer by, or leave the object out.
+    ## How to fix it
+    Take the image again, focused on the object and from a shorter distance, or remove the box.
 
-    ## How far it can be trusted
-    Its measure follows people's judgement of faces, also among faces of like size. In a label that is soft throughout,
-    as cells under a microscope, only what is softer still is named.
+    ## How reliable it is
+    On 1,275 faces of wider_occ (half 1), of which 322 are flagged, people called 96% of the flagged ones blurred, and
+    40% of the blurred ones are flagged. It also follows people among faces of similar size. For a label whose objects
+    are all soft, as cells under a microscope, only those that are softer than the others are reported.
     """
 
     code = "IMG401"
     name = "object-blurred"
     severity = Severity.INFO
-    message = "box {box} of {label!r} is blurred: pressed to 64 pixels its detail is {crop_sharpness:.1f} shades"
+    precision = 0.96
+    message = (
+        "box {box} ({label!r}) is blurred (sharpness {crop_sharpness:.1f}, usual for the label {usual_sharpness:.1f})"
+    )
     features = ("crop_sharpness",)
     examples = (
-        Good(boxes=[{}], crops=[_SHARP]),
+        Good(boxes=[{}], crops=[_SOUND]),
         Good(boxes=[{"box": n} for n in range(9)], crops=[{"box": n, "crop_sharpness": 3.0} for n in range(9)]),
         Bad(
             boxes=[{"box": n} for n in range(9)],
-            crops=[_SHARP | {"box": n, "crop_sharpness": 3.0 if n == 4 else 20.0} for n in range(9)],
-            says="box 4 of 'cat' is blurred: pressed to 64 pixels its detail is 3.0 shades",
+            crops=[_SOUND | {"box": n, "crop_sharpness": 3.0 if n == 4 else 20.0} for n in range(9)],
+            says="box 4 ('cat') is blurred (sharpness 3.0, usual for the label 20.0)",
+        ),
+        Good(
+            boxes=[{"box": n} for n in range(9)],
+            crops=[_SOUND | {"box": n, "crop_sharpness": 3.0 if n == 4 else 20.0} for n in range(9)],
+            options={"min_sharpness": 2.0},
+        ),
+        Bad(
+            boxes=[{"box": n} for n in range(9)],
+            crops=[_SOUND | {"box": n, "crop_sharpness": 6.0 if n == 4 else 20.0} for n in range(9)],
+            options={"min_sharpness": 8.0},
+        ),
+        Good(
+            boxes=[{"box": n} for n in range(9)],
+            crops=[_SOUND | {"box": n, "crop_sharpness": 3.0 if n == 4 else 7.0} for n in range(9)],
+            options={"share_of_median": 0.4},
+        ),
+        Bad(
+            boxes=[{"box": n} for n in range(9)],
+            crops=[_SOUND | {"box": n, "crop_sharpness": 4.0 if n == 4 else 7.0} for n in range(9)],
+            options={"share_of_median": 0.6},
         ),
     )
-    detail: float = Option(5.0, gt=0, description="Detail in shades that a box must have.")
-    share: float = Option(0.5, gt=0, le=1, description="The same as a share of its label's median.")
+    min_sharpness: float = Option(5.0, gt=0, description="Sharpness, in gray levels, below which a box may be blurred.")
+    share_of_median: float = Option(
+        0.5, gt=0, le=1, description="Share of the median sharpness of its label below which a box may be blurred."
+    )
 
     def check(self, crops: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-        """Boxes that are soft by themselves and beside their label's others."""
-        usual = col("crop_sharpness").median().over("label")
-        is_soft = (col("crop_sharpness") < self.detail) & (col("crop_sharpness") < self.share * usual)
-        return _labelled(crops, boxes).filter(is_soft)
+        """Boxes that are soft, and softer than the others of their label."""
+        usual = col("crop_sharpness").median().over("data_set", "label")
+        limit = pl.min_horizontal(self.min_sharpness, self.share_of_median * col("usual_sharpness"))
+        return (
+            _labeled(crops, boxes, "crop_sharpness")
+            .with_columns(usual_sharpness=usual)
+            .filter(col("crop_sharpness") < limit)
+            .with_columns(score=score_below("crop_sharpness", self.min_sharpness))
+        )
 
 
 class ObjectDark(Rule):
     """The object in a box is nearly black.
 
-    ## Why is this bad?
-    The guide asks for bright objects: in the dark the model sees nothing to learn.
+    ## Why it matters
+    The guide asks for well-lit objects. In the dark a model finds nothing to learn.
 
-    ## How to mend it
-    Light the object, or leave it out. Where it is black by nature, ignore the finding with that reason.
+    ## How to fix it
+    Light the object, or remove the box. If it is black by nature, suppress the finding with that reason.
+
+    ## How reliable it is
+    It finds 86% of the 217 boxes of raccoon after they are exposed three stops darker. How often people agree has not
+    been measured.
     """
 
     code = "IMG402"
     name = "object-dark"
     severity = Severity.INFO
-    message = "box {box} of {label!r} is dark: 95% of it lie below shade {crop_brightest:.0f} of 255"
-    features = ("crop_brightest",)
+    message = "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255"
+    features = ("crop_brightness",)
     examples = (
-        Good(boxes=[{}], crops=[_SHARP]),
+        Good(boxes=[{}], crops=[_SOUND]),
         Bad(
             boxes=[{}],
-            crops=[_SHARP | {"crop_brightest": 40.0}],
-            says="box 0 of 'cat' is dark: 95% of it lie below shade 40 of 255",
+            crops=[_SOUND | {"crop_brightness": 40.0}],
+            says="box 0 ('cat') is dark: 95% of its pixels are darker than 40 of 255",
         ),
+        Good(boxes=[{}], crops=[_SOUND | {"crop_brightness": 80.0}], options={"min_brightness": 70.0}),
+        Bad(boxes=[{}], crops=[_SOUND | {"crop_brightness": 80.0}], options={"min_brightness": 85.0}),
     )
-    shade: float = Option(90.0, gt=0, lt=255, description="Shade that the brightest twentieth must reach.")
+    min_brightness: float = Option(90.0, gt=0, lt=255, description="Gray level that the brightest 5% must reach.")
 
     def check(self, crops: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-        """Boxes without a bright part."""
-        return _labelled(crops, boxes).filter(col("crop_brightest") < self.shade)
+        """Boxes without a bright area."""
+        dark = _labeled(crops, boxes, "crop_brightness").filter(col("crop_brightness") < self.min_brightness)
+        return dark.with_columns(score=score_below("crop_brightness", self.min_brightness))
 
 
 class ObjectLowContrast(Rule):
-    """A box looks like what is round it.
+    """The content of a box looks like its surroundings.
 
-    ## Why is this bad?
-    The guide asks for contrast with the background: what cannot be told from it cannot be learned, and a box that looks
-    like its surroundings may hold nothing.
+    ## Why it matters
+    The guide asks for contrast between object and background. A model cannot learn what does not stand out, and a box
+    that looks like its surroundings may be empty.
 
-    ## How to mend it
-    Look whether the object is there; take the picture before another background.
+    ## How to fix it
+    Check whether the object is there, and take the image in front of another background.
 
-    ## How far it can be trusted
-    It compares the shades of both, not their pattern: a striped thing on a plain ground of the same shades is flagged.
+    ## How reliable it is
+    It compares colors and not patterns: a striped object in front of a plain background of the same colors is flagged.
+    How often people agree has not been measured.
     """
 
     code = "IMG403"
     name = "object-low-contrast"
     severity = Severity.INFO
-    message = "box {box} of {label!r} differs by {crop_contrast:.1f} of 255 shades from what is round it"
+    message = "box {box} ({label!r}) barely stands out from its background (contrast {crop_contrast:.1f} of 255)"
     features = ("crop_contrast",)
     examples = (
-        Good(boxes=[{}], crops=[_SHARP]),
+        Good(boxes=[{}], crops=[_SOUND]),
         Bad(
             boxes=[{}],
-            crops=[_SHARP | {"crop_contrast": 1.2}],
-            says="box 0 of 'cat' differs by 1.2 of 255 shades from what is round it",
+            crops=[_SOUND | {"crop_contrast": 1.2}],
+            says="box 0 ('cat') barely stands out from its background (contrast 1.2 of 255)",
         ),
+        Good(boxes=[{}], crops=[_SOUND | {"crop_contrast": 2.0}], options={"min_contrast": 1.5}),
+        Bad(boxes=[{}], crops=[_SOUND | {"crop_contrast": 2.0}], options={"min_contrast": 2.1}),
     )
-    shades: float = Option(2.5, gt=0, lt=255, description="Shades by which a box must differ from its surroundings.")
+    min_contrast: float = Option(
+        2.5, gt=0, lt=255, description="Levels of 255 by which a box must differ from its surroundings."
+    )
 
     def check(self, crops: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-        """Boxes that are like what is round them."""
-        return _labelled(crops, boxes).filter(col("crop_contrast") < self.shades)
+        """Boxes that look like their surroundings."""
+        flat = _labeled(crops, boxes, "crop_contrast").filter(col("crop_contrast") < self.min_contrast)
+        return flat.with_columns(score=score_below("crop_contrast", self.min_contrast))
 
 
-class ObjectFewPixels(Rule):
+class LowResolutionObject(Rule):
     """A box has hardly any pixels.
 
-    ## Why is this bad?
-    There is nothing to learn of an object of a few pixels, and the model is taught to see it in noise.
+    ## Why it matters
+    An object of a few pixels has nothing to learn from, and a model is taught to see it in noise.
 
-    ## How to mend it
-    Take the picture from nearer by or at a higher resolution, or leave the box out.
+    ## How to fix it
+    Take the image from a shorter distance or at a higher resolution, or remove the box.
 
-    ## How far it can be trusted
-    A count cannot be wrong. Of faces below 20 pixels in wider_occ people called most blurred.
+    ## How reliable it is
+    The size is a fact. Of 261 faces below 16 px in wider_occ (half 1) people called 97% blurred.
     """
 
     code = "IMG404"
-    name = "object-few-pixels"
+    name = "low-resolution-object"
     severity = Severity.INFO
-    message = "box {box} of {label!r} has {width:.0f} x {height:.0f} pixels"
+    precision = FACT
+    message = "box {box} ({label!r}) has only {width:.0f} x {height:.0f} px"
     examples = (
         Good(boxes=[{"width": 8, "height": 16}]),
         Good(boxes=[{"width": None, "height": 8}]),
-        Bad(boxes=[{"width": 8, "height": 15}], says="box 0 of 'cat' has 8 x 15 pixels"),
+        Bad(boxes=[{"width": 8, "height": 15}], says="box 0 ('cat') has only 8 x 15 px"),
+        Good(boxes=[{"width": 8, "height": 12}], options={"min_side": 10.0}),
+        Bad(boxes=[{"width": 8, "height": 18}], options={"min_side": 20.0}),
     )
-    side: float = Option(16.0, gt=1, description="Pixels that the longer side must have.")
+    min_side: float = Option(16.0, gt=1, description="Pixels that the longer side of a box must have.")
 
     def check(self, boxes: LazyFrame) -> LazyFrame:
         """Boxes that are too small to show anything."""
+        # `max_horizontal` ignores nulls, so that a box with one unknown side would count.
+        sized = boxes.select("box_id", "box", "label", "width", "height").drop_nulls(["width", "height"])
         longer = pl.max_horizontal("width", "height")
-        # The greater of a number and nothing is the number.
-        return boxes.drop_nulls(["width", "height"]).filter(longer.is_between(1, self.side, closed="none"))
+        small = sized.filter(longer.is_between(1, self.min_side, closed="none"))
+        return small.with_columns(score=score_below(longer, self.min_side))

@@ -1,293 +1,352 @@
-"""IMG: pictures that show their object badly."""
+"""IMG: images of poor quality."""
 
 from __future__ import annotations
 
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import Bad, Good, Option, Rule, Severity, worded
+from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint_rules.scoring import score_above, score_below
 
 _SOUND = {
-    "darkest": 20.0,
-    "brightest": 230.0,
-    "burnt": 0.01,
+    "dark_level": 20.0,
+    "bright_level": 230.0,
+    "clipped_share": 0.01,
     "spread": 150.0,
     "blur": 1.5,
     "noise": 0.3,
     "structure": 0.3,
     "jpeg_quality": 80.0,
 }
-"""What a good picture measures."""
+"""Measurements of a good image."""
 
-
-_MANY = 0.2
-"""Share of a set's pictures beyond which a fault is the set's own manner, as of microscopes, and is said once."""
+_MAX_SHARE = 0.2
+"""Share of bad images above which a fault is typical of the data set, as in microscopy, and is reported once."""
 
 _MIN_IMAGES = 20
-"""Pictures that a set must have for its manner to show."""
+"""Images that a data set needs before a fault can be typical of it."""
 
 
-def _singled_out(images: LazyFrame, is_bad: Expr, text: Expr, manner: str, stands_out: Expr | None = None) -> LazyFrame:
-    """Bad pictures, each with its `text`; or one finding on the whole set, as info, where that is its manner.
+def _messages(of_image: str, fault: str) -> dict[str, str]:
+    """Messages by kind: on one image, and on a data set for which the fault is typical."""
+    return {
+        "image": of_image,
+        "data-set": f"{{bad:,}} of {{count:# image}} are {fault}: this is typical of the data set, and single images "
+        "are not reported",
+    }
 
-    `manner` ends the sentence "20 of 30 pictures are …". Where not all that is bad is worth naming, `stands_out` tells
-    what is.
+
+def _bad_images(
+    images: LazyFrame, is_bad: Expr, score: Expr, *columns: str, stands_out: Expr | None = None
+) -> LazyFrame:
+    """The bad images, or one info on each data set for which the fault is typical.
+
+    Args:
+        images: The table of images.
+        is_bad: Whether an image has the fault.
+        score: Score of a bad image.
+        columns: Measurements that the message needs.
+        stands_out: Whether a bad image is worth reporting; all are by default.
     """
-    judged = images.filter(col("fault").is_null() & col("digest").is_not_null()).with_columns(
-        is_bad=is_bad.fill_null(False), stands_out=lit(True) if stands_out is None else stands_out
-    )
-    count, bad = pl.len(), col("is_bad").sum()
-    is_manner = (count >= _MIN_IMAGES) & (bad > _MANY * count)
-    single = judged.filter(col("is_bad") & col("stands_out"), ~is_manner).select(
-        "source_ref", what=text, severity=lit(None, pl.String)
-    )
-    whole = judged.select(count=count, bad=bad, is_manner=is_manner).filter("is_manner")
-    said = worded(
-        f"{{}} of the {{}} pictures {manner}: it is the set's manner, and no single one is named", "bad", "count"
-    )
+    measured = images.filter(col("fault").is_null() & col("digest").is_not_null())
+    count, bad = pl.len().over("data_set"), col("is_bad").sum().over("data_set")
+    judged = measured.select(
+        "data_set",
+        "source_ref",
+        *columns,
+        is_bad=is_bad.fill_null(False),
+        score=score,
+        stands_out=lit(True) if stands_out is None else stands_out,
+    ).with_columns(is_typical=(count >= _MIN_IMAGES) & (bad > _MAX_SHARE * count))
+    single = judged.filter(col("is_bad") & col("stands_out") & ~col("is_typical"))
+    whole = judged.filter("is_typical").group_by("data_set").agg(bad=col("is_bad").sum(), count=pl.len())
     return pl.concat(
-        [single, whole.select(source_ref=lit(None, pl.String), what=said, severity=lit(Severity.INFO.value))]
+        [
+            single.select("data_set", "source_ref", *columns, "score", kind=lit("image")),
+            whole.with_columns(
+                kind=lit("data-set"), severity=lit(Severity.INFO.value), score=col("bad") / col("count")
+            ),
+        ],
+        how="diagonal",
     )
 
 
 class DarkImage(Rule):
-    """The picture is nearly black.
+    """The image is underexposed.
 
-    ## Why is this bad?
-    The object can hardly be told, and what the model learns from it is noise.
+    ## Why it matters
+    The object is hardly visible, and a model learns noise.
 
-    ## How to mend it
-    Expose the picture anew, or leave it out.
+    ## How to fix it
+    Take the image again with more light, or remove it.
 
-    ## How far it can be trusted
-    Photographs exposed three stops darker are found; of the sets' own it flags one raccoon, taken at night.
+    ## How reliable it is
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) that were exposed three stops darker, and
+    flags 0.1% of the originals, such as a raccoon at night.
     """
 
     code = "IMG301"
     name = "image-dark"
     severity = Severity.WARNING
-    message = "{what}"
-    features = ("brightest",)
+    messages = _messages("underexposed: 99% of pixels are darker than {bright_level:.0f} of 255", "underexposed")
+    features = ("bright_level",)
     examples = (
         Good(images=[_SOUND]),
-        Bad(images=[_SOUND | {"brightest": 60.0}], says="the picture is dark: 99% of it lie below shade 60 of 255"),
+        Bad(
+            images=[_SOUND | {"bright_level": 60.0}],
+            says="underexposed: 99% of pixels are darker than 60 of 255",
+        ),
+        Good(images=[_SOUND | {"bright_level": 90.0}], options={"min_level": 80.0}),
+        Bad(images=[_SOUND | {"bright_level": 90.0}], options={"min_level": 100.0}),
+        Bad(
+            images=[_SOUND | {"bright_level": 60.0 if n < 5 else 230.0} for n in range(20)],
+            says="5 of 20 images are underexposed: this is typical of the data set, and single images are not reported",
+        ),
     )
-    shade: float = Option(104.0, gt=0, lt=255, description="Shade that the brightest hundredth must reach.")
+    min_level: float = Option(104.0, gt=0, lt=255, description="Gray level that the brightest 1% must reach.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Pictures without a bright spot."""
-        text = worded("the picture is dark: 99% of it lie below shade {} of 255", _whole("brightest"))
-        return _singled_out(images, col("brightest") < self.shade, text, "are dark")
+        """Images without a bright area."""
+        score = score_below("bright_level", self.min_level)
+        return _bad_images(images, col("bright_level") < self.min_level, score, "bright_level")
 
 
 class BrightImage(Rule):
-    """The picture is burnt out.
+    """The image is overexposed.
 
-    ## Why is this bad?
-    Where it is white nothing can be told any more.
+    ## Why it matters
+    White areas have no details left.
 
-    ## How to mend it
-    Expose the picture anew, or leave it out.
+    ## How to fix it
+    Take the image again with less exposure, or remove it.
 
-    ## How far it can be trusted
-    Photographs of which four more stops burnt two fifths are found. A dark object before a white wall is no fault: the
-    darkest twentieth must be bright as well.
+    ## How reliable it is
+    It finds 96.5% of 903 photographs of clothing, raccoon and savoias (half 1) that were exposed four stops brighter
+    and have at least 40% clipped pixels, and flags 0.0% of the 1,009 originals. A dark object in front of a white wall
+    is not flagged, because the darkest 5% of the pixels must be bright too.
     """
 
     code = "IMG302"
     name = "image-bright"
     severity = Severity.WARNING
-    message = "{what}"
-    features = ("burnt", "darkest")
-    examples = (
-        Good(images=[_SOUND, _SOUND | {"burnt": 0.6}]),
-        Bad(
-            images=[_SOUND | {"burnt": 0.6, "darkest": 120.0}],
-            says="60% of the picture are white and nothing in it is dark",
-        ),
+    messages = _messages(
+        "overexposed: {clipped_share:.0%} of pixels are white, and 95% are brighter than {dark_level:.0f} of 255",
+        "overexposed",
     )
-    share: float = Option(0.3, gt=0, le=1, description="Share of white from which a picture counts as burnt.")
-    shade: float = Option(70.0, ge=0, lt=255, description="Shade above which the darkest twentieth must lie.")
+    features = ("clipped_share", "dark_level")
+    examples = (
+        Good(images=[_SOUND, _SOUND | {"clipped_share": 0.6}]),
+        Bad(
+            images=[_SOUND | {"clipped_share": 0.6, "dark_level": 120.0}],
+            says="overexposed: 60% of pixels are white, and 95% are brighter than 120 of 255",
+        ),
+        Good(images=[_SOUND | {"clipped_share": 0.4, "dark_level": 120.0}], options={"min_clipped_share": 0.5}),
+        Bad(images=[_SOUND | {"clipped_share": 0.4, "dark_level": 120.0}], options={"min_clipped_share": 0.4}),
+        Good(images=[_SOUND | {"clipped_share": 0.6, "dark_level": 80.0}], options={"min_dark_level": 90.0}),
+        Bad(images=[_SOUND | {"clipped_share": 0.6, "dark_level": 80.0}], options={"min_dark_level": 75.0}),
+    )
+    min_clipped_share: float = Option(
+        0.3, gt=0, le=1, description="Share of white pixels from which an image may be overexposed."
+    )
+    min_dark_level: float = Option(
+        70.0, ge=0, lt=255, description="Gray level from which the darkest 5% of the pixels count as bright."
+    )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Pictures much of which is white, and none of which is dark."""
-        text = worded("{}% of the picture are white and nothing in it is dark", _whole(100 * col("burnt")))
-        is_burnt = (col("burnt") >= self.share) & (col("darkest") >= self.shade)
-        return _singled_out(images, is_burnt, text, "are burnt out")
+        """Images with many white and no dark pixels."""
+        is_clipped = (col("clipped_share") >= self.min_clipped_share) & (col("dark_level") >= self.min_dark_level)
+        score = score_above("clipped_share", self.min_clipped_share)
+        return _bad_images(images, is_clipped, score, "clipped_share", "dark_level")
 
 
 class LowContrastImage(Rule):
-    """The picture is all of about the same brightness.
+    """The whole image has about the same brightness.
 
-    ## Why is this bad?
-    Fog, a veiled lens or backlight: edges are weak everywhere.
+    ## Why it matters
+    Edges are weak everywhere, as in fog, behind a dirty lens or against the light.
 
-    ## How to mend it
-    Take the picture anew, or leave it out.
+    ## How to fix it
+    Take the image again, or remove it.
 
-    ## How far it can be trusted
-    It flags next to none of the public sets' photographs; how often people would agree is not measured.
+    ## How reliable it is
+    It flags 0.0% of 1,009 photographs of clothing, raccoon and savoias (half 1). How often people agree has not been
+    measured.
     """
 
     code = "IMG303"
     name = "image-low-contrast"
     severity = Severity.INFO
-    message = "{what}"
-    features = ("spread", "brightest", "burnt", "darkest")
+    messages = _messages("low contrast: 90% of pixels lie within {spread:.0f} of 255 gray levels", "low in contrast")
+    features = ("spread", "bright_level", "clipped_share", "dark_level")
     examples = (
-        Good(images=[_SOUND, _SOUND | {"spread": 20.0, "brightest": 50.0}]),
-        Bad(images=[_SOUND | {"spread": 20.0}], says="nine tenths of the picture lie within 20 of 255 shades"),
+        Good(images=[_SOUND, _SOUND | {"spread": 20.0, "bright_level": 50.0}]),
+        Bad(images=[_SOUND | {"spread": 20.0}], says="low contrast: 90% of pixels lie within 20 of 255 gray levels"),
+        Good(images=[_SOUND | {"spread": 30.0}], options={"min_spread": 25.0}),
+        Bad(images=[_SOUND | {"spread": 30.0}], options={"min_spread": 31.0}),
     )
-    shades: float = Option(35.0, gt=0, lt=255, description="Shades over which nine tenths must reach.")
+    min_spread: float = Option(35.0, gt=0, lt=255, description="Gray levels over which 90% of the pixels must spread.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Flat pictures that are neither dark nor burnt."""
-        text = worded("nine tenths of the picture lie within {} of 255 shades", _whole("spread"))
-        return _singled_out(images, (col("spread") < self.shades) & ~_is_badly_exposed(), text, "are flat")
+        """Flat images, except underexposed and overexposed ones."""
+        is_flat = (col("spread") < self.min_spread) & ~_is_badly_exposed()
+        return _bad_images(images, is_flat, score_below("spread", self.min_spread), "spread")
 
 
 class BlurredImage(Rule):
-    """The picture is out of focus, or the camera moved.
+    """The image is out of focus or has motion blur.
 
-    ## Why is this bad?
-    Fine structure by which the object is told is gone.
+    ## Why it matters
+    The details that distinguish an object are lost.
 
-    ## How to mend it
-    Take the picture anew, or leave it out.
+    ## How to fix it
+    Take the image again, or remove it.
 
-    ## How far it can be trusted
-    Photographs blurred by 4 pixels of 512, or moved over 21, are found. It asks how fast the strongest edges rise, so
-    that a plain background is no fault, and looks at a version of 160 pixels, so that what is only soft at full size
-    passes. A sharp object before a blurred background passes too. In a set that is soft throughout, as of microscopes,
-    only what is softer still is named.
+    ## How reliable it is
+    Of 1,009 photographs of clothing, raccoon and savoias (half 1) it finds 99.7% after a Gaussian blur of 4 px and
+    96.1% after a motion blur of 21 px (images scaled to 512 px), and flags 0.2% of the originals.
+
+    It measures how steeply the strongest edges rise, so a plain background does not matter. It measures the image
+    reduced to 160 px, so an image that is soft only at full size passes, and so does a sharp object in front of a
+    blurred background. In a data set of soft images, as from a microscope, only those that are much softer than the
+    others are reported.
     """
 
     code = "IMG304"
     name = "image-blurred"
     severity = Severity.WARNING
-    message = "{what}"
+    messages = _messages("blurred: the sharpest edges spread over {blur:.1f} px (image scaled to 512 px)", "blurred")
     features = ("blur",)
     examples = (
         Good(images=[_SOUND, {"blur": None}]),
         Bad(
             images=[_SOUND | {"blur": 4.2}],
-            says="the picture is blurred: no edge is sharper than 4.2 pixels of a picture 512 long",
+            says="blurred: the sharpest edges spread over 4.2 px (image scaled to 512 px)",
         ),
+        Good(images=[_SOUND | {"blur": 4.0}], options={"max_blur": 4.5}),
+        Bad(images=[_SOUND | {"blur": 4.0}], options={"max_blur": 3.0}),
+        Good(images=[_SOUND | {"blur": 2.5 if n else 4.5} for n in range(20)], options={"times_median": 2.0}),
+        Bad(images=[_SOUND | {"blur": 2.5 if n else 4.5} for n in range(20)], options={"times_median": 1.5}),
     )
-    pixels: float = Option(3.8, gt=0, description="Blur that its sharpest edges must not reach, of 512 pixels.")
-    times: float = Option(1.75, ge=1, description="The same as a multiple of the set's median, which may be soft.")
+    max_blur: float = Option(3.8, gt=0, description="Blur of the sharpest edges, in px of 512, from which to report.")
+    times_median: float = Option(
+        1.75, ge=1, description="Minimum blur as a multiple of the median of the data set, if it has 20 images or more."
+    )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Pictures without a sharp edge in some direction."""
-        text = worded(
-            "the picture is blurred: no edge is sharper than {} pixels of a picture 512 long", col("blur").round(1)
-        )
-        stands_out = (pl.len() < _MIN_IMAGES) | (col("blur") >= self.times * col("blur").median())
-        return _singled_out(images, col("blur") >= self.pixels, text, "are soft", stands_out)
+        """Images without a sharp edge in some direction."""
+        median, count = col("blur").median().over("data_set"), pl.len().over("data_set")
+        stands_out = (count < _MIN_IMAGES) | (col("blur") >= self.times_median * median)
+        is_blurred = col("blur") >= self.max_blur
+        return _bad_images(images, is_blurred, score_above("blur", self.max_blur), "blur", stands_out=stands_out)
 
 
 class LowInformationImage(Rule):
-    """There is next to nothing in the picture.
+    """The image shows almost nothing.
 
-    ## Why is this bad?
-    An empty frame, a lens cap or a placeholder teaches nothing.
+    ## Why it matters
+    A model learns nothing from an empty frame, a lens cap or a placeholder.
 
-    ## How to mend it
-    Leave it out.
+    ## How to fix it
+    Remove the image.
 
-    ## How far it can be trusted
-    It flags none of the public sets' photographs; how often people would agree is not measured.
+    ## How reliable it is
+    It flags none of the images of 8 public sets. How often people agree has not been measured.
     """
 
     code = "IMG305"
     name = "image-low-information"
     severity = Severity.WARNING
-    message = "{what}"
+    messages = _messages("nearly empty: only {structure:.1%} of pixels differ from a neighbor", "nearly empty")
     features = ("structure",)
     examples = (
         Good(images=[_SOUND]),
         Bad(
             images=[_SOUND | {"structure": 0.001}],
-            says="the picture is next to empty: 0.1% of its pixels differ from their neighbours",
+            says="nearly empty: only 0.1% of pixels differ from a neighbor",
         ),
+        Good(images=[_SOUND | {"structure": 0.004}], options={"min_structure": 0.003}),
+        Bad(images=[_SOUND | {"structure": 0.006}], options={"min_structure": 0.007}),
     )
-    share: float = Option(0.005, gt=0, lt=1, description="Share of pixels that must differ from a neighbour.")
+    min_structure: float = Option(
+        0.005, gt=0, lt=1, description="Share of pixels that must differ from a neighbor by more than 8 gray levels."
+    )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Pictures without structure."""
-        share = (100 * col("structure")).round(1)
-        text = worded("the picture is next to empty: {}% of its pixels differ from their neighbours", share)
-        return _singled_out(images, col("structure") < self.share, text, "are next to empty")
+        """Images without structure."""
+        score = score_below("structure", self.min_structure)
+        return _bad_images(images, col("structure") < self.min_structure, score, "structure")
 
 
 class NoisyImage(Rule):
-    """The picture is full of noise.
+    """The image is full of noise.
 
-    ## Why is this bad?
-    The model learns the noise of one camera.
+    ## Why it matters
+    A model learns the noise of one camera.
 
-    ## How to mend it
-    Take the picture with more light, or leave it out.
+    ## How to fix it
+    Take the image with more light, or remove it.
 
-    ## How far it can be trusted
-    Photographs with noise of 40 shades of 255 are found. It looks at colour, where foliage and fabric are smooth; noise
-    of a grey camera is not seen.
+    ## How reliable it is
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after adding noise with a standard
+    deviation of 40 of 255, and flags 0.3% of the originals. It measures color, in which foliage and fabric are smooth,
+    so it does not see the noise of a monochrome camera.
     """
 
     code = "IMG306"
     name = "image-noisy"
     severity = Severity.WARNING
-    message = "{what}"
+    messages = _messages("noisy: color noise has a standard deviation of {noise:.1f} of 255", "noisy")
     features = ("noise",)
     examples = (
         Good(images=[_SOUND]),
-        Bad(images=[_SOUND | {"noise": 8.0}], says="the picture is noisy: 8.0 shades in colour"),
+        Bad(images=[_SOUND | {"noise": 8.0}], says="noisy: color noise has a standard deviation of 8.0 of 255"),
+        Good(images=[_SOUND | {"noise": 5.0}], options={"max_noise": 6.0}),
+        Bad(images=[_SOUND | {"noise": 4.0}], options={"max_noise": 3.0}),
     )
-    shades: float = Option(4.5, gt=0, description="Standard deviation, in shades, from which a picture is noisy.")
+    max_noise: float = Option(
+        4.5, gt=0, description="Standard deviation of the noise, in levels of 255, from which to report."
+    )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Pictures whose colours are rough."""
-        text = worded("the picture is noisy: {} shades in colour", col("noise").round(1))
-        return _singled_out(images, col("noise") >= self.shades, text, "are noisy")
+        """Images with rough colors."""
+        score = score_above("noise", self.max_noise)
+        return _bad_images(images, col("noise") >= self.max_noise, score, "noise")
 
 
 class CompressedImage(Rule):
-    """The JPEG is compressed so strongly that it shows.
+    """The JPEG file is compressed so strongly that it is visible.
 
-    ## Why is this bad?
-    Blocks of eight pixels take the place of structure.
+    ## Why it matters
+    Blocks of 8 x 8 px replace fine structure.
 
-    ## How to mend it
-    Export the picture anew from its original.
+    ## How to fix it
+    Export the image again from its original.
 
-    ## How far it can be trusted
-    JPEGs of quality 5 are found. It reads the file's own tables: a picture that was spoilt earlier and saved anew
-    passes.
+    ## How reliable it is
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) saved as JPEG of quality 5, and flags 0.0%
+    of the originals. It reads the quantization tables of the file, so an image that was strongly compressed earlier and
+    saved again at a high quality passes.
     """
 
     code = "IMG307"
     name = "image-compressed"
     severity = Severity.WARNING
-    message = "{what}"
+    messages = _messages("strongly compressed: JPEG quality {jpeg_quality:.0f} of 100", "strongly compressed")
     features = ("jpeg_quality",)
     examples = (
         Good(images=[_SOUND, {"jpeg_quality": None}]),
-        Bad(images=[_SOUND | {"jpeg_quality": 12.0}], says="the JPEG is of quality 12 of 100"),
+        Bad(images=[_SOUND | {"jpeg_quality": 12.0}], says="strongly compressed: JPEG quality 12 of 100"),
+        Good(images=[_SOUND | {"jpeg_quality": 15.0}], options={"min_quality": 10.0}),
+        Bad(images=[_SOUND | {"jpeg_quality": 25.0}], options={"min_quality": 30.0}),
     )
-    quality: float = Option(20.0, ge=1, le=100, description="Quality that a JPEG must have, as libjpeg counts.")
+    min_quality: float = Option(20.0, ge=1, le=100, description="JPEG quality, on libjpeg's scale, that is required.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """JPEGs with coarse tables."""
-        text = worded("the JPEG is of quality {} of 100", _whole("jpeg_quality"))
-        return _singled_out(images, col("jpeg_quality") < self.quality, text, "are strongly compressed")
+        """JPEG files with coarse quantization tables."""
+        score = score_below("jpeg_quality", self.min_quality)
+        return _bad_images(images, col("jpeg_quality") < self.min_quality, score, "jpeg_quality")
 
 
 def _is_badly_exposed() -> Expr:
-    """Whether a picture is dark or burnt, which says more than that it is flat."""
-    return (col("brightest") < 104) | ((col("burnt") >= 0.3) & (col("darkest") >= 40))
-
-
-def _whole(value: str | Expr) -> Expr:
-    """A number without its fraction."""
-    number = col(value) if isinstance(value, str) else value
-    return number.round().cast(pl.Int64)
+    """Whether an image is underexposed or overexposed, which says more than that it is flat."""
+    return (col("bright_level") < 104) | ((col("clipped_share") >= 0.3) & (col("dark_level") >= 40))

@@ -1,33 +1,76 @@
-"""IMG: images that the service does not take."""
+"""IMG: images that the service does not accept."""
 
 from __future__ import annotations
+
+from types import MappingProxyType
 
 from groundlint import Bad, Good, Severity
 from groundlint_rules.service import ServiceRule
 
 
 class InvalidImage(ServiceRule):
-    """The image is not one that the service can use.
+    """The service cannot use the image.
 
-    ## Why is this bad?
-    The service drops the line: the image is more than 20 times as long as wide.
+    ## Why it matters
+    The service drops the line.
 
-    ## How to mend it
-    Cut the image, with its boxes.
+    ## How to fix it
+    Provide the image as JPEG or PNG of at most 15 MB, with sides of 64 to 4,096 px and an aspect ratio of at most 20:1.
+    Whoever resizes or crops an image must transform its boxes in the same way.
 
-    ## What the documents leave open
-    Whether exactly 20:1 is too long: here it is not. The shape is taken from `image_size` where that is declared.
+    ## Causes
+    - The image is not found, or is not opened.
+    - The file is not an image, or has another format than JPEG and PNG.
+    - The file has more than 15 MB.
+    - A side is below 64 or above 4,096 px, and the line has no boxes; on a line with boxes this is IMG102.
+    - The longer side is more than 20 times the shorter one.
+
+    ## Undocumented service behavior
+    The documents do not say whether exactly 20:1 is too long; here it is not. The aspect ratio is that of `image_size`
+    where it is declared.
     """
 
     code = "IMG101"
     name = "invalid-image"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_IMAGE"
+    messages = MappingProxyType(
+        {
+            "image-refused": "image not opened: {found}",
+            "image-not-found": "image not found; add the file or correct the source-ref",
+            "not-an-image": "not an image: {found}; replace the file",
+            "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
+            "image-file-too-large": "image file too large: {count:,} bytes, {limit:,} are allowed; compress it",
+            "image-side-out-of-range": "image of {found} px: each side must have 64 to 4,096 px; resize it",
+            "image-too-elongated": "image of {found} px: its aspect ratio is above 20:1; crop it",
+        }
+    )
     examples = (
         Good(attributes=[{"image_width": 2000, "image_height": 100}]),
         Bad(
             attributes=[{"image_width": 2001, "image_height": 100}],
-            says="the image of 2001 x 100 pixels is more than 20 times as long as wide; cut it",
+            says="image of 2001 x 100 px: its aspect ratio is above 20:1; crop it",
+        ),
+        Bad(images=[{"format": "GIF"}], says="unsupported image format GIF; convert the image to JPEG or PNG"),
+        Bad(
+            images=[{"bytes": 16_000_000}],
+            says="image file too large: 16,000,000 bytes, 15,728,640 are allowed; compress it",
+        ),
+        Bad(
+            images=[{"width": 5000, "height": 4000}],
+            says="image of 5000 x 4000 px: each side must have 64 to 4,096 px; resize it",
+        ),
+        Bad(
+            images=[{"found": False, "path": None, "format": None, "width": None, "height": None}],
+            says="image not found; add the file or correct the source-ref",
+        ),
+        Bad(
+            images=[{"fault": "no-image", "detail": "it is empty", "format": None}],
+            says="not an image: it is empty; replace the file",
+        ),
+        Bad(
+            images=[{"fault": "refused", "detail": "it is outside the given folders", "found": False}],
+            says="image not opened: it is outside the given folders",
         ),
     )
 
@@ -35,25 +78,26 @@ class InvalidImage(ServiceRule):
 class InvalidImageDimension(ServiceRule):
     """An image with boxes has a side below 64 or above 4,096 pixels.
 
-    ## Why is this bad?
+    ## Why it matters
     The service drops the line.
 
-    ## How to mend it
-    Scale the image, and its boxes with it.
+    ## How to fix it
+    Resize the image together with its boxes.
 
-    ## What the documents leave open
-    Whether 64 and 4,096 themselves are allowed: here they are.
+    ## Undocumented service behavior
+    The documents do not say whether 64 and 4,096 px themselves are allowed; here they are.
     """
 
     code = "IMG102"
     name = "invalid-image-dimension"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_IMAGE_DIMENSION"
+    message = "image of {found} px: each side must have 64 to 4,096 px; resize it together with its boxes"
     examples = (
         Good(attributes=[{"image_width": 4096, "image_height": 205}]),
         Bad(
             attributes=[{"image_width": 640, "image_height": 63}],
-            says="the image of 640 x 63 pixels has a side outside 64 to 4096; scale it with its boxes",
+            says="image of 640 x 63 px: each side must have 64 to 4,096 px; resize it together with its boxes",
         ),
         Bad(attributes=[{"image_width": 4097}]),
     )

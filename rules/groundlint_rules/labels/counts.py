@@ -1,4 +1,4 @@
-"""LBL: the names of labels, and how many a split has."""
+"""LBL: the names of labels, and how many labels a split has."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from groundlint_rules.service import ServiceRule, warn_of_choice
 class LabelNameTooLong(ServiceRule):
     """The name of a label has more than 256 characters.
 
-    ## Why is this bad?
+    ## Why it matters
     The service drops the attribute.
 
-    ## How to mend it
+    ## How to fix it
     Shorten the name.
     """
 
@@ -23,36 +23,41 @@ class LabelNameTooLong(ServiceRule):
     name = "label-name-too-long"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_LABEL_NAME_LENGTH"
+    message = "label name too long: {count:# character}, {limit} are allowed; shorten '{found}…'"
     examples = (
         Good(manifest=lines(classification("x" * 256))),
-        Bad(manifest=lines(classification("x" * 257))),
+        Bad(
+            manifest=lines(classification("x" * 257)),
+            says=f"label name too long: 257 characters, 256 are allowed; shorten '{'x' * 40}…'",
+        ),
     )
 
 
 class TooFewLabels(ServiceRule):
     """A split has fewer labels than the service needs.
 
-    ## Why is this bad?
-    The training fails: image labels need two of them, boxes one, in training and in test data. Labels count that remain
-    once lost boxes and lines are gone.
+    ## Why it matters
+    The training fails: image labels need two of them, boxes one, in training and in test data. Only labels count that
+    remain after dropped boxes and lines are removed.
 
-    ## How to mend it
-    Mend the lost lines, or add images with other labels.
+    ## How to fix it
+    Fix the lost lines, or add images with other labels.
 
-    ## What the documents leave open
-    One page asks two labels of boxes as well; the list of limits, which is newer, one.
+    ## Undocumented service behavior
+    One page requires two labels for boxes as well; the list of limits, which is newer, requires one.
     """
 
     code = "LBL111"
     name = "too-few-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_FEW_LABELS"
+    message = "the {key} split has {count:# usable label}, {found} needs at least {limit}; add labeled images"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}]),
         Good(boxes=[{"label": "cat"}]),
         Bad(
             labels=[{"label": "cat"}],
-            says="the train split has 1 usable labels; classification needs at least 2; add labelled images",
+            says="the train split has 1 usable label, classification needs at least 2; add labeled images",
         ),
     )
 
@@ -60,10 +65,10 @@ class TooFewLabels(ServiceRule):
 class TooManyLabels(ServiceRule):
     """A split has more than 250 labels.
 
-    ## Why is this bad?
+    ## Why it matters
     The training fails.
 
-    ## How to mend it
+    ## How to fix it
     Merge labels, or train several models.
     """
 
@@ -71,31 +76,36 @@ class TooManyLabels(ServiceRule):
     name = "too-many-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_MANY_LABELS"
+    message = "the {key} split has {count:# label}, the service accepts {limit}; merge or remove labels"
     examples = (
         Good(labels=[{"line": n, "label": f"{n}"} for n in range(250)]),
-        Bad(labels=[{"line": n, "label": f"{n}"} for n in range(251)]),
+        Bad(
+            labels=[{"line": n, "label": f"{n}"} for n in range(251)],
+            says="the train split has 251 labels, the service accepts 250; merge or remove labels",
+        ),
     )
 
 
 class TooFewUsableLabels(ServiceRule):
     """Image labels and boxes are mixed, and one kind alone has too few labels.
 
-    ## Why is this bad?
-    The service trains on one kind, chosen in a way that is not documented, and drops the lines of the other. With too
-    few labels in what remains the training fails.
+    ## Why it matters
+    The service trains on one kind, chosen in a way that is not documented, and drops the lines of the other. If too few
+    labels remain, the training fails.
 
-    ## How to mend it
+    ## How to fix it
     Keep one kind of label.
 
-    ## What the documents leave open
-    How the service chooses: if either choice would fail this is a warning, if both would, an error. One page gives the
-    minima of the two kinds the other way round.
+    ## Undocumented service behavior
+    The documents do not say how the service chooses: if one choice would fail, this is a warning, if both would, an
+    error. One page gives the minima of the two kinds the other way round.
     """
 
     code = "LBL113"
     name = "too-few-usable-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS"
+    message = "image labels and boxes are mixed, which leaves too few labels of one kind: {found}; keep one kind"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}], boxes=[{"line": 3}]),
         Bad(

@@ -1,4 +1,4 @@
-"""LBL: label attributes that are written oddly or only in part."""
+"""LBL: label attributes that are written in an unusual way or only in part."""
 
 from __future__ import annotations
 
@@ -8,64 +8,70 @@ from groundlint_rules.service import ProblemRule
 
 
 class MultilabelWithClassName(ProblemRule):
-    """An attribute has one `class-name` but the type of several labels.
+    """An attribute has one `class-name`, but the type of several labels.
 
-    ## Why is this bad?
+    ## Why it matters
     The service's own conversion script leaves the type `groundtruth/image-classification-multilabel` on the attributes
-    that it splits, and the service's list of types does not have it.
+    that it splits, and the service's list of types does not contain it.
 
-    ## How to mend it
+    ## How to fix it
     Write `groundtruth/image-classification`.
 
-    ## What the documents leave open
-    Whether the service takes such an attribute; so this is a warning.
+    ## Undocumented service behavior
+    The documents do not say whether the service accepts such an attribute, so this is a warning.
     """
 
     code = "LBL114"
     name = "multilabel-with-class-name"
     severity = Severity.WARNING
     targets = ("rekognition",)
+    message = "`{key}` has one class-name, but a multi-label type; write groundtruth/image-classification"
     examples = (
         Good(manifest=lines(classification())),
-        Bad(manifest=lines(classification(metadata={"type": "groundtruth/image-classification-multilabel"}))),
+        Bad(
+            manifest=lines(classification(metadata={"type": "groundtruth/image-classification-multilabel"})),
+            says="`animal` has one class-name, but a multi-label type; write groundtruth/image-classification",
+        ),
     )
 
 
 class FailedLabel(ProblemRule):
-    """A labeling job gave up on an attribute of the line.
+    """A labeling job failed on an attribute of the line.
 
-    ## Why is this bad?
+    ## Why it matters
     The metadata has a `failure-reason` and there is no label; the line has only its other labels.
 
-    ## How to mend it
+    ## How to fix it
     Label the image again, or remove the metadata.
     """
 
     code = "LBL115"
     name = "failed-label"
     severity = Severity.WARNING
+    message = "labeling of `{key}` failed: {found}; label the image again or remove the metadata"
     examples = (
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(classification(extra={"boxes-metadata": {"failure-reason": "no consensus"}})),
-            says="labeling of `boxes` failed: no consensus",
+            says="labeling of `boxes` failed: no consensus; label the image again or remove the metadata",
         ),
     )
 
 
-class TextClassIndex(ProblemRule):
+class QuotedClassIndex(ProblemRule):
     """The index of an image label is written as a string.
 
-    ## Why is this bad?
-    Some pages of the guides write it so, but the format asks for a whole number, and built-in training reads numbers.
+    ## Why it matters
+    Some pages of the guides write it so, but the format requires a whole number, and built-in training reads numbers.
 
-    ## How to mend it
+    ## How to fix it
     Remove the quotes.
     """
 
     code = "LBL116"
-    name = "text-class-index"
+    name = "quoted-class-index"
     severity = Severity.WARNING
+    message = '`{key}` is the string "{found}"; write the index as a number, without quotes'
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -75,23 +81,24 @@ class TextClassIndex(ProblemRule):
     )
 
 
-class OddCreationDate(ProblemRule):
-    """A `creation-date` is not in the documented form.
+class UndocumentedDateFormat(ProblemRule):
+    """A `creation-date` is not in the documented format.
 
-    ## Why is this bad?
-    The service documents `2024-05-02T10:11:12`. Other forms of ISO 8601 may not be taken.
+    ## Why it matters
+    The service documents `2024-05-02T10:11:12`. It may not accept other formats of ISO 8601.
 
-    ## How to mend it
+    ## How to fix it
     Write date and time with a T between them.
     """
 
     code = "LBL117"
-    name = "odd-creation-date"
+    name = "undocumented-date-format"
     severity = Severity.WARNING
+    message = "creation-date {found} is not in the documented format; write it as 2024-05-02T10:11:12"
     examples = (
         Good(manifest=lines(classification(metadata={"creation-date": "2024-05-02T10:11:12.123456"}))),
         Bad(
             manifest=lines(classification(metadata={"creation-date": "2013-11-18 02:53:27"})),
-            says="creation-date 2013-11-18 02:53:27 is not in the documented form; write 2024-05-02T10:11:12",
+            says="creation-date 2013-11-18 02:53:27 is not in the documented format; write it as 2024-05-02T10:11:12",
         ),
     )

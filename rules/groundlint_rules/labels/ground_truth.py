@@ -1,62 +1,82 @@
-"""LBL: what a Ground Truth labeling job asks of label attributes."""
+"""LBL: what a Ground Truth labeling job requires of label attributes."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
+import polars as pl
 from polars import LazyFrame, col
 
-from groundlint import Bad, Good, Rule, Severity
+from groundlint import Bad, Good, Severity, note
 from groundlint_rules.samples import classification, lines
-from groundlint_rules.service import ProblemRule, and_others
+from groundlint_rules.service import ProblemRule, first_lines, problems_of
 
 
-class OddAttributeName(Rule):
+class InvalidAttributeName(ProblemRule):
     """The name of a label attribute breaks Ground Truth's rules.
 
-    ## Why is this bad?
-    A labeling job that reuses the attribute is refused. Names must not end in `-metadata` and not be `source` or
-    `source-ref`; those of masks, video and point clouds must end in `-ref`, all others must not. One finding stands for
-    all lines of a manifest.
+    ## Why it matters
+    A labeling job that uses the attribute is refused. One finding stands for all lines of a manifest.
 
-    ## How to mend it
+    ## How to fix it
     Rename the attribute and its metadata.
+
+    ## Causes
+    - The name is `source` or `source-ref`.
+    - The name ends in `-metadata`.
+    - The name ends in `-ref`, but the labels are not masks, video or point clouds.
+    - The name does not end in `-ref`, but the labels are masks, video or point clouds.
     """
 
     code = "LBL201"
-    name = "odd-attribute-name"
+    name = "invalid-attribute-name"
     severity = Severity.ERROR
-    message = "{detail}{others}"
     targets = ("ground-truth",)
+    messages = MappingProxyType(
+        {
+            "name-is-reserved": "a label attribute must not be named `{key}`; rename it and `{key}-metadata`{others}",
+            "name-ends-in-metadata": "the attribute name `{key}` must not end in -metadata; rename it{others}",
+            "name-ends-in-ref": "the attribute name `{key}` must not end in -ref for {found}; rename it{others}",
+            "name-without-ref": "the attribute name `{key}` must end in -ref for {found}; rename it{others}",
+        }
+    )
     examples = (
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(classification(name="animal-ref")),
-            says="the name `animal-ref` must not end in -ref for groundtruth/image-classification; "
-            "rename the attribute",
+            says="the attribute name `animal-ref` must not end in -ref for groundtruth/image-classification; rename it",
         ),
+        Bad(
+            manifest=lines(classification(metadata={"type": "groundtruth/semantic-segmentation"})),
+            says="the attribute name `animal` must end in -ref for groundtruth/semantic-segmentation; rename it",
+        ),
+        Bad(
+            manifest=lines(classification(extra={"source": 0, "source-metadata": {"human-annotated": "yes"}})),
+            says="a label attribute must not be named `source`; rename it and `source-metadata`",
+        ),
+        Bad(manifest=lines(classification(name="animal-metadata"))),
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
         """One line of each manifest with the name."""
-        odd = problems.filter(col("kind") == self.name).sort("source_ref", "line")
-        return odd.group_by("manifest", "attribute").agg(
-            col("line", "source_ref", "detail").first(), others=and_others()
-        )
+        return first_lines(problems_of(self, problems), "data_set", "manifest", "attribute")
 
 
-class MaskWithoutColours(ProblemRule):
-    """A mask's class has no `hex-color`.
+class MaskWithoutColors(ProblemRule):
+    """A class of a mask has no `hex-color`.
 
-    ## Why is this bad?
-    Jobs that adjust or verify the mask cannot be set up. Masks of older jobs lack the colours.
+    ## Why it matters
+    Jobs that adjust or verify the mask cannot be created. Masks of older jobs have no colors.
 
-    ## How to mend it
-    Add the colour of each class as `#rrggbb` to `internal-color-map`.
+    ## How to fix it
+    Add the color of each class as `#rrggbb` to `internal-color-map`.
     """
 
     code = "LBL202"
-    name = "mask-without-colours"
+    name = "mask-without-colors"
     severity = Severity.ERROR
     targets = ("ground-truth",)
+    message = "class {found} of the mask `{key}` has no hex-color, so the mask cannot be adjusted; add it as #2ca02c"
     examples = (
         Good(
             manifest=lines(
@@ -81,65 +101,17 @@ class MaskWithoutColours(ProblemRule):
                     },
                 )
             ),
-            says="class 1 of the mask `road-ref` has no hex-color of the form #2ca02c; the mask cannot be adjusted",
+            says="class 1 of the mask `road-ref` has no hex-color, so the mask cannot be adjusted; add it as #2ca02c",
         ),
     )
 
 
-class VideoOrPointCloud(Rule):
-    """The line labels a video or a point cloud, not an image.
-
-    ## Why is this bad?
-    It is not: it is only that no rule on images applies to it.
-
-    ## How to mend it
-    There is nothing to mend.
-    """
-
-    code = "LBL203"
-    name = "video-or-point-cloud"
-    severity = Severity.INFO
-    message = "`{attribute}` has the type {type}; rules on images pass over it{others}"
-    targets = ("ground-truth",)
-    examples = (
-        Good(attributes=[{"type": "groundtruth/object-detection"}]),
-        Bad(
-            attributes=[{"type": "groundtruth/video-object-detection", "attribute": "cars-ref"}],
-            says="`cars-ref` has the type groundtruth/video-object-detection; rules on images pass over it",
-        ),
-    )
-
-    def check(self, attributes: LazyFrame) -> LazyFrame:
-        """One line of each manifest with the attribute."""
-        moving = attributes.filter(col("type").str.contains("^groundtruth/(?:video|point.?cloud|3d)")).sort(
-            "source_ref", "line"
-        )
-        return moving.group_by("manifest", "attribute").agg(
-            col("line", "source_ref", "type").first(), others=and_others()
-        )
-
-
-class IncompleteLabel(Rule):
-    """The line has half a label and no whole one.
-
-    ## Why is this bad?
-    A label is a key and the same key with `-metadata`; a chained job takes the line as unlabelled.
-
-    ## How to mend it
-    Add the missing half or mend its name.
-    """
-
-    code = "LBL204"
-    name = "incomplete-label"
-    severity = Severity.WARNING
-    message = "{detail}"
-    targets = ("ground-truth",)
-    examples = (
-        Good(manifest=lines(classification())),
-        Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg", "page": 7, "taken-by": "Ada"}')),
-        Bad(manifest=lines(classification().replace("animal-metadata", "animal_metadata"))),
-    )
-
-    def check(self, problems: LazyFrame) -> LazyFrame:
-        """Lines with no whole attribute and a key that by its value is half of one: a job's input may have others."""
-        return problems.filter(col("kind") == "no-label-attributes", col("pointer").is_not_null())
+@note(
+    rules=("invalid-attribute-name", "mask-without-colors"),
+    message="{count:# line} with `{attribute}` of type {type} are not judged by rules on images",
+)
+def video_or_point_cloud_lines(attributes: LazyFrame) -> LazyFrame:
+    """Lines of each manifest that label a video or a point cloud."""
+    moving = attributes.filter(col("type").str.contains("^groundtruth/(?:video|point.?cloud|3d)"))
+    counts = moving.group_by("data_set", "manifest", "attribute", "type").agg(count=col("line").n_unique())
+    return counts.sort("data_set", "manifest", "attribute", pl.col("type"))

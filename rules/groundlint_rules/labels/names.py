@@ -1,4 +1,4 @@
-"""LBL: names of labels that are alike, and names that nobody uses."""
+"""LBL: label names that are nearly equal, and class map entries that are never used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
-from groundlint import Bad, Good, Rule, Severity
+from groundlint import FACT, Bad, Good, Rule, Severity
 from groundlint_rules.samples import detection, lines
 
 # Letters of other scripts that look Latin, from the confusables of Unicode's UTS 39.
@@ -26,63 +26,69 @@ _PLURAL = re.compile(r"(?:(?<=[^aeiou])(ies)|(?<=x|z)(es)|(?<=ch|sh)(es)|(?<=[^s
 
 _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("invisible characters", lambda name: _INVISIBLE.sub("", name)),
-    ("the form of their characters", lambda name: unicodedata.normalize("NFKC", name)),
-    ("characters of another alphabet that look alike", lambda name: name.translate(_LOOK_ALIKES)),
+    ("the Unicode form of their characters", lambda name: unicodedata.normalize("NFKC", name)),
+    ("look-alike characters of another alphabet", lambda name: name.translate(_LOOK_ALIKES)),
     ("case", str.casefold),
     ("spaces and separators", lambda name: _SEPARATORS.sub("", name)),
-    ("plural", lambda name: _PLURAL.sub(lambda ending: "y" if ending[1] else "", name)),
+    ("singular and plural", lambda name: _PLURAL.sub(lambda ending: "y" if ending[1] else "", name)),
 )
-"""What is taken from a name, one after another, until it equals another."""
+"""What is removed from a name, one step after another, until it equals another name."""
+
+_SHOWN = 10
+"""Number of unused classes that a message names."""
 
 
 class SimilarLabelNames(Rule):
-    """Two labels differ only by case, spaces, separators, plural, or by characters that cannot be told apart.
+    """Two labels differ only by case, spaces, separators, plural, or characters that look alike or are invisible.
 
-    ## Why is this bad?
-    To the service they are two labels: each gets part of the images, and the model is taught to tell apart what is the
-    same. The finding stands on the rarer one.
+    ## Why it matters
+    To the service they are two labels. Each gets part of the images, and the model is trained to tell apart what is the
+    same. The finding is on the rarer one.
 
-    ## How to mend it
+    ## How to fix it
     Rename one label to the other.
 
-    ## How far it can be trusted
-    Of the names spelt otherwise in clothing, by case, an invisible character, another alphabet or a space, it
-    finds all (benchmarks/planted.py); the public sets have none, and it flags none there.
+    ## How reliable it is
+    Of label names planted in the set clothing that differ by case, an invisible character, another alphabet or a space,
+    it finds all (benchmarks/planted.py). The public sets have no such names, and it flags none there.
     """
 
     code = "LBL301"
     name = "similar-label-names"
     severity = Severity.WARNING
-    message = "the labels {label!r} and {other!r} differ only by {difference}"
+    message = "the labels {label!r} and {other!r} differ only by {difference}; rename one of them"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "car"}]),
         Good(labels=[{"label": "1-5"}, {"line": 2, "label": "15"}]),
         Good(labels=[{"label": "glass"}, {"line": 2, "label": "glasses"}]),
         Bad(
             labels=[{"label": "cat"}, {"line": 2, "label": "cat"}, {"line": 3, "label": "Cat"}],
-            says="the labels 'Cat' and 'cat' differ only by case",
+            says="the labels 'Cat' and 'cat' differ only by case; rename one of them",
         ),
         Bad(boxes=[{"label": "fire truck"}, {"line": 2, "label": "fire_truck"}, {"line": 3, "label": "fire truck"}]),
         Bad(
             labels=[{"label": "cat"}, {"line": 2, "label": "cat"}, {"line": 3, "label": "c\u0430t"}],
-            says="the labels 'c\u0430t' and 'cat' differ only by characters of another alphabet that look alike",
+            says="the labels 'c\u0430t' and 'cat' differ only by look-alike characters of another alphabet; "
+            "rename one of them",
         ),
         Bad(labels=[{"label": "cat"}, {"line": 2, "label": "cat\u200b"}]),
         Bad(boxes=[{"label": "box"}, {"line": 2, "label": "boxes"}]),
     )
 
     def check(self, label_counts: LazyFrame) -> DataFrame:
-        """Names that become equal, each with the most frequent of its group."""
-        counts = (
-            label_counts.group_by("label").agg(col("images").sum()).sort("images", "label", descending=[True, False])
-        )
+        """Names of a data set that become equal, each with the most frequent one of its group."""
+        counts = label_counts.group_by("data_set", "label").agg(col("images").sum())
+        ranked = counts.sort("data_set", "images", "label", descending=[False, True, False])
+        names = ranked.group_by("data_set", maintain_order=True).agg("label").collect()
         return DataFrame(
-            list(_twins(counts.collect()["label"].to_list())), schema=["label", "other", "difference"], orient="row"
+            [(data_set, *twin) for data_set, labels in names.iter_rows() for twin in _twins(labels)],
+            schema={"data_set": pl.Int32, "label": pl.String, "other": pl.String, "difference": pl.String},
+            orient="row",
         )
 
 
 def _twins(names: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Names that differ from an earlier one by one step or several, with the last step that was needed."""
+    """Names that equal an earlier one after one or several steps, with that name and the last step that was needed."""
     forms = dict(zip(names, names, strict=True))
     for difference, step in _STEPS:
         first: dict[str, str] = {}
@@ -94,61 +100,69 @@ def _twins(names: list[str]) -> Iterator[tuple[str, str, str]]:
                 del forms[name]
 
 
-class HiddenCharacters(Rule):
-    """The name of a label has invisible characters, or spaces at its ends.
+class HiddenCharactersInLabel(Rule):
+    """A label name has invisible characters, or leading or trailing spaces.
 
-    ## Why is this bad?
-    The name that is typed elsewhere, in code or in a filter, is another.
+    Where another label has the same name apart from these characters, similar-label-names reports the two instead.
 
-    ## How to mend it
-    Remove them.
+    ## Why it matters
+    The name is not the one that people type elsewhere, in code or in a filter.
+
+    ## How to fix it
+    Remove the characters.
     """
 
     code = "LBL302"
     name = "hidden-characters-in-label"
     severity = Severity.WARNING
-    message = "the label {label!r} has {found}"
+    precision = FACT
+    message = "the label {label!r} has {found}; remove them"
     examples = (
         Good(labels=[{"label": "fire truck"}]),
-        Bad(labels=[{"label": "cat "}], says="the label 'cat ' has spaces at its ends"),
-        Bad(labels=[{"label": "c\u200bat"}], says="the label 'c\\u200bat' has invisible characters"),
+        Bad(labels=[{"label": "cat "}], says="the label 'cat ' has leading or trailing spaces; remove them"),
+        Bad(labels=[{"label": "c\u200bat"}], says="the label 'c\\u200bat' has invisible characters; remove them"),
+        Good(labels=[{"label": "cat"}, {"line": 2, "label": "cat\u200b"}]),
     )
 
     def check(self, label_counts: LazyFrame) -> LazyFrame:
-        """Each such name once."""
-        has_hidden = col("label").str.contains(_INVISIBLE.pattern)
-        found = pl.when(has_hidden).then(lit("invisible characters")).otherwise(lit("spaces at its ends"))
-        odd = has_hidden | (col("label") != col("label").str.strip_chars())
-        return label_counts.filter(odd).select("label", found=found).unique()
+        """Names with such characters, unless another name of the data set differs only by them."""
+        plain = col("label").str.replace_all(_INVISIBLE.pattern, "").str.strip_chars()
+        is_invisible = col("label").str.contains(_INVISIBLE.pattern)
+        found = pl.when(is_invisible).then(lit("invisible characters")).otherwise(lit("leading or trailing spaces"))
+        names = label_counts.select("data_set", "label", plain=plain, found=found).unique()
+        is_alone = pl.len().over("data_set", "plain") == 1
+        return names.filter(is_alone, col("label") != col("plain")).select("data_set", "label", "found")
 
 
 class UnusedClass(Rule):
-    """Entries of the class map are used by no box.
+    """Classes of a class map are used by no box and no label.
 
-    ## Why is this bad?
-    It is not: it is only noise, and sometimes a label that was meant to be there. One finding stands for a manifest.
+    ## Why it matters
+    They do no harm, but sometimes a label that should be there is missing. Each attribute of a manifest gets one
+    finding.
 
-    ## How to mend it
-    Add images of the label, or remove the entry.
+    ## How to fix it
+    Add images of the label, or remove the class from the class map.
     """
 
     code = "LBL303"
     name = "unused-class"
     severity = Severity.INFO
-    message = "of the {count} classes of `{attribute}` {unused} are never used: {names}"
+    precision = FACT
+    message = "`{attribute}` never uses {unused} of its {count:# class}: {names}"
     examples = (
         Good(classes=[{}]),
         Good(classes=[{"used": False}, {"line": 2, "used": True}]),
-        Bad(manifest=lines(detection()), says="of the 2 classes of `animals` 1 are never used: dog"),
+        Bad(manifest=lines(detection()), says="`animals` never uses 1 of its 2 classes: 'dog'"),
     )
 
     def check(self, classes: LazyFrame) -> LazyFrame:
         """Attributes with classes that no line of the manifest uses."""
-        labels = classes.group_by("manifest", "attribute", "label").agg(col("used").any())
-        unused = col("label").filter(~col("used")).sort()
-        return (
-            labels.group_by("manifest", "attribute")
-            .agg(count=pl.len(), unused=(~col("used")).sum(), names=unused.head(10).str.join(", "))
-            .filter(col("unused") > 0)
-            .with_columns(names=pl.when(col("unused") > 10).then(col("names") + ", …").otherwise("names"))
+        attribute = ("data_set", "manifest", "attribute")
+        labels = classes.group_by(*attribute, "label").agg(col("used").any())
+        names = col("label").filter(~col("used")).sort()
+        counts = labels.group_by(attribute).agg(count=pl.len(), unused=(~col("used")).sum(), names=names.head(_SHOWN))
+        shown = "'" + col("names").list.join("', '") + "'"
+        return counts.filter(col("unused") > 0).with_columns(
+            names=pl.when(col("unused") > _SHOWN).then(shown + ", …").otherwise(shown)
         )

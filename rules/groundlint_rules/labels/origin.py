@@ -1,129 +1,143 @@
-"""LBL: where labels come from: people, machines, verification jobs, a model's own output."""
+"""LBL: where labels come from: people, machines, verification jobs, a model's own predictions."""
 
 from __future__ import annotations
 
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint import FACT, Bad, Good, Option, Rule, Severity
 from groundlint_rules.samples import classification, lines
 
 _TRAINED_ON = ("classification", "multilabel", "detection", "segmentation")
 
+_ATTRIBUTE = ("data_set", "manifest", "attribute")
+
 
 class RejectedLabel(Rule):
-    """A verification job found the labels of the line bad.
+    """A verification job rejected the labels of a line.
 
-    ## Why is this bad?
-    People looked at the labels and said that they are wrong; the line is still there to be trained on.
+    ## Why it matters
+    People looked at the labels and found them wrong, but the line is still there to be trained on.
 
-    ## How to mend it
-    Correct the labels, in an adjustment job for instance, or remove the line.
+    ## How to fix it
+    Correct the labels, for instance in an adjustment job, or remove the line.
 
-    ## How far it can be trusted
-    It repeats what people said of the data set itself. Words for bad are those of Ground Truth's examples; further
-    ones are an option.
+    ## How reliable it is
+    It repeats what people said about this data set. The answers that count as a rejection are those of Ground Truth's
+    examples; the option takes others.
     """
 
     code = "LBL304"
     name = "rejected-label"
     severity = Severity.WARNING
-    message = "`{attribute}` says of the line's labels: {class_name!r}"
+    precision = FACT
+    message = "the verification job rejected these labels ({class_name!r})"
     examples = (
         Good(attributes=[{"kind": "verification", "class_name": "good"}]),
         Good(attributes=[{"kind": "classification", "class_name": "bad"}]),
         Bad(
             attributes=[{"kind": "verification", "class_name": "Bad", "attribute": "check"}],
-            says="`check` says of the line's labels: 'Bad'",
+            says="the verification job rejected these labels ('Bad')",
         ),
-        Bad(attributes=[{"kind": "verification", "class_name": "blurred"}], options={"words": ["blurred"]}),
+        Good(attributes=[{"kind": "verification", "class_name": "Bad"}], options={"words": ["blurred"]}),
+        Bad(attributes=[{"kind": "verification", "class_name": "Blurred"}], options={"words": ["blurred"]}),
     )
     words: list[str] = Option(
         ["bad", "reject", "rejected", "incorrect", "wrong", "invalid", "poor", "fail", "failed", "not ok", "no"],
-        description="Answers that reject a label, in small letters.",
+        description="Answers that reject a label, in lower case.",
     )
 
     def check(self, attributes: LazyFrame) -> LazyFrame:
         """Verification attributes whose answer is one of the words."""
         answer = col("class_name").str.to_lowercase().str.strip_chars()
-        return attributes.filter(col("kind") == "verification", answer.is_in(self.words))
+        rejected = attributes.filter(col("kind") == "verification", answer.is_in(self.words))
+        return rejected.select("attribute_id", "class_name")
 
 
 class MachineLabels(Rule):
     """Labels were made by a machine, not by people.
 
-    ## Why is this bad?
-    Automated labeling aims at 95 % of right labels, and at boxes that overlap the right ones by .6. They need checking
-    before use. One finding stands for an attribute of a manifest.
+    ## Why it matters
+    Automated labeling aims at 95% correct labels, and at boxes that overlap the correct ones by 0.6. They need to be
+    verified before they are used. Each attribute of a manifest gets one finding.
 
-    ## How to mend it
-    Have them verified, those of the lowest confidence first.
+    ## How to fix it
+    Have the labels verified, those with the lowest confidence first.
     """
 
     code = "LBL305"
     name = "machine-labels"
     severity = Severity.INFO
-    message = "{machine} of {count} lines of `{attribute}` were labelled by a machine"
+    precision = FACT
+    message = "{machine:,} of {count:# line} of `{attribute}` were labeled by a machine; have these labels verified"
     examples = (
         Good(attributes=[{}]),
-        Bad(attributes=[{"human": False}, {"line": 2}], says="1 of 2 lines of `animals` were labelled by a machine"),
+        Bad(
+            attributes=[{"human": False}, {"line": 2}],
+            says="1 of 2 lines of `animals` were labeled by a machine; have these labels verified",
+        ),
     )
 
     def check(self, attributes: LazyFrame) -> LazyFrame:
-        """Attributes with `human-annotated` no."""
-        labelled = attributes.filter(col("kind").is_in(_TRAINED_ON))
-        counts = labelled.group_by("manifest", "attribute").agg(count=pl.len(), machine=(~col("human")).sum())
+        """Attributes with lines where `human-annotated` is no."""
+        labeled = attributes.filter(col("kind").is_in(_TRAINED_ON))
+        counts = labeled.group_by(_ATTRIBUTE).agg(count=pl.len(), machine=(~col("human")).sum())
         return counts.filter(col("machine") > 0)
 
 
 class PredictionsAsLabels(Rule):
-    """A training manifest holds the output of an evaluation.
+    """A training manifest has the output of a model's evaluation.
 
-    ## Why is this bad?
-    The snapshot of an evaluation has the model's own guesses beside the labels. Trained on, it teaches the model its
-    own mistakes, or is refused.
+    ## Why it matters
+    The manifest snapshot of an evaluation has the model's own predictions beside the labels. If a model is trained on
+    it, the service either refuses the manifest or teaches the model its own mistakes.
 
-    ## How to mend it
-    Train on the manifest that the model was trained on.
+    ## How to fix it
+    Train on the manifest that the evaluated model was trained on.
     """
 
     code = "LBL306"
     name = "predictions-as-labels"
     severity = Severity.WARNING
-    message = "`{attribute}` holds a model's predictions on {count} lines of a training manifest"
+    precision = FACT
+    message = "`{attribute}` has a model's predictions on {count:# line} of a training manifest; remove the attribute"
     examples = (
         Good(attributes=[{}]),
         Good(attributes=[{"kind": "prediction", "split": "test"}]),
         Bad(
             attributes=[{"kind": "prediction"}, {"kind": "prediction", "line": 2}],
-            says="`animals` holds a model's predictions on 2 lines of a training manifest",
+            says="`animals` has a model's predictions on 2 lines of a training manifest; remove the attribute",
         ),
     )
 
     def check(self, attributes: LazyFrame) -> LazyFrame:
         """Attributes of the training split that were read as predictions."""
-        fed_back = attributes.filter(col("kind") == "prediction", col("split") == "train")
-        return fed_back.group_by("manifest", "attribute").agg(count=pl.len())
+        predicted = attributes.filter(col("kind") == "prediction", col("split") == "train")
+        return predicted.group_by(_ATTRIBUTE).agg(count=pl.len())
 
 
-class LowConfidence(Rule):
-    """The workers agreed on a label far less than on the others of the same job.
+class LowConfidenceLabel(Rule):
+    """The workers agreed on a label far less than on the other labels of the same job.
 
-    ## Why is this bad?
-    It isn't sure that the label is right. Confidence says nothing across jobs, nor as a number of its own: a job with
-    one worker gives 0, or .09, to all; so labels are compared only within one job and one kind, people or machine.
+    ## Why it matters
+    The label may be wrong. Confidence cannot be compared between jobs, and its value alone means nothing: a job with
+    one worker gives all labels 0, or 0.09. So labels are compared only within one job, and those of people and those of
+    machines separately.
 
-    ## How to mend it
-    Look at the image, and correct the label where it is wrong.
+    ## How to fix it
+    Look at the image, and correct the label if it is wrong.
 
-    ## How far it can be trusted
-    Advice: no public set has the confidence of a job and the truth.
+    ## How reliable it is
+    Not measured: no public set has both the confidence of a job and the correct labels.
     """
 
     code = "LBL307"
-    name = "low-confidence"
+    name = "low-confidence-label"
     severity = Severity.INFO
-    message = "{label!r} has the confidence {confidence:.2f}; of the job's {count} labels the middle is {usual:.2f}"
+    message = (
+        "{label!r} has confidence {confidence:.2f}; the median of the job's {count:# label} is {usual:.2f}; "
+        "check the label"
+    )
     examples = (
         Good(labels=[{"line": n, "confidence": 0.0} for n in range(1, 200)]),
         Good(labels=[{"line": n, "confidence": 0.9 - n % 5 / 10} for n in range(1, 200)]),
@@ -136,36 +150,37 @@ class LowConfidence(Rule):
         Bad(
             labels=[{"line": n, "confidence": 0.9 - n % 5 / 100} for n in range(1, 200)]
             + [{"line": 200, "confidence": 0.2}],
-            says="'cat' has the confidence 0.20; of the job's 200 labels the middle is 0.88",
+            says="'cat' has confidence 0.20; the median of the job's 200 labels is 0.88; check the label",
         ),
+        Bad(boxes=[{"line": n // 2, "confidence": 0.9 if n else 0.2} for n in range(200)]),
+        Good(labels=[{"line": n, "confidence": 0.9 if n else 0.4} for n in range(100)], options={"share": 0.4}),
+        Bad(labels=[{"line": n, "confidence": 0.9 if n else 0.6} for n in range(100)], options={"share": 0.7}),
+        Good(labels=[{"line": n, "confidence": 0.9 if n else 0.2} for n in range(100)], options={"rarest": 0.005}),
+        Bad(labels=[{"line": n, "confidence": 0.9 if n > 2 else 0.2} for n in range(100)], options={"rarest": 0.03}),
+        Good(labels=[{"line": n, "confidence": 0.9 if n else 0.2} for n in range(100)], options={"min_labels": 101}),
+        Bad(labels=[{"line": n, "confidence": 0.9 if n else 0.2} for n in range(99)], options={"min_labels": 99}),
     )
-    share: float = Option(0.5, gt=0, lt=1, description="Share of the middle confidence below which one is low.")
-    rarest: float = Option(0.02, gt=0, lt=1, description="Largest share of a job's labels that may be called low.")
-    min_labels: int = Option(100, ge=10, description="Labels that a job needs.")
+    share: float = Option(0.5, gt=0, lt=1, description="Share of the median confidence below which a label is low.")
+    rarest: float = Option(0.02, gt=0, lt=1, description="Largest share of a job's labels that may be low.")
+    min_labels: int = Option(100, ge=10, description="Number of labels that a job needs.")
 
     def check(self, labels: LazyFrame, boxes: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-        """The few labels of images, or of boxes, of a job that lie far below its middle."""
+        """The few image-level labels, or boxes, of a job whose confidence is far below its median."""
         of_images = labels.with_columns(box=lit(None, pl.Int32))
         return pl.concat([self._low(rows, attributes) for rows in (of_images, boxes)])
 
     def _low(self, labels: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-        keys = ("manifest", "line", "attribute")
-        labels = labels.with_row_index("row")
-        spread = labels.group_by("manifest", "attribute").agg(low=col("confidence").min(), high=col("confidence").max())
-        # Most sets have one confidence throughout: those cost no join of every box.
-        varied = spread.filter(col("low") < self.share * col("high")).select("manifest", "attribute")
-        job = ("attribute", "job", "human")
-        given = (
-            labels.select("row", *keys, "confidence")
-            .join(varied, on=["manifest", "attribute"], how="semi")
-            .join(attributes.select(*keys, "job", "human"), on=keys)
-            .select("row", *job, "confidence")
-            .collect()
-            .lazy()
+        job = ("data_set", "attribute", "job", "human")
+        # A number for each job: grouping every label by texts would take five times as long.
+        jobs = attributes.group_by(job).agg("attribute_id").with_row_index("job_number")
+        numbers = jobs.select("job_number", "attribute_id").explode("attribute_id", empty_as_null=False)
+        rows = labels.with_row_index("row")
+        given = rows.select("row", "attribute_id", "confidence").join(numbers, on="attribute_id")
+        medians = given.group_by("job_number").agg(
+            count=pl.len(), usual=col("confidence").median(), least=col("confidence").min()
         )
-        middle = given.group_by(job).agg(count=pl.len(), usual=col("confidence").median())
-        low = given.join(middle, on=job, nulls_equal=True).filter(
-            col("count") >= self.min_labels, col("confidence") < self.share * col("usual")
-        )
-        places = labels.select("row", "manifest", "line", "box", "source_ref", "label")
-        return low.filter(pl.len().over(job) <= self.rarest * col("count")).join(places, on="row")
+        uneven = medians.filter(col("count") >= self.min_labels, col("least") < self.share * col("usual"))
+        low = given.join(uneven, on="job_number").filter(col("confidence") < self.share * col("usual"))
+        few = low.filter(pl.len().over("job_number") <= self.rarest * col("count"))
+        places = ("data_set", "manifest", "line", "attribute", "box", "source_ref", "label")
+        return rows.select("row", *places).join(few, on="row").with_columns(score=1 - col("confidence") / col("usual"))

@@ -1,8 +1,11 @@
-"""MAN: the manifest as a file, and what its losses come to."""
+"""MAN: the manifest as a file, and the number of lines that it loses."""
 
 from __future__ import annotations
 
-from polars import LazyFrame, col
+from types import MappingProxyType
+
+import polars as pl
+from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Severity
 from groundlint_rules.samples import classification, detection, lines
@@ -10,18 +13,25 @@ from groundlint_rules.service import ProblemRule, ServiceRule
 
 
 class NotAManifest(ServiceRule):
-    """The file is no manifest.
+    """The file is not a manifest.
 
-    ## Why is this bad?
-    The service takes UTF-8 text with one JSON object on each line and fails the training on anything else. What the
-    file is instead is named where it can be told: UTF-16, gzip, a JSON array, a COCO data set, a manifest_summary.json,
-    a Git LFS pointer, a file with merge-conflict markers.
+    ## Why it matters
+    The service accepts UTF-8 text with one JSON object on each line. Any other file fails the training.
 
-    ## How to mend it
+    ## How to fix it
     Name the manifest itself, or convert the file.
 
-    ## What the documents leave open
-    Compressed files are not mentioned; they are taken as unsupported.
+    ## Causes
+    - UTF-16: the file was saved in another encoding.
+    - gzip: the file is compressed.
+    - A Git LFS pointer: the content of the file was not fetched.
+    - A JSON array: all objects are in one list instead of one per line.
+    - A COCO data set, or a `manifest_summary.json`, which the service writes about a manifest.
+    - Merge conflict markers of git.
+    - No line is a JSON object.
+
+    ## Undocumented service behavior
+    The documents do not mention compressed files; they count as unsupported.
     """
 
     code = "MAN101"
@@ -29,29 +39,41 @@ class NotAManifest(ServiceRule):
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT"
     targets = ("rekognition", "ground-truth")
+    messages = MappingProxyType(
+        {
+            "utf-16": "not a manifest: encoded as UTF-16; save it as UTF-8",
+            "gzip": "not a manifest: compressed with gzip; decompress it",
+            "git-lfs-pointer": "not a manifest: a Git LFS pointer whose content was not fetched; run `git lfs pull`",
+            "json-array": "not a manifest: one JSON array; write each object on a line of its own, without commas",
+            "coco": "not a manifest: a COCO data set; convert it to a manifest with one line per image",
+            "manifest-summary": "not a manifest: a manifest_summary.json of the service; check the manifest itself",
+            "merge-conflict": "not a manifest: contains merge conflict markers of git; resolve the conflict",
+            "no-json-objects": "not a manifest: no line is a JSON object; write one object per line and image",
+        }
+    )
     examples = (
         Good(manifest=lines(detection())),
         Bad(
             manifest=f"[{detection()},{detection()}]",
-            says="the file is one JSON array; write each of its objects on a line of its own, without commas",
+            says="not a manifest: one JSON array; write each object on a line of its own, without commas",
         ),
         Bad(manifest="label,image\ncat,1.jpg\n"),
+        Bad(manifest="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+        Bad(manifest='{"images": [], "annotations": [], "categories": []}'),
+        Bad(manifest='{"errors": [], "statistics": {"training": {}}}'),
+        Bad(manifest=f"<<<<<<< HEAD\n{detection()}\n=======\n{detection()}\n>>>>>>> other\n"),
     )
-
-    def check(self, verdicts: LazyFrame) -> LazyFrame:
-        """Verdicts on the content; the suffix has a rule of its own."""
-        return super().check(verdicts).filter(col("kind") == self.name)
 
 
 class EmptyManifest(ServiceRule):
-    """The manifest holds no line.
+    """The manifest has no lines.
 
-    ## Why is this bad?
-    There is nothing to train on, and the training fails. UpdateDatasetEntries and dataset creation refuse it as
-    InvalidManifestException.
+    ## Why it matters
+    There is nothing to train on, and the training fails. UpdateDatasetEntries and the creation of a data set refuse the
+    file with InvalidManifestException.
 
-    ## How to mend it
-    Look for the step that should have written it.
+    ## How to fix it
+    Find the step that should have written the lines.
     """
 
     code = "MAN102"
@@ -59,64 +81,71 @@ class EmptyManifest(ServiceRule):
     severity = Severity.ERROR
     aws = "ERROR_EMPTY_MANIFEST"
     targets = ("rekognition", "ground-truth")
+    message = "empty manifest: it has no lines; write one line per image"
     examples = (
         Good(manifest=lines(detection())),
-        Bad(manifest="\n\n", says="the file is empty; it must hold one line for each image"),
+        Bad(manifest="\n\n", says="empty manifest: it has no lines; write one line per image"),
         Bad(manifest=""),
     )
 
 
 class ManifestTooLarge(ServiceRule):
-    """The manifest is larger than 1 GB.
+    """The manifest is larger than 1 GB, or close to it.
 
-    ## Why is this bad?
-    The service does not take it. Dataset creation refuses it as InvalidManifestException.
+    ## Why it matters
+    The service does not accept it. The creation of a data set refuses it with InvalidManifestException.
 
-    ## How to mend it
+    ## How to fix it
     Split the data set, or leave out keys that training does not need.
 
-    ## What the documents leave open
-    Whether 1 GB is 10^9 or 2^30 bytes: files over 2^30 bytes are this error, files over 10^9 bytes a warning (MAN104).
+    ## Causes
+    - More than 2^30 bytes: an error.
+    - More than 10^9 bytes: a warning, because the limit of 1 GB may mean these.
+
+    ## Undocumented service behavior
+    The documents do not say whether 1 GB is 10^9 or 2^30 bytes.
     """
 
     code = "MAN103"
     name = "manifest-too-large"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_SIZE_TOO_LARGE"
+    messages = MappingProxyType(
+        {
+            "manifest-too-large": "manifest too large: {count:# byte}, the service accepts 1 GB; split the data set",
+            "manifest-near-size-limit": "manifest close to the limit of 1 GB: {count:# byte}; split the data set",
+        }
+    )
     examples = (
-        Good(problems=[{"kind": "large-manifest"}]),
-        Bad(problems=[{"kind": "manifest-too-large", "line": None, "loses": "training"}]),
+        Good(manifest=lines(detection())),
+        Bad(
+            problems=[{"kind": "manifest-too-large", "line": None, "values": {"count": 2**30 + 1}}],
+            says="manifest too large: 1,073,741,825 bytes, the service accepts 1 GB; split the data set",
+        ),
+        Bad(
+            problems=[{"kind": "manifest-near-size-limit", "line": None, "values": {"count": 10**9 + 1}}],
+            says="manifest close to the limit of 1 GB: 1,000,000,001 bytes; split the data set",
+        ),
     )
 
-
-class LargeManifest(ProblemRule):
-    """The manifest is larger than 10^9 bytes.
-
-    ## Why is this bad?
-    The service's limit of 1 GB may mean 10^9 bytes.
-
-    ## How to mend it
-    Split the data set, or leave out keys that training does not need.
-    """
-
-    code = "MAN104"
-    name = "large-manifest"
-    severity = Severity.WARNING
-    targets = ("rekognition",)
-    examples = (Good(manifest=lines(detection())), Bad(problems=[{"kind": "large-manifest", "line": None}]))
+    def check(self, verdicts: LazyFrame) -> LazyFrame:
+        """A manifest close to the limit is a warning."""
+        is_lost = col("loses").is_not_null()
+        severity = pl.when(is_lost).then(lit(Severity.ERROR)).otherwise(lit(Severity.WARNING))
+        return super().check(verdicts).with_columns(severity=severity)
 
 
 class ManifestWithoutSuffix(ProblemRule):
     """The name of the manifest has no suffix.
 
-    ## Why is this bad?
-    The service's list of errors says that a manifest without a suffix is refused.
+    ## Why it matters
+    The service's list of errors says that it refuses a manifest without a suffix.
 
-    ## How to mend it
+    ## How to fix it
     Name the file `….manifest`.
 
-    ## What the documents leave open
-    Other pages call the suffix optional; so this is a warning.
+    ## Undocumented service behavior
+    Other pages call the suffix optional, so this is a warning.
     """
 
     code = "MAN105"
@@ -124,17 +153,24 @@ class ManifestWithoutSuffix(ProblemRule):
     severity = Severity.WARNING
     aws = "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT"
     targets = ("rekognition",)
-    examples = (Good(manifest=lines(detection())), Bad(problems=[{"kind": "manifest-without-suffix", "line": None}]))
+    message = "file name without a suffix: the service may refuse it; rename the file to {expected}"
+    examples = (
+        Good(manifest=lines(detection())),
+        Bad(
+            problems=[{"kind": "manifest-without-suffix", "line": None, "values": {"expected": "train.manifest"}}],
+            says="file name without a suffix: the service may refuse it; rename the file to train.manifest",
+        ),
+    )
 
 
 class TooManyLines(ServiceRule):
-    """The manifest has more lines than the service takes.
+    """The manifest has more lines than the service accepts.
 
-    ## Why is this bad?
+    ## Why it matters
     The data set cannot be created. Blank and invalid lines count.
 
-    ## How to mend it
-    Leave out lines. The limit is 250,000; for image-level labels it can be raised to 500,000 on request (set
+    ## How to fix it
+    Remove lines. The limit is 250,000; for image-level labels it can be raised to 500,000 on request (set
     `max-images`); in Mumbai and London it is 28,000 for training and 7,000 for testing (set `region`).
     """
 
@@ -142,6 +178,7 @@ class TooManyLines(ServiceRule):
     name = "too-many-lines"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_ROWS_EXCEEDS_MAXIMUM"
+    message = "too many lines: {count:,}, the service accepts {limit:,}; remove lines"
     examples = (
         Good(manifests=[{"lines": 250_000}]),
         Good(manifests=[{"lines": 500_000}], limits=[{"max_images": 500_000}]),
@@ -149,60 +186,62 @@ class TooManyLines(ServiceRule):
         Bad(
             manifests=[{"lines": 7_001, "split": "test"}],
             limits=[{"region": "eu-west-2"}],
-            says="the manifest has 7,001 lines; the service takes 7,000; leave out lines",
+            says="too many lines: 7,001, the service accepts 7,000; remove lines",
         ),
     )
 
 
 class TooManyInvalidLines(ServiceRule):
-    """More than a fifth of the manifest's lines are lost.
+    """More than 20% of the manifest's lines are lost.
 
-    ## Why is this bad?
-    The service drops invalid lines up to 20 % of a manifest; above, the training fails. Lines that it merely ignores,
-    those without labels, do not count.
+    ## Why it matters
+    The service drops up to 20% of the lines of a manifest as invalid; with more, the training fails. Lines that it only
+    ignores, those without labels, do not count.
 
-    ## How to mend it
-    Mend the other findings of the manifest.
+    ## How to fix it
+    Fix the other findings of the manifest.
 
-    ## What the documents leave open
-    Whether exactly 20 % is too many: here it is not.
+    ## Undocumented service behavior
+    The documents do not say whether exactly 20% is too many; here it is not.
     """
 
     code = "MAN107"
     name = "too-many-invalid-lines"
     severity = Severity.ERROR
     aws = "ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST"
+    message = "{count:,} of {limit:# line} would be dropped, and the training fails above 20%; fix these lines"
     examples = (
         Good(manifest=lines(*[classification(source_ref=f"s3://bucket/{n}.jpg") for n in range(4)], "{}")),
         Bad(
             manifest=lines(*[classification(source_ref=f"s3://bucket/{n}.jpg") for n in range(3)], "{}"),
-            says="1 of 4 lines are lost; above 20% the training fails; mend the lines",
+            says="1 of 4 lines would be dropped, and the training fails above 20%; fix these lines",
         ),
     )
 
 
 class TooManyRemovedLines(ServiceRule):
-    """More than a fifth of the manifest's lines would be removed silently.
+    """More than 20% of the manifest's lines would be removed without a message.
 
-    ## Why is this bad?
-    When a data set is created, lines that are too long, no valid JSON, without a sound source-ref, or repeat one, are
-    removed without a word in console or API. Too many of them fail the creation.
+    ## Why it matters
+    When a data set is created, the service removes lines that are too long, are not valid JSON, have no valid
+    source-ref, or repeat one. Neither console nor API reports it. With too many of them the creation fails.
 
-    ## How to mend it
-    Mend the findings MAN201, MAN202, REF101, REF102 and REF104 of the manifest.
+    ## How to fix it
+    Fix the findings MAN201, MAN202, REF101, REF102 and REF104 of the manifest.
 
-    ## What the documents leave open
-    How many are too many: 20 %, the only share that the documents name, is taken.
+    ## Undocumented service behavior
+    The documents do not say how many are too many; the limit here is 20%, the only share that they mention.
     """
 
     code = "MAN108"
     name = "too-many-removed-lines"
     severity = Severity.ERROR
     aws = "ERROR_TOO_MANY_RECORDS_IN_ERROR"
+    message = "{count:,} of {limit:# line} would be removed silently, and the creation fails above 20%; fix these lines"
     examples = (
         Good(manifest=lines(*[classification(source_ref=f"s3://bucket/{n}.jpg") for n in range(2)])),
         Bad(
             manifest=lines(classification(), "not json"),
-            says="1 of 2 lines would be removed silently; above 20% the training fails; mend the lines",
+            says="1 of 2 lines would be removed silently, and the creation fails above 20%; fix these lines",
         ),
     )

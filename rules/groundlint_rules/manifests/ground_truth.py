@@ -1,6 +1,8 @@
-"""MAN: what a Ground Truth labeling job asks of the lines of its input."""
+"""MAN: what a Ground Truth labeling job requires of the lines of its input."""
 
 from __future__ import annotations
+
+from types import MappingProxyType
 
 from groundlint import Bad, Good, Severity
 from groundlint_rules.samples import detection, lines
@@ -10,10 +12,10 @@ from groundlint_rules.service import ProblemRule
 class AttributeTooLong(ProblemRule):
     """A value of the line has more than 20,000 characters.
 
-    ## Why is this bad?
-    The input of a Ground Truth labeling job must not have one.
+    ## Why it matters
+    The input of a Ground Truth labeling job must not contain such a value.
 
-    ## How to mend it
+    ## How to fix it
     Leave the value out, or put it into a file of its own.
     """
 
@@ -21,20 +23,24 @@ class AttributeTooLong(ProblemRule):
     name = "attribute-too-long"
     severity = Severity.ERROR
     targets = ("ground-truth",)
+    message = "the value of `{key}` is too long: {count:# character}, {limit:,} are allowed; shorten or remove it"
     examples = (
         Good(manifest=lines(detection(extra={"note": "x" * 19_000}))),
-        Bad(manifest=lines(detection(extra={"note": "x" * 20_000}))),
+        Bad(
+            manifest=lines(detection(extra={"note": "x" * 20_000})),
+            says="the value of `note` is too long: 20,002 characters, 20,000 are allowed; shorten or remove it",
+        ),
     )
 
 
 class DollarKey(ProblemRule):
     """A key begins with `$`.
 
-    ## Why is this bad?
-    The input of a Ground Truth labeling job must not have such keys. Streaming jobs write them into their output, which
-    then cannot be the input of another job as it is.
+    ## Why it matters
+    The input of a Ground Truth labeling job must not contain such keys. Streaming jobs write them into their output,
+    which therefore cannot be the input of another job unchanged.
 
-    ## How to mend it
+    ## How to fix it
     Remove or rename the key.
     """
 
@@ -42,11 +48,12 @@ class DollarKey(ProblemRule):
     name = "dollar-key"
     severity = Severity.ERROR
     targets = ("ground-truth",)
+    message = "the key `{key}` begins with $, which a labeling job refuses; rename or remove it"
     examples = (
         Good(manifest=lines(detection())),
         Bad(
             manifest=lines(detection(extra={"$sequencer": 1})),
-            says="the key `$sequencer` begins with $, which the input of a labeling job must not; rename or remove it",
+            says="the key `$sequencer` begins with $, which a labeling job refuses; rename or remove it",
         ),
     )
 
@@ -54,21 +61,32 @@ class DollarKey(ProblemRule):
 class MissingSource(ProblemRule):
     """The line has neither `source-ref` nor `source`.
 
-    ## Why is this bad?
+    ## Why it matters
     Ground Truth cannot label it: the object fails.
 
-    ## How to mend it
-    Write the image's URI as source-ref.
+    ## How to fix it
+    Write the image's URI as `source-ref`.
+
+    ## Causes
+    - No key has a similar name.
+    - A key has a similar name, such as `source_ref`.
     """
 
     code = "MAN303"
     name = "missing-source"
     severity = Severity.ERROR
     targets = ("ground-truth",)
+    messages = MappingProxyType(
+        {
+            "missing-source": "neither source-ref nor source; add the image's URI as source-ref",
+            "misnamed-source": "neither source-ref nor source; rename `{found}` to source-ref",
+        }
+    )
     examples = (
         Good(manifest=lines('{"source": "some text"}')),
         Bad(
             manifest=lines('{"source_ref": "s3://bucket/1.jpg"}'),
-            says="the line has neither source-ref nor source; source_ref: did you mean source-ref?",
+            says="neither source-ref nor source; rename `source_ref` to source-ref",
         ),
+        Bad(manifest=lines('{"text": 1}'), says="neither source-ref nor source; add the image's URI as source-ref"),
     )

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from polars import LazyFrame, col
+from types import MappingProxyType
 
-from groundlint import Bad, Good, Rule, Severity
+from polars import LazyFrame, col, lit
+
+from groundlint import FACT, Bad, Good, Rule, Severity
 from groundlint_rules.samples import classification, detection, lines
-from groundlint_rules.service import ProblemRule, ServiceRule, and_others
+from groundlint_rules.service import ProblemRule, ServiceRule, first_lines, problems_of
 
 
 class InvalidJson(ServiceRule):
-    """The line is no valid JSON object.
+    """The line is not a valid JSON object.
 
-    ## Why is this bad?
-    The service drops the line. A blank line counts as an invalid one. NaN, Infinity, raw control characters, bytes that
-    are not UTF-8, lone surrogates and nesting over 500 levels are no valid JSON either, though some parsers take them.
+    ## Why it matters
+    The service drops the line.
 
-    ## How to mend it
+    ## How to fix it
     Write one complete JSON object on the line.
+
+    ## Causes
+    - The line is not JSON. NaN, Infinity, raw control characters, bytes that are not UTF-8, lone surrogates and nesting
+      over 500 levels are not valid JSON either, although some parsers accept them.
+    - The line is blank, which counts as invalid.
+    - The line is JSON, but not an object.
     """
 
     code = "MAN201"
@@ -25,13 +32,21 @@ class InvalidJson(ServiceRule):
     severity = Severity.ERROR
     aws = "ERROR_INVALID_JSON_LINE"
     targets = ("rekognition", "ground-truth")
+    messages = MappingProxyType(
+        {
+            "invalid-json": "invalid JSON: {found}",
+            "blank-line": "blank line, which counts as invalid; remove it",
+            "not-an-object": "not a JSON object; write {{…}} with source-ref and labels",
+        }
+    )
     examples = (
         Good(manifest=lines(detection())),
         Bad(
             manifest=lines(detection(), detection()[:-1]),
-            says="the line is no valid JSON: a comma is missing, or the object is not closed, at character 428",
+            says="invalid JSON: a comma is missing, or the object is not closed, at character 428",
         ),
-        Bad(manifest=lines(detection(), ""), says="the line is blank and counts as an invalid one; remove it"),
+        Bad(manifest=lines(detection(), ""), says="blank line, which counts as invalid; remove it"),
+        Bad(manifest=lines(detection(), "[1]"), says="not a JSON object; write {…} with source-ref and labels"),
         Bad(manifest=lines(detection(), '{"source-ref": "s3://bucket/2.jpg", "score": NaN}')),
     )
 
@@ -39,40 +54,55 @@ class InvalidJson(ServiceRule):
 class LineTooLong(ProblemRule):
     """The line has more than 100,000 characters.
 
-    ## Why is this bad?
-    Custom Labels removes the line silently when the data set is created; Ground Truth refuses the job.
+    ## Why it matters
+    Custom Labels removes the line without a message when the data set is created; Ground Truth refuses the job.
 
-    ## How to mend it
+    ## How to fix it
     Leave out keys that training does not need, or split the image and its boxes.
+
+    ## Causes
+    - More than 100,000 characters.
+    - More than 8 MiB: the line is not parsed either.
     """
 
     code = "MAN202"
     name = "line-too-long"
     severity = Severity.ERROR
+    messages = MappingProxyType(
+        {
+            "line-too-long": "line too long: {count:# character}, {limit:,} are allowed; remove keys",
+            "line-not-parsed": "line too long: {count:# byte}, above {limit:,} it is not parsed; remove keys",
+        }
+    )
     examples = (
         Good(manifest=lines(detection(extra={"note": "x" * 99_000}))),
         Bad(manifest=lines(detection(extra={"note": "x" * 100_000}))),
+        Bad(
+            problems=[{"kind": "line-not-parsed", "loses": "line", "values": {"count": 9_000_000, "limit": 8_388_608}}],
+            says="line too long: 9,000,000 bytes, above 8,388,608 it is not parsed; remove keys",
+        ),
     )
 
 
-class RepeatedKey(ProblemRule):
-    """A key stands twice in one JSON object.
+class DuplicateKey(ProblemRule):
+    """A JSON object has a key twice.
 
-    ## Why is this bad?
-    Only one of the values counts, and which one depends on the parser: here, as for most, the last.
+    ## Why it matters
+    Only one of the values is used, and which one depends on the parser: here, as in most parsers, the last one.
 
-    ## How to mend it
+    ## How to fix it
     Remove the wrong one.
     """
 
     code = "MAN203"
-    name = "repeated-key"
+    name = "duplicate-key"
     severity = Severity.WARNING
+    message = "duplicate key `{key}`; only the last value is used"
     examples = (
         Good(manifest=lines(detection())),
         Bad(
             manifest=lines(classification().replace('"class-name"', '"class-name": "dog", "class-name"')),
-            says="the key `class-name` stands twice in one object; only the last one counts",
+            says="duplicate key `class-name`; only the last value is used",
         ),
     )
 
@@ -80,108 +110,142 @@ class RepeatedKey(ProblemRule):
 class ByteOrderMark(ProblemRule):
     """The file begins with a byte order mark.
 
-    ## Why is this bad?
-    Most parsers take it as part of the first line, which then is no valid JSON.
+    ## Why it matters
+    Most parsers read it as part of the first line, which then is not valid JSON.
 
-    ## How to mend it
+    ## How to fix it
     Save the file as UTF-8 without a byte order mark.
     """
 
     code = "MAN204"
     name = "byte-order-mark"
     severity = Severity.ERROR
+    message = "the file begins with a byte order mark, which breaks its first line; save it as UTF-8 without one"
     examples = (Good(manifest=lines(detection())), Bad(manifest="\ufeff" + lines(detection())))
 
 
 class CrlfLineEnds(ProblemRule):
     """Lines end in CR LF.
 
-    ## Why is this bad?
-    Ground Truth allows it, but tools that split lines at LF keep the CR, and a file with both ends is easily torn.
+    ## Why it matters
+    Ground Truth accepts it, but tools that split lines at LF keep the CR, and mixed line ends easily break lines.
 
-    ## How to mend it
-    Write LF alone; in git set `*.manifest text eol=lf`.
+    ## How to fix it
+    End lines in LF; in git set `*.manifest text eol=lf`.
     """
 
     code = "MAN205"
     name = "crlf-line-ends"
     severity = Severity.INFO
+    message = "CRLF line ends on {count:# line}; end lines in LF"
     examples = (
         Good(manifest=lines(detection())),
-        Bad(manifest=f"{detection()}\r\n", says="1 lines end in CR LF; write LF alone"),
+        Bad(manifest=f"{detection()}\r\n", says="CRLF line ends on 1 line; end lines in LF"),
     )
 
 
-class OrphanKey(Rule):
-    """A key looks like one half of a label: its `-metadata` is missing, or the key to that.
+class OrphanKey(ProblemRule):
+    """A key looks like a label without metadata, or like metadata without a label.
 
-    ## Why is this bad?
-    A label is a key and the same key with `-metadata`. One without the other is no label, and the service passes over
-    it without a word as long as the line has another one.
+    ## Why it matters
+    A label attribute is a key and the same key with `-metadata`. One without the other is not a label: the service
+    ignores it without a message if the line has another one, and a chained labeling job treats the line as unlabeled.
 
-    ## How to mend it
-    Add the missing half, mend its name, or remove the key. One finding stands for all lines of a manifest with the key.
+    ## How to fix it
+    Add the missing key, correct its name, or remove the key. One finding stands for all lines of a manifest with the
+    key.
+
+    ## Causes
+    - The counterpart of the key is missing.
+    - The metadata has a similar, but wrong name, such as `fruit_metadata`.
+    - The key is metadata of a label that has other metadata, or of none.
     """
 
     code = "MAN206"
     name = "orphan-key"
     severity = Severity.WARNING
-    message = "{detail}{others}"
+    messages = MappingProxyType(
+        {
+            "unpaired-key": "`{key}` has no `{expected}`; add it, or remove the key{others}",
+            "misnamed-metadata": "`{key}` has no `{expected}`; rename `{found}`{others}",
+            "metadata-only": "`{key}` is metadata without a label; remove the key{others}",
+        }
+    )
     examples = (
         Good(manifest=lines(classification(extra={"page": 1}))),
+        Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg", "page": 7, "taken-by": "Ada"}')),
         Bad(
             manifest=lines(classification(extra={"fruit_metadata": {"class-name": "pear"}, "fruit": 1})),
-            says="`fruit` has no `fruit-metadata` beside it; fruit_metadata: did you mean fruit-metadata?",
+            says="`fruit` has no `fruit-metadata`; rename `fruit_metadata`",
+        ),
+        Bad(
+            manifest=lines(classification(extra={"boxes": {"annotations": []}})),
+            says="`boxes` has no `boxes-metadata`; add it, or remove the key",
+        ),
+        Bad(
+            manifest=lines(classification(extra={"animal_metadata": {"class-name": "pear"}})),
+            says="`animal_metadata` is metadata without a label; remove the key",
+        ),
+        Bad(
+            manifest=lines(
+                *(
+                    classification(source_ref=f"s3://bucket/{n}.jpg").replace("animal-metadata", "animal_metadata")
+                    for n in range(3)
+                )
+            ),
+            says="`animal` has no `animal-metadata`; rename `animal_metadata`; also on 2 other lines",
         ),
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """One line of each manifest with the key, and how many others have it."""
-        orphans = problems.filter(col("kind") == self.name).sort("source_ref", "line")
-        return orphans.group_by("manifest", "attribute").agg(
-            col("line", "source_ref", "detail").first(), others=and_others()
-        )
+        """One line of each manifest with the key, and the number of the others."""
+        lost = problems.filter(col("loses") == "line").select("line_id", is_lost=lit(True)).unique()
+        orphans = problems_of(self, problems).join(lost, on="line_id", how="left")
+        # A finding on a lost line is hidden under that loss: the other lines come first.
+        ranked = orphans.with_columns(col("is_lost").fill_null(False))
+        return first_lines(ranked, "data_set", "manifest", "attribute", order=("is_lost", "source_ref", "line"))
 
 
 class RecordedError(Rule):
     """The manifest records an error that the service found in an earlier training.
 
-    ## Why is this bad?
-    It is a validation manifest or comes from ListDatasetEntries, and the fault may still be there. An error that the
-    line still has is not told again.
+    ## Why it matters
+    It is a validation manifest or comes from ListDatasetEntries, and the fault may still be there. A recorded error
+    that the line still has is not reported again.
 
-    ## How to mend it
-    Mend the fault, then remove the keys `errors`, `warnings` and `cl-errors`.
+    ## How to fix it
+    Fix the fault, then remove the keys `errors`, `warnings` and `cl-errors`.
     """
 
     code = "MAN207"
     name = "recorded-error"
     severity = Severity.INFO
-    message = "{detail}"
+    precision = FACT
     targets = ("rekognition",)
+    message = "the manifest records {found}"
     examples = (
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(
                 classification(extra={"cl-errors": [{"code": "ERROR_INVALID_IMAGE", "message": "It is …"}]})
             ),
-            says="the file records ERROR_INVALID_IMAGE: It is …",
+            says="the manifest records ERROR_INVALID_IMAGE: It is …",
         ),
     )
 
     def check(self, problems: LazyFrame, verdicts: LazyFrame) -> LazyFrame:
         """Recorded errors that no verdict on the same line repeats."""
-        recorded = problems.filter(col("kind") == self.name).with_columns(aws=col("recorded"))
-        return recorded.join(verdicts, on=["manifest", "line", "aws"], how="anti")
+        recorded = problems_of(self, problems).with_columns(aws=col("recorded"))
+        return recorded.join(verdicts.filter(col("aws").is_not_null()), on=["line_id", "aws"], how="anti")
 
 
 class UnannotatedLine(ServiceRule):
     """The line names an image without labels.
 
-    ## Why is this bad?
-    The service ignores it. It does not count as invalid, but the image is missing in training.
+    ## Why it matters
+    The service ignores it. It does not count as invalid, but the image is not used for training.
 
-    ## How to mend it
+    ## How to fix it
     Label the image, or remove the line.
     """
 
@@ -189,10 +253,11 @@ class UnannotatedLine(ServiceRule):
     name = "unannotated-line"
     severity = Severity.WARNING
     aws = "WARNING_UNANNOTATED_RECORD"
+    message = "no labels: the service ignores this line; label the image or remove the line"
     examples = (
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines('{"source-ref": "s3://bucket/1.jpg"}'),
-            says="the line names an image without labels; the service ignores it",
+            says="no labels: the service ignores this line; label the image or remove the line",
         ),
     )

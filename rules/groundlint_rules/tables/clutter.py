@@ -1,4 +1,4 @@
-"""How cluttered each picture is, as far as its boxes leave something to see."""
+"""How cluttered each image is outside its boxes."""
 
 from __future__ import annotations
 
@@ -17,95 +17,99 @@ if TYPE_CHECKING:
     Grids = NDArray[np.bool_]
 
 GRID = 16
-"""Cells in each direction of the feature `contours`."""
+"""Cells in each direction of the feature `edge_share`."""
 
-_LEAST_OUTSIDE = 0.1
-"""Share of a picture outside the boxes below which it says nothing."""
+_MIN_OUTSIDE = 0.1
+"""Share of an image outside the boxes below which it is not judged."""
 
 _AT_ONCE = 1_024
-"""Pictures whose cells are held at once: some 8 MB."""
+"""Images whose cells are held in memory at once: about 8 MB."""
 
-_COLOURS, _COLOUR_WEIGHT = 260, 0.05
-"""Median number of colours in photographs, at which the score is the density, and what a factor of e weighs."""
+_USUAL_COLORS, _COLOR_WEIGHT = 260, 0.05
+"""Median number of colors in photographs, for which the score is the edge density, and the weight of a factor of e."""
+
+_IMAGE = ("data_set", "source_ref")
 
 
-@table(features=("contours", "colours"), objects=("images",))
-def clutter(images: LazyFrame, boxes: LazyFrame, lines: LazyFrame) -> LazyFrame:
+@table(features=("edge_share", "color_count"), objects=("images",))
+def clutter(images: LazyFrame, boxes: LazyFrame) -> LazyFrame:
     """One image that was measured.
 
-    `density`, 0 to 1, is the share of thin contours among the pixels outside the boxes, which are what the picture is
-    about; null where these leave less than a tenth. `colours` is how many there are; `score` the density and a part of
-    the colours together: grass has many contours and few colours, a full shelf has both. `boxes` is how many there are
-    in the attribute of most, `largest` the share of the picture under the largest, null without any. `manifest` and
-    `line` are the first that name the image.
+    - `density`: share of pixels on thin edges outside the boxes, 0 to 1, because the boxes hold what the image is
+      about; null if less than 10% of the image is outside them.
+    - `color_count`: number of distinct colors.
+    - `score`: the density, raised or lowered by the number of colors; null where the density is. Grass has many edges
+      and few colors, a full shelf has many of both.
+    - `boxes`: number of boxes in the attribute that has most of them.
+    - `largest`: share of the image covered by the largest box; null without boxes.
     """
-    first = lines.sort("manifest", "line").unique("source_ref", keep="first").select("manifest", "line", "source_ref")
-    seen = images.filter(col("contours").is_not_null()).select("source_ref", "width", "height", "contours", "colours")
-    measured = seen.join(first, on="source_ref").sort("source_ref").collect()
+    columns = (*_IMAGE, "width", "height", "edge_share", "color_count")
+    measured = images.filter(col("edge_share").is_not_null()).select(columns).sort(_IMAGE).collect()
     placed = _placed(measured, boxes)
-    counts = placed.group_by("source_ref", "manifest", "line", "attribute").agg(
-        boxes=pl.len(), largest=((col("right") - col("left")) * (col("bottom") - col("top"))).max()
-    )
-    of_image = counts.group_by("source_ref").agg(pl.max("boxes", "largest"))
-    density = _density(measured, placed)
-    colours = _COLOUR_WEIGHT * (col("colours").clip(1) / _COLOURS).log()
+    area = (col("right") - col("left")) * (col("bottom") - col("top"))
+    of_attribute = placed.group_by("row", "attribute_id").agg(boxes=pl.len(), largest=area.max())
+    of_image = of_attribute.group_by("row").agg(pl.max("boxes", "largest"))
+    density = _density(measured["edge_share"], placed)
+    colors = _COLOR_WEIGHT * (col("color_count").clip(1) / _USUAL_COLORS).log()
     return (
-        measured.with_columns(density=density)
-        .join(of_image, on="source_ref", how="left")
+        measured.select(*_IMAGE, "color_count", density=density)
+        .with_row_index("row")
+        .join(of_image, on="row", how="left")
         .lazy()
         .select(
-            "manifest",
-            "line",
-            "source_ref",
+            *_IMAGE,
             "density",
-            "colours",
+            "color_count",
             "largest",
-            score=col("density") + colours,
+            score=col("density") + colors,
             boxes=col("boxes").fill_null(0).cast(pl.Int32),
         )
     )
 
 
 def _placed(measured: DataFrame, boxes: LazyFrame) -> DataFrame:
-    """Boxes with edges in parts of the picture, by `row` of the image measured."""
-    names = measured.select("source_ref", "width", "height").with_row_index("row").lazy()
-    wide, high = pl.coalesce("image_width", "width_image"), pl.coalesce("image_height", "height_image")
+    """Boxes with the `row` of their image among those measured, and with edges as shares of the image's sides."""
+    images = measured.select(*_IMAGE, width_of_image="width", height_of_image="height").with_row_index("row").lazy()
+    width = pl.coalesce("image_width", "width_of_image")
+    height = pl.coalesce("image_height", "height_of_image")
     edges = {
-        "left": col("left") / wide,
-        "top": col("top") / high,
-        "right": (col("left") + col("width")) / wide,
-        "bottom": (col("top") + col("height")) / high,
+        "left": col("left") / width,
+        "top": col("top") / height,
+        "right": (col("left") + col("width")) / width,
+        "bottom": (col("top") + col("height")) / height,
     }
+    sides = ("left", "top", "width", "height", "image_width", "image_height")
     return (
-        boxes.join(names, on="source_ref", suffix="_image")
-        .select("row", "source_ref", "manifest", "line", "attribute", **{n: e.clip(0, 1) for n, e in edges.items()})
+        boxes.select(*_IMAGE, "attribute_id", *sides)
+        .join(images, on=_IMAGE)
+        .select("row", "attribute_id", **{name: edge.clip(0, 1) for name, edge in edges.items()})
         .drop_nulls(EDGES)
         .collect()
     )
 
 
-def _density(measured: DataFrame, placed: DataFrame) -> Series:
-    """Share of contours outside the boxes of each image."""
+def _density(edge_shares: Series, placed: DataFrame) -> Series:
+    """The share of edge pixels outside the boxes of each image."""
     import numpy as np
 
     from groundlint_rules.algorithms.stacked import stacked
 
-    density = np.empty(measured.height)
-    for start in range(0, measured.height, _AT_ONCE):
-        contours = measured["contours"].slice(start, _AT_ONCE)
-        here = placed.filter(col("row").is_between(start, start + len(contours) - 1))
-        shares = stacked(contours, GRID * GRID, np.uint8).reshape(-1, GRID, GRID) / 255
-        outside = ~_covered(len(contours), here.with_columns(col("row") - start))
+    density = np.empty(len(edge_shares))
+    for start in range(0, len(edge_shares), _AT_ONCE):
+        part = edge_shares.slice(start, _AT_ONCE)
+        here = placed.filter(col("row").is_between(start, start + len(part) - 1))
+        shares = stacked(part, GRID * GRID, np.uint8).reshape(-1, GRID, GRID) / 255
+        outside = ~_covered(len(part), here.with_columns(col("row") - start))
         area = outside.mean((1, 2))
-        found = (shares * outside).mean((1, 2)) / np.maximum(area, _LEAST_OUTSIDE)
-        density[start : start + len(contours)] = np.where(area >= _LEAST_OUTSIDE, found, np.nan)
+        found = (shares * outside).mean((1, 2)) / np.maximum(area, _MIN_OUTSIDE)
+        density[start : start + len(part)] = np.where(area >= _MIN_OUTSIDE, found, np.nan)
     return Series(density).fill_nan(None)
 
 
 def _covered(count: int, placed: DataFrame) -> Grids:
-    """Cells that a box touches: an object's own outline is no clutter.
+    """The cells that a box touches, (count, GRID, GRID): the outline of an object is not clutter.
 
-    Each box adds one in its cells, by the sums over both directions of what is set at its corners.
+    Each box adds one to its cells, as the cumulative sum in both directions of what is set at its corners.
     """
     import numpy as np
 
@@ -113,7 +117,7 @@ def _covered(count: int, placed: DataFrame) -> Grids:
     left, top = (np.floor(placed[name].to_numpy() * GRID).astype(np.intp).clip(0, GRID) for name in ("left", "top"))
     right, bottom = (np.ceil(placed[name].to_numpy() * GRID).astype(np.intp) for name in ("right", "bottom"))
     corners = np.zeros((count, GRID + 1, GRID + 1), np.int32)
-    for y, x, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
-        np.add.at(corners, (rows, y, x), step)
+    for y, x, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        np.add.at(corners, (rows, y, x), sign)
     covered: Grids = corners.cumsum(1).cumsum(2)[:, :GRID, :GRID] > 0
     return covered

@@ -9,6 +9,8 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
+from groundlint.engine.tables import VALUES
+from groundlint.manifest.kinds import Effect, Kind, Values, kinds_with
 from groundlint_rules.tables.verdicts import SCHEMA
 
 MAX_LOST_SHARE = 0.2
@@ -16,30 +18,47 @@ MAX_LABELS = 250
 MIN_OVERLAP = 0.5
 MIN_LABELS = {"classification": 2, "detection": 1}
 MIN_SPLIT_IMAGES = 2
-"""Images that a label needs to stand in both halves of an automatic split."""
+"""Images that a label needs to be in both parts of an automatic split."""
 
 MAX_LINES = 250_000
 RAISED_MAX_LINES = 500_000
 REGIONAL_MAX_LINES = {"train": 28_000, "test": 7_000}
 SMALL_REGIONS = ("ap-south-1", "eu-west-2")
 
-_FILE_IS_LOST = ("not-a-manifest", "empty-manifest", "manifest-too-large")
+_COLUMNS = SCHEMA | dict.fromkeys(("kind", "aws", "loses", "cause"), pl.String()) | {"values": VALUES}
+_SHOWN_BUCKETS = 3
+_JUDGED_SPLITS: tuple[str, ...] = ("train", "test")
 
 
 class _Verdict(NamedTuple):
-    """One sentence on a manifest; without one, on the data set."""
+    """A verdict on a data set, or on one of its manifests."""
 
-    manifest: str | None
-    kind: str
-    aws: str
-    detail: str
-    loses: str | None = "training"
+    data_set: int
+    kind: Kind
+    values: Values
+    manifest: str | None = None
     label: str | None = None
+    depends_on_choice: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """The verdict as a row of the table."""
+        kind = self.kind
+        return {
+            "data_set": self.data_set,
+            "manifest": self.manifest,
+            "label": self.label,
+            "kind": kind.value,
+            "aws": kind.aws,
+            "loses": None if self.depends_on_choice else kind.loses,
+            "cause": kind.rule,
+            "values": self.values,
+        }
 
 
 class _Split(NamedTuple):
     """The usable labels of one split: images by label, by use case."""
 
+    data_set: int
     name: str
     labels: dict[str, dict[str, int]]
 
@@ -57,27 +76,35 @@ def data_set_verdicts(
     usable_labels: LazyFrame,
     limits: LazyFrame,
 ) -> DataFrame:
-    """One verdict of the service on a manifest or on the data set: it fails the training, or warns of the data."""
-    files = manifests.collect()
-    lost_files = problems.filter(col("kind").is_in(_FILE_IS_LOST)).select("manifest").unique().collect()["manifest"]
-    lost_files = pl.concat([lost_files, files.filter(col("lines").is_null())["manifest"]])
-    intact = files.filter(~col("manifest").is_in(lost_files.implode()))
-    detections = attributes.filter(col("kind") == "detection").select("manifest").unique().collect()["manifest"]
-    lost = lost_lines.group_by("manifest").agg(lost=col("line").len(), silently=col("removed_silently").sum()).collect()
-    counted = intact.join(lost, on="manifest", how="left").with_columns(
-        col("lost", "silently").fill_null(0), has_boxes=col("manifest").is_in(detections.implode())
+    """One verdict of the service on a manifest or a data set: it fails the training, or is a warning."""
+    key = ["data_set", "manifest"]
+    unknown = problems.filter(col("kind").is_in(kinds_with(Effect.UNKNOWN_CONTENT))).select(key)
+    unknown = pl.concat([unknown, manifests.filter(col("lines").is_null()).select(key)]).unique()
+    detections = attributes.filter(col("kind") == "detection").select(key).unique()
+    # A manifest in two splits has each of its lines twice.
+    lost = lost_lines.group_by(key).agg(
+        lost=col("line").n_unique(), silently=col("line").filter("removed_silently").n_unique()
     )
+    counted = (
+        manifests.join(unknown, on=key, how="anti")
+        .join(lost, on=key, how="left")
+        .join(detections.with_columns(has_boxes=True), on=key, how="left")
+        .with_columns(col("lost", "silently").fill_null(0), col("has_boxes").fill_null(False))
+        .sort("data_set", "split", "manifest")
+    ).collect()
     limit = limits.collect().row(0, named=True)
     found = [
         verdict
         for manifest in counted.iter_rows(named=True)
         for verdict in (*_of_lines(manifest, limit), *_of_losses(manifest))
     ]
-    found += _of_buckets(intact, lines)
-    splits = _splits(files, lost_files.to_list(), usable_labels.collect())
-    found += _of_labels(splits, has_test="test" in files["split"].to_list())
-    # A manifest that is in two splits is said the same of once.
-    return DataFrame([verdict._asdict() for verdict in dict.fromkeys(found)], schema=SCHEMA)
+    found += _of_buckets(counted, lines)
+    found += _of_labels(manifests.collect(), unknown.collect(), usable_labels.collect())
+    rows: dict[str, dict[str, Any]] = {}
+    for verdict in found:
+        # A manifest in two splits is reported once.
+        rows.setdefault(repr(verdict), verdict.row())
+    return DataFrame(list(rows.values()), schema=_COLUMNS)
 
 
 def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verdict]:
@@ -88,57 +115,56 @@ def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verd
     if limit["region"] in SMALL_REGIONS:
         most = REGIONAL_MAX_LINES.get(manifest["split"], most)
     if manifest["lines"] > most:
-        detail = f"the manifest has {manifest['lines']:,} lines; the service takes {most:,}; leave out lines"
-        yield _Verdict(manifest["manifest"], "too-many-lines", "ERROR_MANIFEST_ROWS_EXCEEDS_MAXIMUM", detail)
+        values = {"count": manifest["lines"], "limit": most}
+        yield _Verdict(manifest["data_set"], Kind.TOO_MANY_LINES, values, manifest["manifest"])
 
 
 def _of_losses(manifest: dict[str, Any]) -> Iterator[_Verdict]:
-    lines = manifest["lines"]
-    for count, kind, aws, what in (
-        (manifest["lost"], "too-many-invalid-lines", "ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST", "are lost"),
-        (
-            manifest["silently"],
-            "too-many-removed-lines",
-            "ERROR_TOO_MANY_RECORDS_IN_ERROR",
-            "would be removed silently",
-        ),
+    for count, kind in (
+        (manifest["lost"], Kind.TOO_MANY_INVALID_LINES),
+        (manifest["silently"], Kind.TOO_MANY_REMOVED_LINES),
     ):
-        if count > MAX_LOST_SHARE * lines:
-            detail = (
-                f"{count:,} of {lines:,} lines {what}; above {MAX_LOST_SHARE:.0%} the training fails; mend the lines"
-            )
-            yield _Verdict(manifest["manifest"], kind, aws, detail)
+        if count > MAX_LOST_SHARE * manifest["lines"]:
+            values = {"count": count, "limit": manifest["lines"]}
+            yield _Verdict(manifest["data_set"], kind, values, manifest["manifest"])
 
 
 def _of_buckets(manifests: DataFrame, lines: LazyFrame) -> Iterator[_Verdict]:
-    buckets = lines.filter(col("bucket").is_not_null()).group_by("manifest").agg(col("bucket").unique().sort())
+    key = ["data_set", "manifest"]
+    buckets = lines.filter(col("bucket").is_not_null()).group_by(key).agg(col("bucket").unique().sort())
     several = buckets.filter(col("bucket").list.len() > 1).collect()
-    for manifest, names in several.join(manifests.select("manifest"), on="manifest", how="semi").iter_rows():
-        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-        detail = f"the images lie in {len(names)} buckets ({shown}); copy them into one"
-        yield _Verdict(manifest, "several-buckets", "ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS", detail)
+    of_known = several.join(manifests.select(key).unique(), on=key, how="semi").sort(key)
+    for data_set, manifest, names in of_known.iter_rows():
+        shown = ", ".join(names[:_SHOWN_BUCKETS]) + (", …" if len(names) > _SHOWN_BUCKETS else "")
+        yield _Verdict(data_set, Kind.SEVERAL_BUCKETS, {"count": len(names), "found": shown}, manifest)
 
 
-def _splits(files: DataFrame, lost_files: list[str], labels: DataFrame) -> dict[str, _Split]:
-    """Train and test, as far as they can be judged: a split with a lost file cannot."""
-    splits = {}
-    for name in ("train", "test"):
-        manifests = files.filter(col("split") == name)["manifest"].to_list()
-        if manifests and not set(manifests) & set(lost_files):
-            by_use_case: dict[str, dict[str, int]] = {}
-            for use_case, label, images in (
-                labels.filter(col("split") == name).select("use_case", "label", "images").rows()
-            ):
-                by_use_case.setdefault(use_case, {})[label] = images
-            splits[name] = _Split(name, by_use_case)
-    return splits
+def _of_labels(manifests: DataFrame, unknown: DataFrame, labels: DataFrame) -> Iterator[_Verdict]:
+    """The verdicts on the labels of each data set."""
+    unknown_manifests = set(unknown.iter_rows())
+    by_split: dict[tuple[int, str], dict[str, dict[str, int]]] = {}
+    for data_set, split, use_case, label, images in labels.select(
+        "data_set", "split", "use_case", "label", "images"
+    ).iter_rows():
+        by_split.setdefault((data_set, split), {}).setdefault(use_case, {})[label] = images
+    files: dict[int, dict[str, list[str]]] = {}
+    for data_set, split, manifest in manifests.select("data_set", "split", "manifest").iter_rows():
+        files.setdefault(data_set, {}).setdefault(split, []).append(manifest)
+    for data_set, splits in sorted(files.items()):
+        # A split of which a manifest is unknown cannot be judged.
+        known = {
+            name: _Split(data_set, name, by_split.get((data_set, name), {}))
+            for name in _JUDGED_SPLITS
+            if name in splits and not any((data_set, manifest) in unknown_manifests for manifest in splits[name])
+        }
+        yield from _of_splits(known, has_test="test" in splits)
 
 
-def _of_labels(splits: dict[str, _Split], *, has_test: bool) -> Iterator[_Verdict]:
+def _of_splits(splits: dict[str, _Split], *, has_test: bool) -> Iterator[_Verdict]:
     """Minima and maxima of labels, by split, and what the splits have in common.
 
     With one use case the service needs enough labels; with both it chooses one, in a way it does not document, and
-    needs enough among what remains.
+    needs enough among the remaining ones.
     """
     use_cases = sorted({use_case for split in splits.values() for use_case in split.labels})
     for split in splits.values():
@@ -156,34 +182,29 @@ def _of_labels(splits: dict[str, _Split], *, has_test: bool) -> Iterator[_Verdic
 def _too_many(split: _Split) -> Iterator[_Verdict]:
     names = {name for names in split.labels.values() for name in names}
     if len(names) > MAX_LABELS:
-        detail = (
-            f"the {split.name} split has {len(names)} labels; the service takes {MAX_LABELS}; merge or leave out labels"
-        )
-        yield _Verdict(None, "too-many-labels", "ERROR_MANIFEST_TOO_MANY_LABELS", detail)
+        values: Values = {"key": split.name, "count": len(names), "limit": MAX_LABELS}
+        yield _Verdict(split.data_set, Kind.TOO_MANY_LABELS, values)
 
 
 def _too_few(split: _Split, use_case: str = "detection") -> Iterator[_Verdict]:
     count, least = len(split.names(use_case)), MIN_LABELS[use_case]
     if count < least:
-        detail = (
-            f"the {split.name} split has {count} usable labels; {use_case} needs at least {least}; add labelled images"
-        )
-        yield _Verdict(None, "too-few-labels", "ERROR_MANIFEST_TOO_FEW_LABELS", detail)
+        values: Values = {"key": split.name, "found": use_case, "count": count, "limit": least}
+        yield _Verdict(split.data_set, Kind.TOO_FEW_LABELS, values)
 
 
 def _too_few_usable(splits: Iterable[_Split]) -> Iterator[_Verdict]:
-    """One verdict on all splits: a choice of the service fails if it leaves any of them too few."""
+    """One verdict on all splits: a choice of the service fails if it leaves too few labels in any of them."""
     short = [
-        (use_case, f"{count} for {use_case} (at least {least}) in the {split.name} split")
+        (split.data_set, use_case, f"{count} for {use_case} (at least {least}) in the {split.name} split")
         for use_case, least in MIN_LABELS.items()
         for split in splits
         if (count := len(split.names(use_case))) < least
     ]
     if short:
-        shown = " and ".join(what for _, what in short)
-        detail = f"image labels and boxes are mixed, which leaves too few labels of one kind: {shown}; keep one kind"
-        loses = "training" if {use_case for use_case, _ in short} == set(MIN_LABELS) else None
-        yield _Verdict(None, "too-few-usable-labels", "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS", detail, loses)
+        values = {"found": " and ".join(text for _, _, text in short)}
+        depends = {use_case for _, use_case, _ in short} != set(MIN_LABELS)
+        yield _Verdict(short[0][0], Kind.TOO_FEW_USABLE_LABELS, values, depends_on_choice=depends)
 
 
 def _overlap(train: _Split, test: _Split, use_cases: list[str]) -> Iterator[_Verdict]:
@@ -194,23 +215,26 @@ def _overlap(train: _Split, test: _Split, use_cases: list[str]) -> Iterator[_Ver
     short = {use_case: share for use_case, share in shares.items() if share is not None and share < MIN_OVERLAP}
     if not short:
         return
-    shown = " and ".join(f"{share:.0%} of the {use_case} labels" for use_case, share in short.items())
-    detail = (
-        f"only {shown} of training are in the test split, less than {MIN_OVERLAP:.0%}; add test images of the others"
-    )
+    limit = round(100 * MIN_OVERLAP)
     if len(use_cases) == 1:
-        yield _Verdict(None, "label-overlap", "ERROR_INSUFFICIENT_LABEL_OVERLAP", detail)
+        [(use_case, share)] = short.items()
+        values: Values = {"found": use_case, "count": round(100 * share), "limit": limit}
+        yield _Verdict(train.data_set, Kind.LABEL_OVERLAP, values)
     else:
+        shown = " and ".join(f"{share:.0%} of the {use_case} labels" for use_case, share in short.items())
         # A use case without training labels would fail as well.
-        fails_whatever_is_chosen = all(use_case in short or shares[use_case] is None for use_case in use_cases)
-        loses = "training" if fails_whatever_is_chosen else None
-        yield _Verdict(None, "usable-label-overlap", "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP", detail, loses)
+        fails_in_any_case = all(use_case in short or shares[use_case] is None for use_case in use_cases)
+        yield _Verdict(
+            train.data_set,
+            Kind.USABLE_LABEL_OVERLAP,
+            {"found": shown, "limit": limit},
+            depends_on_choice=not fails_in_any_case,
+        )
 
 
 def _too_few_to_split(train: _Split) -> Iterator[_Verdict]:
     for label in sorted({label for images in train.labels.values() for label in images}):
         count = max(images.get(label, 0) for images in train.labels.values())
         if count < MIN_SPLIT_IMAGES:
-            detail = f"the label {label} has {count} usable image; the automatic split needs {MIN_SPLIT_IMAGES} of each"
-            aws = "ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_AUTOSPLIT"
-            yield _Verdict(None, "too-few-images-to-split", aws, detail, label=label)
+            values = {"count": count, "limit": MIN_SPLIT_IMAGES}
+            yield _Verdict(train.data_set, Kind.TOO_FEW_IMAGES_TO_SPLIT, values, label=label)

@@ -1,4 +1,4 @@
-"""How well each label fits its picture, by the pictures and labels of the whole set."""
+"""How probable each label of an image or a box is, by the images and labels of its data set."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from polars import DataFrame, LazyFrame, Series, col, lit
 
 from groundlint import table
 
-_BLOCKS = ("embedding", "probability", "efficientnet", "net", "layout", "figure")
-"""Columns that tell what is to be seen; the first of them tells what is near."""
+MIN_SIGNAL = 0.8
+"""AUROC of the self-check below which no label is flagged: that of `label_errors.Limits`, which loads numpy."""
 
-_BOX = ("manifest", "line", "attribute", "box")
-_PLACE = ("manifest", "line", "source_ref", "attribute", "box", "label")
+_BLOCKS = ("embedding", "probability", "efficientnet", "squeezenet", "layout", "foreground")
+"""Columns of features. The first that is measured defines the nearest images."""
+
+_IMAGE = ("data_set", "source_ref")
+_OBJECT = ("source_ref", "attribute", "box")
+_PLACE = (
+    *("data_set", "line_id", "attribute_id", "box_id"),
+    *("manifest", "line", "source_ref", "attribute", "box", "label"),
+)
 
 SCHEMA = pl.Schema(
     {
+        "data_set": pl.Int32(),
+        "line_id": pl.Int32(),
+        "attribute_id": pl.Int64(),
+        "box_id": pl.Int32(),
         "manifest": pl.String(),
         "line": pl.Int32(),
         "source_ref": pl.String(),
@@ -34,73 +45,83 @@ SCHEMA = pl.Schema(
 
 @table(objects=("labels", "boxes"))
 def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFrame:
-    """One label of an image, of an attribute with one label a line, or of a box, and how well it fits.
+    """One label of a box, or of an image with one label in its attribute, and how probable it is.
 
-    `suspicion` is 1 - p(given) before calibration, `p_given` and `p_suggested` are calibrated; `flagged` where model
-    and neighbours agree and the attribute's `signal`, the area under the curve for labels exchanged as a trial, is
-    enough. `nearest` are for flagged ones the images of the nearest that bear the suggested label. `box` is null for
-    the label of an image. Of a label's boxes 20,000 at most are looked at, of all 200,000.
+    `suspicion`, 0 to 1, rises with 1 - p(given) before calibration; `p_given` and `p_suggested` are calibrated.
+    `flagged` where the model and the nearest images agree and the `signal` of the attribute, the AUROC for labels
+    exchanged as a check, is high enough. `nearest` are, for flagged labels, the nearest images with the suggested
+    label. `box` is null for the label of an image. At most 20,000 boxes of a label and 200,000 boxes in all are judged.
 
-    Embeddings of the user's own model stand beside what is measured here; its probabilities take the place of what is
-    made of that. What they leave out is not judged. With the extra `embed` a larger net looks at the pictures too.
+    Embeddings of the user's own model are used beside the measured features; the user's own probabilities replace those
+    of the model. Labels that they leave out are not judged. With the extra `embed` a larger net is used too.
     """
     return pl.concat([image_label_odds, box_label_odds])
 
 
-@table(features=("net", "layout", "efficientnet"))
+@table(features=("squeezenet", "layout", "efficientnet"))
 def image_label_odds(
     labels: LazyFrame,
     images: LazyFrame,
-    copies: LazyFrame,
+    duplicate_groups: LazyFrame,
     embeddings: LazyFrame,
     pred_probs: LazyFrame,
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of images."""
-    is_single = pl.len().over("manifest", "line", "attribute") == 1
+    features = images.select(*_IMAGE, "squeezenet", "layout", "efficientnet")
     rows = (
         labels.filter(col("label").is_not_null())
-        .filter(is_single)
-        .with_columns(box=lit(None, pl.Int32))
-        .join(images.select("source_ref", "net", "layout", "efficientnet"), on="source_ref", how="left")
+        .filter(pl.len().over("attribute_id") == 1)
+        .sort("attribute_id")
+        .with_columns(box=lit(None, pl.Int32), box_id=lit(None, pl.Int32))
+        .join(features, on=_IMAGE, how="left", maintain_order="left")
     )
-    return _judged(rows, copies, embeddings, pred_probs, pred_prob_labels)
+    return _judged(rows, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
 
 
-@table(features=("figure",))
+@table(features=("foreground",))
 def box_label_odds(
     boxes: LazyFrame,
     crops: LazyFrame,
-    copies: LazyFrame,
+    duplicate_groups: LazyFrame,
     embeddings: LazyFrame,
     pred_probs: LazyFrame,
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of boxes."""
-    rows = boxes.filter(col("label").is_not_null()).join(crops.select(*_BOX, "figure"), on=_BOX, how="left")
-    return _judged(rows, copies, embeddings, pred_probs, pred_prob_labels)
+    rows = (
+        boxes.filter(col("label").is_not_null())
+        .sort("box_id")
+        .join(crops.select("box_id", "foreground"), on="box_id", how="left", maintain_order="left")
+    )
+    return _judged(rows, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
 
 
 def _judged(
-    objects: LazyFrame, copies: LazyFrame, embeddings: LazyFrame, pred_probs: LazyFrame, pred_prob_labels: LazyFrame
+    objects: LazyFrame,
+    duplicate_groups: LazyFrame,
+    embeddings: LazyFrame,
+    pred_probs: LazyFrame,
+    pred_prob_labels: LazyFrame,
 ) -> DataFrame:
-    """The odds of objects by all that is known of them, attribute by attribute."""
-    kept = copies.select("source_ref", "group")
-    rows = objects.join(kept, on="source_ref", how="left").with_columns(group=pl.coalesce("group", "source_ref"))
+    """The odds of objects by all that is known of them, for each attribute of each data set."""
+    groups = duplicate_groups.select(*_IMAGE, "group")
+    rows = objects.join(groups, on=_IMAGE, how="left", maintain_order="left")
+    rows = rows.with_columns(group=pl.coalesce("group", "source_ref"))
     for name, numbers in (("embedding", embeddings), ("probability", pred_probs)):
-        own = numbers.select("source_ref", "attribute", "box", col("numbers").alias(name))
-        rows = rows.join(own, on=["source_ref", "attribute", "box"], how="left", nulls_equal=True)
-    columns = pred_prob_labels.sort("place").collect()["label"].to_list()
-    made = [
-        _of_attribute(part, tuple(columns)) for _, part in rows.collect().group_by("attribute", maintain_order=True)
-    ]
-    return pl.concat([DataFrame(schema=SCHEMA), *made])
+        own = numbers.select(*_OBJECT, col("numbers").alias(name)).collect()
+        # Joining many thousands of objects by name takes long, and most users bring nothing.
+        if not own.is_empty():
+            rows = rows.join(own.lazy(), on=_OBJECT, how="left", nulls_equal=True, maintain_order="left")
+    columns = tuple(pred_prob_labels.sort("place").collect()["label"])
+    parts = rows.collect().group_by("data_set", "attribute", maintain_order=True)
+    return pl.concat([DataFrame(schema=SCHEMA), *(_of_attribute(part, columns) for _, part in parts)])
 
 
 def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     import numpy as np
 
-    from groundlint_rules.algorithms import label_errors as _odds
+    from groundlint_rules.algorithms import label_errors
     from groundlint_rules.algorithms.feature_blocks import block_of, nearest
 
     measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
@@ -108,25 +129,25 @@ def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     if not measured or seen.is_empty():
         return DataFrame(schema=SCHEMA)
     blocks = [block_of(name, seen[name]) for name in measured]
-    names = seen["label"].to_list()
+    given = seen["label"].to_list()
     probabilities = None
     if "probability" in measured:
-        probabilities = _odds.Probabilities(np.stack(seen["probability"].to_list()), columns)
-    odds = _odds.label_odds(blocks, names, seen["group"].to_list(), probabilities=probabilities)
-    given, refs = np.array(names), seen["source_ref"]
-    near: list[list[str]] = [[] for _ in names]
+        probabilities = label_errors.Probabilities(np.stack(seen["probability"].to_list()), columns)
+    odds = label_errors.label_odds(blocks, given, seen["group"].to_list(), probabilities=probabilities)
+    labels, refs = np.array(given), seen["source_ref"]
+    near: list[list[str]] = [[] for _ in given]
     for n in np.flatnonzero(odds.flagged).tolist():
-        chosen = nearest(blocks[0], n, np.flatnonzero(given == odds.names[odds.suggested[n]]))
+        chosen = nearest(blocks[0], n, np.flatnonzero(labels == odds.names[odds.suggested[n]]))
         near[n] = refs.gather(chosen).unique(maintain_order=True).to_list()
     judged = seen.select(
         *_PLACE,
-        # Rounded, since the last digits depend on how a machine adds up.
+        # Rounded, because the last digits depend on how a machine adds up.
         Series("suspicion", odds.suspicion).round(9),
         Series("suggested_label", [odds.names[n] if n >= 0 else None for n in odds.suggested], dtype=pl.String),
         Series("p_given", odds.p_given).round(9),
         Series("p_suggested", odds.p_suggested).round(9),
         Series("flagged", odds.flagged),
-        lit(min(odds.signal_even, odds.signal_like)).alias("signal"),
+        lit(min(odds.signal_uniform, odds.signal_similar)).alias("signal"),
         Series("nearest", near, dtype=SCHEMA["nearest"]),
     )
     return judged.filter(col("suggested_label").is_not_null()).match_to_schema(SCHEMA)

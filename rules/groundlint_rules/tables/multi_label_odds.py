@@ -1,4 +1,4 @@
-"""How well labels fit their picture where one may bear several, by the pictures and labels of the whole set."""
+"""How probable the labels of an image that may have several are, by the images and labels of its data set."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from polars import DataFrame, LazyFrame, col, lit
 from groundlint import table
 
 MAX_LABELS = 100
-"""Labels that are judged, the most frequent: each takes about a second for some thousand pictures."""
+"""Labels that are judged, the most frequent ones: each takes about a second for some thousand images."""
 
 _OWN = ("embedding", "probability")
-_MEASURED = ("efficientnet", "net", "layout")
+_MEASURED = ("efficientnet", "squeezenet", "layout")
 _BLOCKS = (*_OWN, *_MEASURED)
-"""Columns that tell what is to be seen; the first of them tells what is near."""
+"""Columns of features. The first that is measured defines the nearest images."""
+
+_IMAGE = ("data_set", "source_ref")
+_SCOPE = ("data_set", "scope")
 
 _SCHEMA = pl.Schema(
     {
+        "data_set": pl.Int32(),
         "scope": pl.String(),
         "source_ref": pl.String(),
         "label": pl.String(),
@@ -32,83 +36,94 @@ _SCHEMA = pl.Schema(
 )
 
 
-@table(features=("net", "layout", "efficientnet"))
+@table(features=("squeezenet", "layout", "efficientnet"))
 def multi_label_odds(
     labels: LazyFrame,
     images: LazyFrame,
-    copies: LazyFrame,
+    duplicate_groups: LazyFrame,
     embeddings: LazyFrame,
     pred_probs: LazyFrame,
     pred_prob_labels: LazyFrame,
 ) -> LazyFrame:
-    """One label of an image that may bear several, and how well it fits.
+    """One label of an image that may have several, and how probable it is.
 
-    Such are the labels of an attribute with several a line, and those of attributes that know one label only, which
-    are taken together. `suspicion` is 1 - p(borne rightly) before calibration, `p_given` is calibrated; `flagged` where
-    model and neighbours agree and the label's `signal`, the area under the curve for pictures that were given it as a
-    trial, is enough. `nearest` are for flagged ones the nearest pictures without the label.
+    These are the labels of an attribute with several labels on a line, and those of attributes with only one label,
+    which are judged together. `suspicion`, 0 to 1, rises with 1 - p(the image has the label) before calibration;
+    `p_given` is calibrated. `flagged` where the model and the nearest images agree and the `signal` of the label, the
+    AUROC for images that were given it as a check, is high enough. `nearest` are, for flagged labels, the nearest
+    images without the label.
 
-    Embeddings of the user's own model stand beside what is measured here; its probabilities take the place of what is
-    made of that. What they leave out is not judged. Of attributes that are taken together the first that has some
-    counts.
+    Embeddings of the user's own model are used beside the measured features; the user's own probabilities replace those
+    of the model. Labels that they leave out are not judged. Of attributes that are judged together, the first with
+    embeddings or probabilities of an image counts.
     """
-    has_several = (pl.len().over("manifest", "line", "attribute") > 1).any().over("attribute")
-    is_alone = col("label").n_unique().over("attribute") == 1
+    attribute = ("data_set", "attribute")
+    has_several = (pl.len().over("attribute_id") > 1).any().over(attribute)
+    is_alone = col("label").n_unique().over(attribute) == 1
     rows = (
         labels.filter(col("label").is_not_null())
         .with_columns(scope=pl.when(has_several).then("attribute").when(is_alone).then(lit("")))
         .filter(col("scope").is_not_null())
-        .select("manifest", "line", "source_ref", "attribute", "label", "scope")
+        .sort("attribute_id", "label")
+        .select(*_SCOPE, "line_id", "attribute_id", "source_ref", "attribute", "label")
         .collect()
     )
-    seen = rows.lazy().select("scope", "source_ref").unique()
-    for numbers in (images.select("source_ref", *_MEASURED), copies.select("source_ref", "group")):
-        seen = seen.join(numbers, on="source_ref", how="left")
-    attributes = rows.lazy().select("scope", "source_ref", "attribute").unique()
-    for name, numbers in zip(_OWN, (embeddings, pred_probs), strict=True):
-        of_images = numbers.filter(col("box").is_null()).select("source_ref", "attribute", col("numbers").alias(name))
-        own = attributes.join(of_images, on=["source_ref", "attribute"]).sort("attribute").drop("attribute")
-        seen = seen.join(own.unique(["scope", "source_ref"], keep="first"), on=["scope", "source_ref"], how="left")
-    pictures = seen.sort("source_ref").collect().partition_by("scope", as_dict=True)
-    columns = tuple(pred_prob_labels.sort("place").collect()["label"].to_list())
+    seen = _with_features(rows, images, duplicate_groups, {"embedding": embeddings, "probability": pred_probs})
+    columns = tuple(pred_prob_labels.sort("place").collect()["label"])
     made = [
-        odds
-        for scope, part in rows.group_by("scope", maintain_order=True)
-        for odds in _of_scope(str(scope[0]), part, pictures[scope], columns)
+        {"data_set": data_set, "scope": scope, **odds}
+        for (data_set, scope), part in rows.group_by(_SCOPE, maintain_order=True)
+        for odds in _of_scope(part, seen[data_set, scope], columns)
     ]
-    return rows.lazy().join(DataFrame(made, schema=_SCHEMA).lazy(), on=["scope", "source_ref", "label"]).drop("scope")
+    keys = [*_SCOPE, "source_ref", "label"]
+    return rows.lazy().join(DataFrame(made, schema=_SCHEMA).lazy(), on=keys).drop("scope", "source_ref", "attribute")
 
 
-def _of_scope(scope: str, rows: DataFrame, pictures: DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    measured = [name for name in _BLOCKS if pictures[name].is_not_null().any()]
-    pictures = pictures.drop_nulls(measured)
-    if not measured or rows["label"].n_unique() < 2 or pictures.is_empty():
+def _with_features(
+    rows: DataFrame, images: LazyFrame, duplicate_groups: LazyFrame, own: dict[str, LazyFrame]
+) -> dict[tuple[object, ...], DataFrame]:
+    """The images of each scope, with their features and the group of their duplicates."""
+    seen = rows.lazy().select(*_SCOPE, "source_ref").unique()
+    for measured in (images.select(*_IMAGE, *_MEASURED), duplicate_groups.select(*_IMAGE, "group")):
+        seen = seen.join(measured, on=_IMAGE, how="left")
+    attributes = rows.lazy().select(*_SCOPE, "source_ref", "attribute").unique()
+    keys = [*_SCOPE, "source_ref"]
+    for name, numbers in own.items():
+        of_images = numbers.filter(col("box").is_null()).select("source_ref", "attribute", col("numbers").alias(name))
+        given = attributes.join(of_images, on=["source_ref", "attribute"]).sort("attribute").drop("attribute")
+        seen = seen.join(given.unique(keys, keep="first"), on=keys, how="left")
+    return seen.sort("source_ref").collect().partition_by(_SCOPE, as_dict=True)
+
+
+def _of_scope(rows: DataFrame, images: DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    measured = [name for name in _BLOCKS if images[name].is_not_null().any()]
+    images = images.drop_nulls(measured)
+    if not measured or rows["label"].n_unique() < 2 or images.is_empty():
         return
     import numpy as np
 
     from groundlint_rules.algorithms.feature_blocks import block_of, nearest
     from groundlint_rules.algorithms.label_errors import Probabilities
-    from groundlint_rules.algorithms.multi_label_errors import tag_odds
+    from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
 
-    blocks = [block_of(name, pictures[name]) for name in measured]
-    refs = pictures["source_ref"]
-    place = pictures.select("source_ref").with_row_index("row")
-    borne = rows.select("source_ref", "label").unique().join(place, on="source_ref")
-    frequent = borne.group_by("label").len().sort("len", "label", descending=[True, False]).head(MAX_LABELS)["label"]
-    bearers = {label: borne.filter(col("label") == label)["row"].to_list() for label in frequent}
-    groups = pictures.select(pl.coalesce("group", "source_ref")).to_series().to_list()
+    blocks = [block_of(name, images[name]) for name in measured]
+    refs = images["source_ref"]
+    numbers = images.select("source_ref").with_row_index("row")
+    labeled = rows.select("source_ref", "label").unique().join(numbers, on="source_ref")
+    frequent = labeled.group_by("label").len().sort("len", "label", descending=[True, False]).head(MAX_LABELS)["label"]
+    having = {label: labeled.filter(col("label") == label)["row"].to_list() for label in frequent}
+    groups = images.select(pl.coalesce("group", "source_ref")).to_series().to_list()
     probabilities = None
     if "probability" in measured:
-        probabilities = Probabilities(np.stack(pictures["probability"].to_list()), columns)
-    for label, odds in tag_odds(blocks, bearers, groups, probabilities=probabilities):
-        lacking = place.filter(~col("row").is_in(odds.rows.tolist()))["row"].to_numpy()
+        probabilities = Probabilities(np.stack(images["probability"].to_list()), columns)
+    for label, odds in one_vs_rest_odds(blocks, having, groups, probabilities=probabilities):
+        lacking = numbers.filter(~col("row").is_in(odds.rows.tolist()))["row"].to_numpy()
         for n, row in enumerate(odds.rows.tolist()):
             flagged = bool(odds.flagged[n])
             yield {
-                "scope": scope,
                 "source_ref": refs[row],
                 "label": label,
-                # Rounded, since the last digits depend on how a machine adds up.
+                # Rounded, because the last digits depend on how a machine adds up.
                 "suspicion": round(float(odds.suspicion[n]), 9),
                 "p_given": round(float(odds.p_given[n]), 9),
                 "flagged": flagged,

@@ -1,8 +1,8 @@
-"""Which images show the same: by their bytes, their pixels, or at a second look at those of near hashes."""
+"""Pairs of images that show the same: equal bytes, equal pixels, or close perceptual hashes that were verified."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -14,205 +14,217 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Grey = NDArray[np.uint8]
+    Gray = NDArray[np.uint8]
     Positions = NDArray[np.intp]
 
 RADIUS = 10
-"""Bits by which hashes of one photograph differ at most. All hashes have 32 bits set, so distances are even."""
+"""Maximum distance of the hashes of two versions of an image. All hashes have 32 bits set, so distances are even."""
 
 _SIDE = 32
 
-_AT_ONCE = 2048
-"""Pictures that are looked at together."""
-
-_COLUMNS = ("a_source_ref", "b_source_ref", "distance", "relation", "manifest", "line", "b_manifest", "b_line")
-
-
-class _Pair(NamedTuple):
-    """Rows of two images, the bits by which their hashes differ, and how the one comes from the other."""
-
-    a: int
-    b: int
-    distance: int
-    relation: str
-
-
-@table(features=("small_picture", "pixel_digest"))
-def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
-    """Two images that show the same: `relation` is exact, near, mirrored or rotated, `distance` in bits of the hash.
-
-    `a_source_ref` < `b_source_ref`; `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of
-    b. Images of equal bytes, pixels or hash are given as a star from the one to keep, the biggest; all other pairs
-    between those kept, each once.
-    """
-    area = col("width").cast(pl.Int64) * col("height")
-    is_sound = col("digest").is_not_null() & col("fault").is_null()
-    looked_at = images.filter(is_sound).sort(*keeping_order(area), nulls_last=True)
-    rows = looked_at.select("source_ref", "digest", *_PIXELS, "small_picture").collect()
-    schema = {"a": pl.Int64, "b": pl.Int64, "distance": pl.Int32, "relation": pl.String}
-    pairs = DataFrame(list(_pairs(rows)), schema=schema, orient="row")
-    names = rows.select("source_ref").with_row_index("row").with_columns(col("row").cast(pl.Int64))
-    first = lines.sort("manifest", "line").unique("source_ref", keep="first").select("manifest", "line", "source_ref")
-    one, other = col("source_ref"), col("source_ref_other")
-    return (
-        pairs.lazy()
-        .join(names.lazy(), left_on="a", right_on="row")
-        .join(names.lazy(), left_on="b", right_on="row", suffix="_other")
-        .select(
-            "distance",
-            "relation",
-            a_source_ref=pl.when(one < other).then(one).otherwise(other),
-            b_source_ref=pl.when(one < other).then(other).otherwise(one),
-        )
-        .join(first, left_on="a_source_ref", right_on="source_ref")
-        .join(first, left_on="b_source_ref", right_on="source_ref", suffix="_b")
-        .rename({"manifest_b": "b_manifest", "line_b": "b_line"})
-        .select(_COLUMNS)
-        .sort("a_source_ref", "b_source_ref")
-    )
-
-
-def keeping_order(area: Expr) -> tuple[Expr, ...]:
-    """By what the image to keep of several comes first: the biggest, then that of most bytes, whatever the manifest's
-    order.
-    """
-    return -area, -col("bytes"), col("source_ref")
-
+_BATCH = 2048
+"""Images that are decoded together."""
 
 _PIXELS = ("width", "height", "pixel_digest")
 
+_IMAGE = ("data_set", "source_ref")
 
-def _pairs(rows: DataFrame) -> Iterator[_Pair]:
-    """Pairs of rows, which stand in the order in which one is kept."""
-    kept = yield from _equal(rows.with_row_index("row"), ["digest"])
-    kept = kept.filter(col("small_picture").is_not_null())
-    kept = yield from _equal(kept, list(_PIXELS))
-    if not kept.is_empty():
-        yield from _alike(kept)
+_PAIRS = pl.Schema({"a": pl.UInt32(), "b": pl.UInt32(), "distance": pl.Int32(), "relation": pl.String()})
+"""Rows of two images, the distance of their hashes, and how one differs from the other."""
 
-
-def _equal(rows: DataFrame, columns: list[str]) -> Generator[_Pair, None, DataFrame]:
-    """A star for each group of rows that are equal in some columns; those that are kept are returned."""
-    is_whole = pl.all_horizontal(col(name).is_not_null() for name in columns)
-    first = pl.when(is_whole).then(col("row").first().over(columns)).otherwise("row")
-    with_first = rows.with_columns(kept=first)
-    for row, first in with_first.filter(col("row") != col("kept")).select("row", "kept").iter_rows():
-        yield _Pair(first, row, 0, "exact")
-    return with_first.filter(col("row") == col("kept")).drop("kept")
+_COLUMNS = (
+    *("data_set", "a_source_ref", "b_source_ref", "distance", "relation"),
+    *("manifest", "line", "b_manifest", "b_line"),
+)
 
 
-def _alike(rows: DataFrame) -> Iterator[_Pair]:
+@table(features=("small_image", "pixel_digest"))
+def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
+    """Two images of a data set that show the same.
+
+    `relation` is exact, near, mirrored or rotated, and `distance` counts the bits in which their hashes differ.
+    `a_source_ref` < `b_source_ref`; `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of
+    b. Images of equal bytes, pixels or hash form a star around the one to keep, the largest; all other pairs are
+    between kept images, each once.
+    """
+    area = col("width").cast(pl.Int64) * col("height")
+    is_readable = col("digest").is_not_null() & col("fault").is_null()
+    rows = (
+        images.filter(is_readable)
+        .sort("data_set", *keeping_order(area), nulls_last=True)
+        .select(*_IMAGE, "digest", *_PIXELS, "small_image")
+        .collect()
+        .with_row_index("row")
+    )
+    equal_bytes, kept = _equal(rows, ["digest"])
+    equal_pixels, kept = _equal(kept.filter(col("small_image").is_not_null()), list(_PIXELS))
+    similar = DataFrame(list(_of_each_data_set(kept)), schema=_PAIRS, orient="row")
+    return _named(pl.concat([equal_bytes, equal_pixels, similar]), rows.select("row", *_IMAGE), lines)
+
+
+def keeping_order(area: Expr) -> tuple[Expr, ...]:
+    """Sort keys by which the image to keep comes first: largest area, then most bytes, whatever the order of lines."""
+    return -area, -col("bytes"), col("source_ref")
+
+
+def _equal(rows: DataFrame, columns: list[str]) -> tuple[DataFrame, DataFrame]:
+    """A star for each group of rows of a data set that are equal in some columns, and the rows that are kept."""
+    is_known = pl.all_horizontal(col(name).is_not_null() for name in columns)
+    first = pl.when(is_known).then(col("row").first().over("data_set", *columns)).otherwise("row")
+    with_kept = rows.with_columns(kept=first)
+    pairs = with_kept.filter(col("row") != col("kept")).select(
+        a="kept", b="row", distance=pl.lit(0, pl.Int32), relation=pl.lit("exact")
+    )
+    return pairs, with_kept.filter(col("row") == col("kept")).drop("kept")
+
+
+def _named(pairs: DataFrame, names: DataFrame, lines: LazyFrame) -> LazyFrame:
+    """Pairs of rows with the source-refs of their images, in order, and the first lines that name them."""
+    paired = pl.concat([pairs["a"], pairs["b"]]).unique().to_frame("row").lazy()
+    refs = names.lazy().join(paired, on="row", how="semi")
+    first = (
+        lines.join(refs, on=_IMAGE, how="semi")
+        .sort("manifest", "line")
+        .unique(_IMAGE, keep="first")
+        .select(*_IMAGE, "manifest", "line")
+    )
+    one, other = col("source_ref"), col("source_ref_other")
+    return (
+        pairs.lazy()
+        .join(refs, left_on="a", right_on="row")
+        .join(refs.drop("data_set"), left_on="b", right_on="row", suffix="_other")
+        .with_columns(a_source_ref=pl.min_horizontal(one, other), b_source_ref=pl.max_horizontal(one, other))
+        .join(first, left_on=["data_set", "a_source_ref"], right_on=_IMAGE)
+        .join(
+            first.rename({"manifest": "b_manifest", "line": "b_line"}),
+            left_on=["data_set", "b_source_ref"],
+            right_on=_IMAGE,
+        )
+        .select(_COLUMNS)
+        .sort("data_set", "a_source_ref", "b_source_ref")
+    )
+
+
+def _of_each_data_set(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
+    """Similar pairs of the images of each data set; the rows are sorted by data set."""
+    start = 0
+    for length in rows["data_set"].rle().struct.field("len"):
+        yield from _similar(rows.slice(start, length))
+        start += length
+
+
+def _similar(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
     import numpy as np
 
-    from groundlint_rules.algorithms import hamming as _hamming
+    from groundlint_rules.algorithms import hamming
 
-    pictures = _Pictures(rows["small_picture"])
-    hashes = pictures.phashes(np.arange(len(rows)), _UPRIGHT)
-    places = rows["row"].to_numpy()
-    # A plain picture is not even like itself: it would be like all others that are.
-    telling = np.flatnonzero(pictures.tell())
-    keeps = np.ones(len(hashes), np.bool_)
-    for first, copy in _stars(telling, hashes, pictures):
-        keeps[copy] = False
-        yield _Pair(int(places[first]), int(places[copy]), 0, "near")
-    left = telling[keeps[telling]]
+    images = _SmallImages(rows["small_image"])
+    hashes = images.hashes(np.arange(len(rows)), _UPRIGHT)
+    numbers = rows["row"].to_numpy()
+    # A plain image would be similar to all other plain images.
+    detailed = np.flatnonzero(images.have_detail())
+    is_kept = np.ones(len(hashes), np.bool_)
+    for first, duplicate in _stars(detailed, hashes, images):
+        is_kept[duplicate] = False
+        yield int(numbers[first]), int(numbers[duplicate]), 0, "near"
+    left = detailed[is_kept[detailed]]
     found: set[tuple[int, int]] = set()
-    for turn in _TURNS:
-        if turn == _UPRIGHT:
-            one, other, distance = _hamming.pairs(hashes[left], RADIUS)
+    for orientation in _ORIENTATIONS:
+        if orientation == _UPRIGHT:
+            one, other, distance = hamming.pairs(hashes[left], RADIUS)
         else:
-            one, other, distance = _hamming.between(hashes[left], pictures.phashes(left, turn), RADIUS)
+            one, other, distance = hamming.between(hashes[left], images.hashes(left, orientation), RADIUS)
             once = one < other
             one, other, distance = one[once], other[once], distance[once]
         one, other = left[one], left[other]
-        same = pictures.are_same(one, other, turn)
+        same = images.are_same(one, other, orientation)
         for a, b, bits in zip(one[same].tolist(), other[same].tolist(), distance[same].tolist(), strict=True):
             if (a, b) not in found:
                 found.add((a, b))
-                yield _Pair(int(places[a]), int(places[b]), bits, turn.relation)
+                yield int(numbers[a]), int(numbers[b]), bits, orientation.relation
 
 
-def _stars(telling: Positions, hashes: NDArray[np.uint64], pictures: _Pictures) -> Iterator[tuple[int, int]]:
-    """Pictures of equal hash that are one photograph: each with the first of its kind, by their positions."""
+def _stars(detailed: Positions, hashes: NDArray[np.uint64], images: _SmallImages) -> Iterator[tuple[int, int]]:
+    """Images of equal hash that show the same: the positions of each and of the first of its group."""
     import numpy as np
 
-    order = telling[np.argsort(hashes[telling], kind="stable")]
+    order = detailed[np.argsort(hashes[detailed], kind="stable")]
     starts = np.flatnonzero(np.append(True, hashes[order][1:] != hashes[order][:-1]))
     for group in np.split(order, starts[1:]):
         left = group
-        # Different photographs of one hash are few; each round takes out one with all its like.
+        # Few groups hold different images. Each round removes one image with all its duplicates.
         while len(left) > 1:
             first, others = left[0], left[1:]
-            same = pictures.are_same(np.repeat(first, len(others)), others, _UPRIGHT)
+            same = images.are_same(np.repeat(first, len(others)), others, _UPRIGHT)
             for other in others[same].tolist():
                 yield int(first), other
             left = others[~same]
 
 
-class _Turn(NamedTuple):
-    """One of the eight positions that turning and mirroring give, and what a pair is called whose one lies so."""
+class _Orientation(NamedTuple):
+    """One of the eight orientations by rotation and mirroring, and the relation of a pair that differs by it."""
 
     relation: str
     quarters: int
     is_mirrored: bool
 
-    def of(self, pictures: Grey) -> Grey:
-        """Pictures (n, 32, 32) in this position."""
+    def of(self, images: Gray) -> Gray:
+        """Images (n, 32, 32) in this orientation."""
         import numpy as np
 
-        turned = np.rot90(pictures, self.quarters, axes=(1, 2))
-        return turned[:, :, ::-1] if self.is_mirrored else turned
+        rotated = np.rot90(images, self.quarters, axes=(1, 2))
+        return rotated[:, :, ::-1] if self.is_mirrored else rotated
 
 
-_UPRIGHT = _Turn("near", 0, is_mirrored=False)
+_UPRIGHT = _Orientation("near", 0, is_mirrored=False)
 
-_TURNS = tuple(
-    _Turn("mirrored" if is_mirrored else "rotated" if quarters else "near", quarters, is_mirrored)
+_ORIENTATIONS = tuple(
+    _Orientation("mirrored" if is_mirrored else "rotated" if quarters else "near", quarters, is_mirrored)
     for quarters in range(4)
     for is_mirrored in (False, True)
 )
 
 
-class _Pictures:
-    """The small pictures of a column, taken from it as they are looked at: all at once would be most of the memory."""
+class _SmallImages:
+    """The small images of a column, decoded in batches: all at once would take most of the memory."""
 
     def __init__(self, column: Series) -> None:
         self._column = column
 
-    def tell(self) -> NDArray[np.bool_]:
-        """Whether each has structure by which it can be told."""
+    def have_detail(self) -> NDArray[np.bool_]:
+        """Whether each has enough fine structure to be compared."""
         import numpy as np
 
-        from groundlint_rules.algorithms import pair_verification as _second_look
+        from groundlint_rules.algorithms.pair_verification import has_detail
 
-        runs = range(0, len(self._column), _AT_ONCE)
-        return np.concatenate([_second_look.tells(self._grey(self._column[run : run + _AT_ONCE])) for run in runs])
+        starts = range(0, len(self._column), _BATCH)
+        return np.concatenate([has_detail(self._gray(self._column[start : start + _BATCH])) for start in starts])
 
-    def are_same(self, one: Positions, other: Positions, turn: _Turn) -> NDArray[np.bool_]:
-        """Of pairs of positions, of which the other lies turned, which are one photograph at a second look."""
+    def are_same(self, one: Positions, other: Positions, orientation: _Orientation) -> NDArray[np.bool_]:
+        """Whether pairs of positions, the other in an orientation, pass pair verification."""
         import numpy as np
 
-        from groundlint_rules.algorithms import pair_verification as _second_look
+        from groundlint_rules.algorithms.pair_verification import MIN_SIMILARITY, similarity
 
         same = np.empty(len(one), np.bool_)
-        for start in range(0, len(one), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            pictures, others = (self._grey(self._column.gather(positions[part])) for positions in (one, other))
-            same[part] = _second_look.similarity(pictures, turn.of(others)) >= _second_look.SAME
+        for start in range(0, len(one), _BATCH):
+            part = slice(start, start + _BATCH)
+            images, others = (self._gray(self._column.gather(positions[part])) for positions in (one, other))
+            same[part] = similarity(images, orientation.of(others)) >= MIN_SIMILARITY
         return same
 
-    def phashes(self, positions: Positions, turn: _Turn) -> NDArray[np.uint64]:
-        """Perceptual hashes of pictures once they are turned."""
+    def hashes(self, positions: Positions, orientation: _Orientation) -> NDArray[np.uint64]:
+        """Perceptual hashes of the images at some positions, in an orientation."""
         import numpy as np
 
         hashes = np.empty(len(positions), np.uint64)
-        for start in range(0, len(positions), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            hashes[part] = phashes(turn.of(self._grey(self._column.gather(positions[part]))))
+        for start in range(0, len(positions), _BATCH):
+            part = slice(start, start + _BATCH)
+            hashes[part] = phashes(orientation.of(self._gray(self._column.gather(positions[part]))))
         return hashes
 
     @staticmethod
-    def _grey(column: Series) -> Grey:
+    def _gray(column: Series) -> Gray:
         import numpy as np
 
         from groundlint_rules.algorithms.stacked import stacked
@@ -220,18 +232,18 @@ class _Pictures:
         return stacked(column, _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
 
 
-def phashes(pictures: Grey) -> NDArray[np.uint64]:
-    """Perceptual hashes of small grey pictures (n, 32, 32), bit for bit as imagehash.phash makes them but for rounding.
+def phashes(images: Gray) -> NDArray[np.uint64]:
+    """Perceptual hashes of small gray images (n, 32, 32), bit for bit those of imagehash.phash except for rounding.
 
-    Together they take a fiftieth of the time of as many calls, which would be a fifth of all that an image costs.
+    Hashing many at once takes a fiftieth of the time of single calls, which would be a fifth of the cost of an image.
 
-    Zauner: Implementation and Benchmarking of Perceptual Image Hash Functions, 2010: of the discrete cosine transform
+    Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010: of the discrete cosine transform
     the 8 x 8 lowest frequencies, each above the median or not.
     """
     import numpy as np
 
     frequency = np.arange(8)[:, None] * (2 * np.arange(_SIDE) + 1) * np.pi / (2 * _SIDE)
     cosine = (2 * np.cos(frequency)).astype(np.float64)
-    low = (cosine @ pictures.astype(np.float64) @ cosine.T).reshape(-1, 64)
+    low = (cosine @ images.astype(np.float64) @ cosine.T).reshape(-1, 64)
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)

@@ -1,94 +1,89 @@
-"""How much of a boxed object is hidden by anything, boxed or not: as far as its picture tells."""
+"""How complete each boxed object looks beside the others of its label, whatever covers it, boxed or not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col
+from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
 from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 MIN_SIDE = 20
-"""Pixels of the longer side from which a box is judged: what hides a part of less is not to be seen."""
+"""Pixels of the longer side from which a box is judged: in smaller ones, an occluded part cannot be made out."""
 
-MIN_CROPS, MIN_IMAGES = 50, 10
-"""Crops that a label needs, and images that they come from: what its objects have in common is their mean."""
+MIN_BOXES, MIN_IMAGES = 50, 10
+"""Boxes that a label needs, and images that they come from: what its objects have in common is their mean."""
 
 SCHEMA = pl.Schema(
     {
-        "manifest": pl.String(),
-        "line": pl.Int32(),
-        "source_ref": pl.String(),
-        "attribute": pl.String(),
-        "box": pl.Int32(),
-        "label": pl.String(),
-        "crops": pl.Int64(),
-        "figure": pl.Float64(),
-        "lack": pl.Float64(),
+        "data_set": pl.Int32(),
+        "box_id": pl.Int32(),
+        "boxes": pl.Int64(),
+        "foreground": pl.Float64(),
+        "deviations": pl.Float64(),
         "score": pl.Float64(),
     }
 )
 
-_PLACE = ("manifest", "line", "source_ref", "attribute", "box", "label")
 _EDGES = ("left", "top", "width", "height")
+_ATTRIBUTE = ("data_set", "attribute")
 
 
-@table(features=("figure", "figure_sharpness"))
-def concealment(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
-    """One box of at least 20 pixels, of a label with 50 of them in 10 images, and how much of its object lacks.
+@table(features=("foreground", "foreground_sharpness"))
+def occlusion_scores(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
+    """How complete the object of one box looks, for boxes of at least 20 px of labels with 50 of them in 10 images.
 
-    `crops` of its label; `figure`, how far the middle of the box differs from what is round it in the way in which
-    its label's boxes do, 1 for as far as their mean; `lack`, how far that is, in the quarter of the middle of which it
-    is most so, below what is usual in crops of its size and sharpness, in robust deviations; `score`, 0 visible to 1
-    hidden: the share of the label's crops that lack less.
-    Of a crop that differs rather in the way of another label, whose label is to be doubted first, both are null.
+    `boxes` of its label; `foreground`, how far the middle of the box differs from its surroundings in the way in which
+    the label's boxes do, 1 for as far as their mean; `deviations`, how far that lies, in the most deviating quarter of
+    the middle, below what is usual for boxes of its size and sharpness, in robust standard deviations; `score`, 0
+    visible to 1 occluded: the share of the label's boxes that deviate less. `deviations` and `score` are null for a box
+    that differs rather in the way of another label: its label is to be doubted first.
     """
-    keys = ("manifest", "line", "attribute", "box")
-    seen = crops.filter(col("figure").is_not_null()).select(*keys, picture="figure", sharpness="figure_sharpness")
-    label = ("attribute", "label")
-    rows = (
-        boxes.filter(col("label").is_not_null())
-        .filter(pl.max_horizontal("width", "height") >= MIN_SIDE)
-        .join(seen, on=keys)
-        .filter(pl.len().over(label) >= MIN_CROPS, col("source_ref").n_unique().over(label) >= MIN_IMAGES)
+    seen = crops.filter(col("foreground").is_not_null()).select(
+        "box_id", vector="foreground", sharpness="foreground_sharpness"
     )
-    # In an order of their own, so that sums do not depend on that of the lines.
-    ordered = rows.sort("source_ref", *_EDGES).collect()
-    made = [row for (_,), part in ordered.group_by("attribute", maintain_order=True) for row in _of_attribute(part)]
-    return DataFrame(made, schema=SCHEMA)
+    label = (*_ATTRIBUTE, "label")
+    rows = (
+        boxes.filter(col("label").is_not_null(), pl.max_horizontal("width", "height") >= MIN_SIDE)
+        .select("box_id", *label, "source_ref", *_EDGES)
+        .join(seen, on="box_id")
+        .filter(pl.len().over(label) >= MIN_BOXES, col("source_ref").n_unique().over(label) >= MIN_IMAGES)
+    )
+    # In an order of their own, so that sums do not depend on the order of lines.
+    ordered = rows.sort(*_ATTRIBUTE, "source_ref", *_EDGES).collect()
+    groups = ordered.partition_by(*_ATTRIBUTE, maintain_order=True)
+    empty = DataFrame(schema=SCHEMA)
+    return pl.concat([empty, *(part for group in groups for part in _of_attribute(group))])
 
 
-def _of_attribute(rows: DataFrame) -> Iterator[dict[str, Any]]:
+def _of_attribute(rows: DataFrame) -> Iterator[DataFrame]:
+    """The scores of the boxes of an attribute, label by label."""
     import numpy as np
 
-    from groundlint_rules.algorithms.occlusion import elsewhere, standing_out, unusual
+    from groundlint_rules.algorithms.occlusion import excess, foreground_of, resembles_another
     from groundlint_rules.algorithms.stacked import stacked
 
     parts = rows.partition_by("label")
-    pictures = [stacked(part["picture"], QUARTERS * CHANNELS, np.int8) for part in parts]
-    ways = [of_label.mean(0) for of_label in pictures]
-    for number, (part, of_label) in enumerate(zip(parts, pictures, strict=True)):
+    vectors = [stacked(part["vector"], QUARTERS * CHANNELS, np.int8) for part in parts]
+    means = [of_label.mean(0) for of_label in vectors]
+    for number, (part, of_label) in enumerate(zip(parts, vectors, strict=True)):
         images = part["source_ref"].to_list()
-        figures = standing_out(of_label, images)
-        # All its images fell into one fold: there are no others.
-        if np.isnan(figures).any():
+        foreground = foreground_of(of_label, images)
+        # All images of the label fell into one fold: there are no others to compare with.
+        if np.isnan(foreground).any():
             continue
-        is_doubted = elsewhere(of_label, figures, ways[:number] + ways[number + 1 :])
+        is_doubted = resembles_another(of_label, foreground, means[:number] + means[number + 1 :])
         size = part.select((col("width") * col("height")).log() / 2).to_series().to_numpy()
         conditions = np.stack([size, part["sharpness"].to_numpy()], 1)
         quarters = of_label.reshape(-1, QUARTERS, CHANNELS)
-        lacks = [unusual(-standing_out(quarters[:, n], images), conditions) for n in range(QUARTERS)]
-        lack = np.max(lacks, 0)
-        # Rounded, since the last digits depend on how a machine adds up.
-        lack = np.where(is_doubted, np.nan, lack.round(6))
-        score = np.searchsorted(np.sort(lack), lack) / max(len(lack) - is_doubted.sum() - 1, 1)
-        for n, row in enumerate(part.select(_PLACE).iter_rows(named=True)):
-            yield row | {
-                "crops": len(lack),
-                "figure": round(float(figures[n]), 6),
-                "lack": None if is_doubted[n] else float(lack[n]),
-                "score": None if is_doubted[n] else float(score[n]),
-            }
+        deviations = np.max([excess(-foreground_of(quarters[:, n], images), conditions) for n in range(QUARTERS)], 0)
+        # Rounded, because the last digits depend on the machine.
+        deviations = np.where(is_doubted, np.nan, deviations.round(6))
+        ranked = np.sort(deviations[~is_doubted])
+        score = np.where(is_doubted, np.nan, np.searchsorted(ranked, deviations) / max(len(ranked), 1))
+        scores = {"foreground": foreground.round(6), "deviations": deviations, "score": score}
+        measured = [Series(name, values).fill_nan(None) for name, values in scores.items()]
+        scored = part.select("data_set", "box_id").with_columns(*measured, boxes=len(deviations))
+        yield scored.select(list(SCHEMA)).cast(SCHEMA)

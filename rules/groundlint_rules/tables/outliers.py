@@ -1,11 +1,11 @@
-"""How far each picture lies from all others."""
+"""How far each image is from all other images of its data set."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col
+from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
 from groundlint_rules.features.embeddings import NET
@@ -14,76 +14,87 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NEIGHBOURS = 30
-"""Pictures that count as near: a handful of strange ones that are alike must not hide each other."""
+NEIGHBORS = 30
+"""Nearest images that count. They are many, because a few outliers that are alike must not hide each other."""
 
 MIN_IMAGES = 40
-"""Pictures below which there are not enough to be unlike."""
+"""Images that a data set needs to have outliers."""
 
 MIN_OF_LABEL = 12
-"""Pictures of a label below which what is usual for it is not known."""
+"""Images that a label needs, so that its usual distance is known."""
 
-_MOST = 10_000
-"""Pictures that the others are compared with, evenly spread: it bounds time."""
+_MAX_COMPARED = 10_000
+"""Images with which the others are compared, evenly spread: it bounds the time."""
 
-_NUMBERS = 4_000_000
+_BLOCK_NUMBERS = 4_000_000
+
+_IMAGE = ("data_set", "source_ref")
 
 
-@table(features=("net",))
-def outliers(labels: LazyFrame, images: LazyFrame, copies: LazyFrame) -> LazyFrame:
-    """One label of an image, and how far the image lies from the others of the data set.
+@table(features=("squeezenet",))
+def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) -> LazyFrame:
+    """One label of an image, and how far the image is from the others of its data set.
 
-    `distance` is one less the mean cosine to its 30 nearest that are no copies of it, of the roots of a small net's
-    activations; `deviations`, how far that is above the label's median in robust deviations, null for a label of less
-    than a dozen images. (Distance to the nearest neighbours as an outlier's score: Ramaswamy et al., SIGMOD 2000.)
+    `distance` is 1 minus the mean cosine to its 30 nearest neighbors that are not its duplicates, of the square roots
+    of a small net's activations. `deviations` is how far it exceeds the median of the label, in robust standard
+    deviations; null for a label with fewer than 12 images. (Distance to the nearest neighbors as outlier score:
+    Ramaswamy et al., "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000.)
     """
-    kept = copies.select("source_ref", "group")
     seen = (
-        images.filter(col("net").is_not_null())
-        .select("source_ref", "net")
-        .join(kept, on="source_ref", how="left")
-        # In an order of its own, so that which are compared does not depend on that of the lines.
-        .sort("source_ref")
+        images.filter(col("squeezenet").is_not_null())
+        .select(*_IMAGE, "squeezenet")
+        .join(duplicate_groups.select(*_IMAGE, "group"), on=_IMAGE, how="left")
+        # Sorted, so that the choice of compared images does not depend on the order of lines.
+        .sort(_IMAGE)
         .collect()
     )
-    far = DataFrame(schema={"source_ref": pl.String, "distance": pl.Float64})
-    if len(seen) >= MIN_IMAGES:
-        far = seen.select("source_ref", distance=pl.Series(_distances(seen)))
     above = col("distance") - col("distance").median()
     scale = 1.4826 * above.abs().median()
-    enough = (pl.len() >= MIN_OF_LABEL) & (scale > 0)
-    deviations = pl.when(enough).then(above / scale).over("attribute", "label")
-    keys = ("manifest", "line", "source_ref", "attribute", "label")
+    is_known = (pl.len() >= MIN_OF_LABEL) & (scale > 0)
+    deviations = pl.when(is_known).then(above / scale).over("data_set", "attribute", "label")
     return (
         labels.filter(col("label").is_not_null())
-        .select(keys)
-        .join(far.lazy(), on="source_ref")
+        .select(*_IMAGE, "line_id", "attribute_id", "attribute", "label")
+        .join(_far(seen).lazy(), on=_IMAGE)
         .with_columns(deviations=deviations)
+        .drop("source_ref", "attribute")
     )
+
+
+def _far(seen: DataFrame) -> DataFrame:
+    """The distance of each image of a data set with enough images; the images are sorted by data set."""
+    parts = [DataFrame(schema={"data_set": pl.Int32, "source_ref": pl.String, "distance": pl.Float64})]
+    start = 0
+    for length in seen["data_set"].rle().struct.field("len"):
+        of_data_set = seen.slice(start, length)
+        start += length
+        if length >= MIN_IMAGES:
+            parts.append(of_data_set.select(*_IMAGE, distance=Series(_distances(of_data_set))))
+    return pl.concat(parts)
 
 
 def _distances(seen: DataFrame) -> NDArray[np.float64]:
-    """One less the mean cosine to the nearest: (pictures,), rounded since the last digits depend on the machine."""
+    """1 minus the mean cosine to the nearest neighbors, (images,); rounded, because last digits differ by machine."""
     import numpy as np
 
     from groundlint_rules.algorithms.stacked import stacked
 
-    roots = np.sqrt(stacked(seen["net"], NET, np.float16).astype(np.float32))
+    roots = np.sqrt(stacked(seen["squeezenet"], NET, np.float16).astype(np.float32))
     roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     groups = seen.select(pl.coalesce("group", "source_ref").rank("dense")).to_series().to_numpy()
     count = len(roots)
-    others = np.unique(np.linspace(0, count - 1, min(count, _MOST)).astype(np.intp))
-    compared, of_groups = roots[others].T, groups[others]
-    found = np.empty(count)
-    step = max(1, _NUMBERS // len(others))
-    least = max(len(others) - NEIGHBOURS, 0)
+    compared = np.unique(np.linspace(0, count - 1, min(count, _MAX_COMPARED)).astype(np.intp))
+    compared_roots, compared_groups = roots[compared].T, groups[compared]
+    distances = np.empty(count)
+    step = max(1, _BLOCK_NUMBERS // len(compared))
+    first = max(len(compared) - NEIGHBORS, 0)
     for start in range(0, count, step):
         run = slice(start, start + step)
-        cosines = roots[run] @ compared
-        cosines[groups[run][:, None] == of_groups] = -np.inf
-        nearest = np.partition(cosines, least, axis=1)[:, least:]
-        valid = np.isfinite(nearest)
-        # A set of nothing but copies has no others at all.
-        counts = np.maximum(valid.sum(1), 1)
-        found[run] = 1 - np.where(valid, nearest, 0).sum(1, dtype=np.float64) / counts
-    return found.round(6)
+        cosines = roots[run] @ compared_roots
+        cosines[groups[run][:, None] == compared_groups] = -np.inf
+        nearest = np.partition(cosines, first, axis=1)[:, first:]
+        is_other = np.isfinite(nearest)
+        # A data set of nothing but duplicates has no other images at all.
+        counts = np.maximum(is_other.sum(1), 1)
+        distances[run] = 1 - np.where(is_other, nearest, 0).sum(1, dtype=np.float64) / counts
+    return distances.round(6)

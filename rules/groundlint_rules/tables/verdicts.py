@@ -1,81 +1,44 @@
-"""What the service would make of the data: box lost, line lost, a fifth of the lines lost, too few labels left."""
+"""What the service would lose of the data: boxes, attributes, lines, and with too few labels the training."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import table, worded
+from groundlint.engine.tables import VALUES
+from groundlint.manifest.kinds import Effect, Kind, kinds_with
 
 MAX_BOXES = 50
 MIN_SIDE, MAX_SIDE = 64, 4096
 MAX_ASPECT = 20
 MAX_BYTES = 15 * 1024 * 1024
-"""The documents say 15 MB and not which; the larger reading raises no false alarm."""
+"""The documents say 15 MB without saying which; the larger reading raises no false alarm."""
 RESIZED_SIDE = 1280
-"""Longest side, in pixels, to which training scales larger images."""
-
-SILENTLY_REMOVED = ("line-too-long", "missing-source-ref", "invalid-source-ref", "invalid-json", "repeated-source-ref")
-"""Kinds of loss that the service counts as terminal content errors and does not show."""
-
-_FIRST_GROUP = (
-    "missing-source-ref",
-    "invalid-source-ref",
-    "no-label-attributes",
-    "invalid-label-attribute",
-    "invalid-label-metadata",
-    "missing-box-confidence",
-    "missing-class-id",
-    "invalid-json",
-)
-"""Kinds of loss after which the service does not look at the image."""
-
-SERVICE_CODES = {
-    "not-a-manifest": "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT",
-    "empty-manifest": "ERROR_EMPTY_MANIFEST",
-    "manifest-too-large": "ERROR_MANIFEST_SIZE_TOO_LARGE",
-    "invalid-json": "ERROR_INVALID_JSON_LINE",
-    "missing-source-ref": "ERROR_MISSING_SOURCE_REF",
-    "invalid-source-ref": "ERROR_INVALID_SOURCE_REF_FORMAT",
-    "no-label-attributes": "ERROR_NO_LABEL_ATTRIBUTES",
-    "no-valid-label-attributes": "ERROR_NO_VALID_LABEL_ATTRIBUTES",
-    "unsupported-label-type": "ERROR_UNSUPPORTED_USE_CASE_TYPE",
-    "invalid-label-attribute": "ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT",
-    "invalid-label-metadata": "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT",
-    "missing-box-confidence": "ERROR_MISSING_BOUNDING_BOX_CONFIDENCE",
-    "missing-class-id": "ERROR_MISSING_CLASS_MAP_ID",
-    "label-name-too-long": "ERROR_INVALID_LABEL_NAME_LENGTH",
-    "unannotated-line": "WARNING_UNANNOTATED_RECORD",
-    "line-without-boxes": "WARNING_NO_ANNOTATIONS",
-    "attribute-without-boxes": "WARNING_NO_ATTRIBUTE_ANNOTATIONS",
-    "box-outside-image": "ERROR_INVALID_BOUNDING_BOX",
-    "box-too-small": "ERROR_BOUNDING_BOX_TOO_SMALL",
-    "too-many-boxes": "ERROR_TOO_MANY_BOUNDING_BOXES",
-    "no-valid-boxes": "ERROR_NO_VALID_ANNOTATIONS",
-    "invalid-image-dimension": "ERROR_INVALID_IMAGE_DIMENSION",
-    "invalid-image": "ERROR_INVALID_IMAGE",
-}
-"""The service's code for each kind of fault that has one."""
+"""Longest side, in px, to which training scales larger images."""
 
 SCHEMA = {
-    "manifest": pl.String,
-    "line": pl.Int32,
-    "attribute": pl.String,
-    "box": pl.Int32,
-    "source_ref": pl.String,
-    "label": pl.String,
-    "kind": pl.String,
-    "aws": pl.String,
-    "loses": pl.String,
-    "detail": pl.String,
+    "data_set": pl.Int32(),
+    "line_id": pl.Int32(),
+    "attribute_id": pl.Int64(),
+    "box_id": pl.Int32(),
+    "manifest": pl.String(),
+    "line": pl.Int32(),
+    "attribute": pl.String(),
+    "box": pl.Int32(),
+    "source_ref": pl.String(),
+    "label": pl.String(),
 }
+"""Columns that say where a loss is; those that do not apply are null."""
 
 # Workers' boxes are averaged: 138.8 + 541.2 must not exceed 680.
 _ROUNDING = 1e-6
 
 
 def is_outside() -> Expr:
-    """Whether a box leaves the frame that `image_size` declares, or has a negative side."""
+    """Whether a box extends beyond the image that `image_size` declares, or has a negative side."""
     return (
         (pl.min_horizontal("left", "top") < -_ROUNDING)
         | (pl.min_horizontal("width", "height") < 0)
@@ -91,32 +54,49 @@ def is_too_small() -> Expr:
     return (side >= 0) & (side * scale <= 1)
 
 
-def _losses(rows: LazyFrame, kind: str | Expr, loses: str | Expr | None, detail: Expr) -> LazyFrame:
-    """Rows of `losses`; key columns that the rows lack are null."""
-    kinds = lit(kind) if isinstance(kind, str) else kind
+def losses_of(rows: LazyFrame, kind: Kind | Expr, values: Mapping[str, str | int | Expr] | Expr) -> LazyFrame:
+    """Rows as losses of a kind, with its service code, what it removes, and its rule as the cause.
+
+    Args:
+        rows: Rows with some of the columns of `SCHEMA`.
+        kind: The kind of all rows, or that of each.
+        values: What the message of the rule is made of.
+    """
+    kinds = kind if isinstance(kind, Expr) else lit(kind.value)
     present = rows.collect_schema().names()
-    keys = [col(key) if key in present else lit(None, SCHEMA[key]).alias(key) for key in list(SCHEMA)[:6]]
+    if not isinstance(values, Expr):
+        given = {key: value if isinstance(value, Expr) else lit(value) for key, value in values.items()}
+        values = pl.struct(
+            given.get(key, lit(None)).cast(dtype).alias(key) for key, dtype in VALUES.to_schema().items()
+        )
     return rows.select(
-        *(key.cast(SCHEMA[name]) for key, name in zip(keys, SCHEMA, strict=False)),
+        *((col(key) if key in present else lit(None)).cast(dtype).alias(key) for key, dtype in SCHEMA.items()),
         kind=kinds,
-        aws=kinds.replace_strict(SERVICE_CODES, default=None, return_dtype=pl.String),
-        loses=loses if isinstance(loses, Expr) else lit(loses, pl.String),
-        detail=detail,
+        aws=_of_kind(kinds, "aws"),
+        loses=_of_kind(kinds, "loses"),
+        cause=_of_kind(kinds, "rule"),
+        values=values,
     )
+
+
+def _of_kind(kinds: Expr, name: str) -> Expr:
+    known = {kind.value: None if (value := getattr(kind, name)) is None else str(value) for kind in Kind}
+    return kinds.replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def _size(width: str, height: str) -> Expr:
+    return worded("{} x {}", width, height)
 
 
 @table()
 def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
-    """Lines whose source-ref an earlier line of the same split has; that line is `first_manifest`, `first_line`.
-
-    A manifest may stand in several splits, and its line then here once for each.
-    """
-    order = manifests.select("manifest", "split").with_row_index("order")
-    rows = lines.filter(col("bucket").is_not_null()).select("manifest", "line", "split", "source_ref")
-    repeated = rows.filter(pl.struct("split", "source_ref").is_duplicated())
-    same = ["split", "source_ref"]
+    """Lines whose source-ref an earlier line of the same split has: that line is `first_manifest`, `first_line`."""
+    same = ["data_set", "split", "source_ref"]
+    order = manifests.select("data_set", "manifest", "split").with_row_index("order")
+    rows = lines.filter(col("bucket").is_not_null()).select("line_id", "manifest", "line", *same)
+    repeated = rows.filter(pl.struct(same).is_duplicated())
     return (
-        repeated.join(order, on=["manifest", "split"])
+        repeated.join(order, on=["data_set", "manifest", "split"])
         .sort("order", "line")
         .with_columns(
             first_manifest=col("manifest").first().over(same),
@@ -124,65 +104,89 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
             n=pl.int_range(pl.len()).over(same),
         )
         .filter(col("n") > 0)
-        .select(
-            *("manifest", "line", "source_ref", "first_manifest", "first_line"),
-            detail=worded(
-                "{} already stands on line {} of {}; only that line counts",
-                "source_ref",
-                "first_line",
-                "first_manifest",
-            ),
-        )
+        .select("data_set", "line_id", "manifest", "line", "source_ref", "first_manifest", "first_line")
     )
 
 
 @table()
 def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
-    """One line whose image, as it is found, the service does not take: its `kind` and `detail`.
+    """One line whose image the service does not accept, judged by its file: `kind` and `values`.
 
     An image that Git LFS has not fetched is not judged, nor that of a line whose structure the service refuses first.
-    How long an image is for its width is told by `image_size` where a line declares it, and not here.
+    The aspect ratio of an image is judged by `image_size` where a line declares it, and not here.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
-    size = worded("the file's picture has {} x {} pixels", "width", "height")
     is_out = (short < MIN_SIDE) | (long > MAX_SIDE)
     reasons = (
-        (col("fault") == "refused", worded("the image is not opened: {}", "detail")),
-        (~col("found"), lit("the image is not found; bring it, or mend the source-ref")),
-        (col("fault") == "no-image", worded("the file is no image that can be read: {}", "detail")),
-        (
-            ~col("format").is_in(["JPEG", "PNG", "MPO"]),
-            worded("the file is {}; the service takes JPEG and PNG, convert it", "format"),
-        ),
-        (
-            col("bytes") > MAX_BYTES,
-            worded(f"the file has {{}} bytes, more than {MAX_BYTES}; compress it", "bytes"),
-        ),
-        (is_out, worded(f"{{}}; a side is outside {MIN_SIDE} to {MAX_SIDE}, scale it", size)),
+        (Kind.IMAGE_REFUSED, col("fault") == "refused", col("detail")),
+        (Kind.IMAGE_NOT_FOUND, ~col("found"), lit(None)),
+        (Kind.NOT_AN_IMAGE, col("fault") == "no-image", col("detail")),
+        (Kind.UNSUPPORTED_IMAGE_FORMAT, ~col("format").is_in(["JPEG", "PNG", "MPO"]), col("format")),
+        (Kind.IMAGE_FILE_TOO_LARGE, col("bytes") > MAX_BYTES, lit(None)),
+        (Kind.IMAGE_SIDE_OUT_OF_RANGE, is_out, _size("width", "height")),
+        (Kind.IMAGE_TOO_ELONGATED, long > MAX_ASPECT * short, _size("width", "height")),
     )
-    detail = pl.coalesce(pl.when(reason).then(text) for reason, text in reasons)
-    too_long = worded(f"{{}}, more than {MAX_ASPECT} times as long as wide; cut it", size)
-    too_long = pl.when(detail.is_null(), long > MAX_ASPECT * short).then(too_long)
     judged = images.filter((col("fault") != "not-fetched") | col("fault").is_null())
-    bad = judged.select("source_ref", is_out=is_out.fill_null(False), detail=detail, too_long=too_long)
-    bad = bad.filter(col("detail").is_not_null() | col("too_long").is_not_null())
-    key = ["manifest", "line"]
-    declared = attributes.group_by(key).agg(
-        has_boxes=(col("boxes") > 0).any(), has_size=col("image_width").is_not_null().any()
-    )
-    refused = problems.filter(col("kind").is_in(_FIRST_GROUP)).select(key)
+    bad = judged.select(
+        *("data_set", "source_ref", "bytes"),
+        kind=pl.coalesce(pl.when(is_true).then(lit(kind.value)) for kind, is_true, _ in reasons),
+        found=pl.coalesce(pl.when(is_true).then(found.cast(pl.String)) for _, is_true, found in reasons),
+    ).filter(col("kind").is_not_null())
+    refused = problems.filter(col("kind").is_in(kinds_with(Effect.FINAL))).select("line_id")
     named = (
-        lines.join(bad, on="source_ref")
-        .join(refused, on=key, how="anti")
-        .join(declared, on=key, how="left")
-        .with_columns(
-            detail=pl.when(col("has_size").fill_null(False)).then("detail").otherwise(pl.coalesce("detail", "too_long"))
-        )
-        .filter(col("detail").is_not_null())
+        lines.select("data_set", "line_id", "manifest", "line", "source_ref")
+        .join(bad, on=["data_set", "source_ref"])
+        .join(refused, on="line_id", how="anti")
     )
-    is_dimension = col("is_out") & col("has_boxes").fill_null(False) & col("detail").str.contains("a side is outside")
-    kind = pl.when(is_dimension).then(lit("invalid-image-dimension")).otherwise(lit("invalid-image"))
-    return named.select("manifest", "line", "source_ref", "detail", kind=kind)
+    declared = (
+        attributes.select("line_id", "boxes", "image_width")
+        .join(named.select("line_id"), on="line_id", how="semi")
+        .group_by("line_id")
+        .agg(has_boxes=(col("boxes") > 0).any(), has_size=col("image_width").is_not_null().any())
+    )
+    is_dimension = (col("kind") == Kind.IMAGE_SIDE_OUT_OF_RANGE.value) & col("has_boxes").fill_null(False)
+    is_elongated = col("kind") == Kind.IMAGE_TOO_ELONGATED.value
+    return (
+        named.join(declared, on="line_id", how="left")
+        .filter(~(is_elongated & col("has_size").fill_null(False)))
+        .with_columns(kind=pl.when(is_dimension).then(lit(Kind.INVALID_IMAGE_DIMENSION.value)).otherwise("kind"))
+        .select("data_set", "line_id", "manifest", "line", "source_ref", "kind", "found", "bytes")
+    )
+
+
+@table()
+def declared_size_losses(attributes: LazyFrame, images: LazyFrame, image_losses: LazyFrame) -> LazyFrame:
+    """One line whose image the service does not accept, judged by `image_size`: its `kind`, and `found`, the size.
+
+    The file decides on the sides of an image that was measured.
+    """
+    sides = (pl.min_horizontal("image_width", "image_height"), pl.max_horizontal("image_width", "image_height"))
+    measured = images.filter(col("width").is_not_null()).select("data_set", "source_ref", is_measured=lit(True))
+    return (
+        attributes.filter("usable", col("kind") == "detection")
+        .with_columns(
+            is_out=((sides[0] < MIN_SIDE) | (sides[1] > MAX_SIDE)) & (col("boxes") > 0),
+            is_long=sides[1] > MAX_ASPECT * sides[0],
+        )
+        .filter(col("is_out") | col("is_long"))
+        .join(measured, on=["data_set", "source_ref"], how="left")
+        .with_columns(is_out=col("is_out") & col("is_measured").is_null())
+        .filter(col("is_out") | col("is_long"))
+        .join(image_losses.select("line_id"), on="line_id", how="anti")
+        .sort("attribute")
+        .group_by("line_id", maintain_order=True)
+        .agg(
+            col("data_set", "manifest", "line", "source_ref").first(),
+            col("is_out").any(),
+            found=_size("image_width", "image_height").first(),
+        )
+        .select(
+            *("data_set", "line_id", "manifest", "line", "source_ref", "found"),
+            kind=pl.when("is_out")
+            .then(lit(Kind.INVALID_IMAGE_DIMENSION.value))
+            .otherwise(lit(Kind.IMAGE_TOO_ELONGATED.value)),
+        )
+    )
 
 
 @table()
@@ -191,138 +195,88 @@ def losses(
     attributes: LazyFrame,
     boxes: LazyFrame,
     labels: LazyFrame,
-    images: LazyFrame,
     image_losses: LazyFrame,
+    declared_size_losses: LazyFrame,
     repeated_lines: LazyFrame,
 ) -> LazyFrame:
-    """One box, attribute or line that the service removes or complains of, with the reason."""
-    detections = attributes.filter("usable", col("kind") == "detection").select(
-        "manifest", "line", "attribute", "source_ref", "image_width", "image_height", "boxes"
-    )
-    side = (pl.min_horizontal("image_width", "image_height"), pl.max_horizontal("image_width", "image_height"))
-    sizes = detections.with_columns(
-        is_out=((side[0] < MIN_SIDE) | (side[1] > MAX_SIDE)) & (col("boxes") > 0),
-        is_long=side[1] > MAX_ASPECT * side[0],
-    ).filter(col("is_out") | col("is_long"))
-    # How large a picture is that was looked at is told by the file, how long for its width by what is declared.
-    seen = images.filter(col("width").is_not_null()).select("source_ref", is_seen=lit(True))
-    lost = image_losses.select("manifest", "line")
-    sizes = (
-        sizes.join(seen, on="source_ref", how="left")
-        .with_columns(is_out=col("is_out") & col("is_seen").is_null())
-        .filter(col("is_out") | col("is_long"))
-        .join(lost, on=["manifest", "line"], how="anti")
-        .sort("attribute")
-        .group_by("manifest", "line", maintain_order=True)
-        .agg(col("source_ref", "image_width", "image_height").first(), col("is_out").any())
-    )
+    """One box, attribute or line that the service removes or complains about, with the reason."""
     sound = boxes.filter("usable")
-    bad = sound.filter(is_outside() | is_too_small()).with_columns(outside=is_outside(), small=is_too_small())
-    image = ("image_width", "image_height")
-    box = ("left", "top", "width", "height")
+    bad = sound.filter(is_outside() | is_too_small())
+    size = _size("image_width", "image_height")
+    edges = worded("left {}, top {}, width {}, height {}", "left", "top", "width", "height")
     all_bad = (
-        bad.group_by("manifest", "line")
-        .agg(bad=pl.len(), source_ref=col("source_ref").first())
+        bad.group_by("line_id")
+        .agg(col("data_set", "manifest", "line", "source_ref").first(), bad=pl.len())
         .join(
-            sound.join(bad.select("manifest", "line").unique(), on=["manifest", "line"], how="semi")
-            .group_by("manifest", "line")
+            sound.join(bad.select("line_id").unique(), on="line_id", how="semi")
+            .group_by("line_id")
             .agg(boxes=pl.len()),
-            on=["manifest", "line"],
+            on="line_id",
         )
         .filter(col("bad") == col("boxes"))
-        .join(labels.filter("usable"), on=["manifest", "line"], how="anti")
+        .join(labels.filter("usable").select("line_id"), on="line_id", how="anti")
     )
+    crowded = attributes.filter("usable", col("kind") == "detection", col("boxes") > MAX_BOXES)
+    repeated = {"found": col("first_manifest"), "count": col("first_line")}
     return pl.concat(
         [
-            _losses(problems.filter(col("kind") != "recorded-error"), col("kind"), col("loses"), col("detail")),
-            _losses(
-                bad.filter("outside"),
-                "box-outside-image",
-                "box",
-                worded(
-                    "box {} of {} (left {}, top {}, width {}, height {}) leaves the image of {} x {} pixels",
-                    *("box", "label", *box, *image),
-                ),
+            losses_of(problems.filter(col("kind") != Kind.RECORDED_ERROR.value), col("kind"), col("values")),
+            losses_of(bad.filter(is_outside()), Kind.BOX_OUTSIDE_IMAGE, {"found": edges, "expected": size}),
+            losses_of(
+                bad.filter(is_too_small()), Kind.BOX_TOO_SMALL, {"found": _size("width", "height"), "expected": size}
             ),
-            _losses(
-                bad.filter("small"),
-                "box-too-small",
-                "box",
-                worded(
-                    "box {} of {} ({} x {}) has a side of 1 pixel or less once training scales the image of {} x {}",
-                    *("box", "label", "width", "height", *image),
-                ),
+            losses_of(all_bad, Kind.NO_VALID_BOXES, {"count": col("boxes")}),
+            losses_of(
+                crowded, Kind.TOO_MANY_BOXES, {"key": col("attribute"), "count": col("boxes"), "limit": MAX_BOXES}
             ),
-            _losses(all_bad, "no-valid-boxes", "line", worded("none of the {} boxes of the line can be used", "boxes")),
-            _losses(
-                detections.filter(col("boxes") > MAX_BOXES),
-                "too-many-boxes",
-                None,
-                worded(f"`{{}}` has {{}} boxes; the service takes {MAX_BOXES}", "attribute", "boxes"),
-            ),
-            _losses(
-                sizes.filter("is_out"),
-                "invalid-image-dimension",
-                "line",
-                worded(
-                    f"the image of {{}} x {{}} pixels has a side outside {MIN_SIDE} to {MAX_SIDE}; "
-                    "scale it with its boxes",
-                    *image,
-                ),
-            ),
-            _losses(
-                sizes.filter(~col("is_out")),
-                "invalid-image",
-                "line",
-                worded(
-                    f"the image of {{}} x {{}} pixels is more than {MAX_ASPECT} times as long as wide; cut it", *image
-                ),
-            ),
-            _losses(image_losses, col("kind"), "line", col("detail")),
-            _losses(repeated_lines, "repeated-source-ref", "line", col("detail")),
+            losses_of(declared_size_losses, col("kind"), {"found": col("found")}),
+            losses_of(image_losses, col("kind"), {"found": col("found"), "count": col("bytes"), "limit": MAX_BYTES}),
+            losses_of(repeated_lines, Kind.REPEATED_SOURCE_REF, repeated),
         ]
     )
 
 
 @table()
 def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-    """Lines that the service removes: `removed_silently` says whether without a word."""
-    key = ["manifest", "line"]
+    """Lines that the service removes: `removed_silently` says whether without a message."""
+    place = ("line_id", "data_set", "manifest", "line")
     whole = losses.filter(col("loses") == "line", col("line").is_not_null()).select(
-        *key, removed_silently=col("kind").is_in(SILENTLY_REMOVED)
+        *place, removed_silently=col("kind").is_in(kinds_with(Effect.SILENT))
     )
-    hurt = attributes.filter(~col("usable")).select(key).unique()
-    empty = (
-        attributes.join(hurt, on=key, how="semi")
-        .group_by(key)
-        .agg(col("usable").any())
+    damaged = attributes.filter(~col("usable")).select("line_id").unique()
+    without_attributes = (
+        attributes.join(damaged, on="line_id", how="semi")
+        .group_by("line_id")
+        .agg(col("data_set", "manifest", "line").first(), col("usable").any())
         .filter(~col("usable"))
-        .select(*key, removed_silently=lit(False))
+        .select(*place, removed_silently=lit(False))
     )
-    return pl.concat([whole, empty]).group_by(key).agg(col("removed_silently").any())
+    same = pl.concat([whole, without_attributes]).group_by("line_id")
+    return same.agg(col("data_set", "manifest", "line").first(), col("removed_silently").any())
 
 
 @table()
 def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
     """One label of a split and use case (classification or detection) that training can use, and its `images`."""
-    # Millions of boxes: no column is carried along that is not needed.
+    group = ("data_set", "split", "label")
+    # With millions of boxes, every column that is carried along costs.
     is_sound = col("usable") & ~is_outside() & ~is_too_small()
     rows = {
-        "classification": labels.select("manifest", "line", "split", "label", is_sound="usable"),
-        "detection": boxes.select("manifest", "line", "split", "label", is_sound=is_sound),
+        "classification": labels.filter("usable").select("line_id", *group),
+        "detection": boxes.filter(is_sound).select("line_id", *group),
     }
-    counts = [
-        sound.filter("is_sound")
-        .join(lost_lines, on=["manifest", "line"], how="anti")
-        .group_by("manifest", "split", "label")
-        .agg(images=col("line").n_unique())
+    lost = lost_lines.select("line_id")
+    return pl.concat(
+        sound.filter(col("label").is_not_null())
+        .join(lost, on="line_id", how="anti")
+        .group_by(*group)
+        .agg(images=col("line_id").n_unique())
         .with_columns(use_case=lit(use_case))
         for use_case, sound in rows.items()
-    ]
-    return pl.concat(counts).group_by("split", "use_case", "label").agg(col("images").sum())
+    )
 
 
 @table()
 def verdicts(losses: LazyFrame, data_set_verdicts: LazyFrame) -> LazyFrame:
-    """One loss by the service: of a box, an attribute, a line or the whole training, with the service's code."""
+    """One loss by the service, of a box, an attribute, a line or the training: its code, and our rule as `cause`."""
     return pl.concat([losses, data_set_verdicts])

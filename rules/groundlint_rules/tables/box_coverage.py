@@ -1,0 +1,118 @@
+"""How much of each box other boxes cover, and which sides of the image it touches: from the manifest alone."""
+
+from __future__ import annotations
+
+import polars as pl
+from polars import DataFrame, Expr, LazyFrame, col, lit
+
+from groundlint import table
+from groundlint_rules.geometry import EDGES
+from groundlint_rules.tables.overlaps import MAX_BOXES
+
+_NEAR_PX, _NEAR_SHARE = 2, 0.0025
+"""Distance from the image edge that counts as contact: converters write width - 1 and count from 1."""
+
+_TIE = 0.02
+"""Share of a box's height by which another box's bottom edge must be lower to be in front."""
+
+_WHOLE = 0.9
+"""Share of the image from which a box counts as one of the whole image, which the image edge does not truncate."""
+
+_COVERS = {
+    "covered": col("in_front"),
+    "covered_same": col("in_front") & col("same"),
+    "covered_other": col("in_front") & ~col("same"),
+    "covered_same_any": col("same"),
+    "covered_other_any": ~col("same"),
+}
+
+
+@table()
+def box_coverage(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
+    """How much of one box is covered by other boxes, and which sides of the image it touches.
+
+    `sides`, 0 to 4, is null without `image_size` and for a box that leaves the image, which the service rejects.
+    `covered`, 0 to 1, is the share of the box's area under boxes of its attribute that are in front of it;
+    `covered_same` counts only boxes of the same label and `covered_other` only boxes of others; `covered_same_any` and
+    `covered_other_any` count all overlapping boxes, in front or not. In front is the box with the lower bottom edge, or
+    the larger of two at the same height: on the ground, nearer objects stand lower in the image. The shares are null
+    in attributes of more than `MAX_BOXES` boxes, which are not compared.
+    """
+    is_compared = pl.len().over("attribute_id") <= MAX_BOXES
+    named = boxes.select("data_set", "box_id", "split", "attribute", "label", sides=_sides(), is_compared=is_compared)
+    return named.join(_covered(overlaps), on="box_id", how="left", maintain_order="left").select(
+        "data_set",
+        "box_id",
+        "split",
+        "attribute",
+        "label",
+        "sides",
+        *(pl.when("is_compared").then(col(name).fill_null(0.0)).alias(name) for name in _COVERS),
+    )
+
+
+def _sides() -> Expr:
+    """Number of sides of the image that a box touches."""
+    near_x = pl.max_horizontal(lit(_NEAR_PX), _NEAR_SHARE * col("image_width"))
+    near_y = pl.max_horizontal(lit(_NEAR_PX), _NEAR_SHARE * col("image_height"))
+    right, bottom = col("left") + col("width"), col("top") + col("height")
+    touched = (
+        (col("left") <= near_x).cast(pl.Int32)
+        + (col("top") <= near_y)
+        + (right >= col("image_width") - near_x)
+        + (bottom >= col("image_height") - near_y)
+    )
+    is_inside = (
+        (pl.min_horizontal("left", "top") >= 0) & (right <= col("image_width")) & (bottom <= col("image_height"))
+    )
+    is_whole = col("width") * col("height") >= _WHOLE * col("image_width") * col("image_height")
+    return pl.when(is_inside).then(pl.when(is_whole).then(0).otherwise(touched))
+
+
+def _covered(overlaps: LazyFrame) -> LazyFrame:
+    """The covered shares of each box that overlaps another, by `box_id`."""
+    both = [overlaps.select(**_shared("", "_other")), overlaps.select(**_shared("_other", ""))]
+    # It is used for each kind of cover; polars would compute it as often.
+    pieces = pl.concat(both).collect()
+    totals = [col("common").filter(cover).sum().alias(name) for name, cover in _COVERS.items()]
+    found = pieces.lazy().group_by("box_id").agg(col("area").first(), *totals)
+    # In order, polars counts the pieces of a box fast.
+    several = pieces.filter(pl.len().over("box_id") > 1).sort("box_id")
+    for name, cover in _COVERS.items():
+        unions = _unions(several.filter(cover)).rename({"union": f"{name}_union"}).lazy()
+        found = found.join(unions, on="box_id", how="left")
+    # Rounded, because the last digits depend on the order of sums.
+    shares = [(pl.coalesce(f"{name}_union", name) / col("area")).round(9).alias(name) for name in _COVERS]
+    return found.select("box_id", *shares)
+
+
+def _shared(own: str, other: str) -> dict[str, Expr]:
+    """What one box of a pair shares with the other, and whether the other is in front; boxes are named by suffix."""
+    lower = col(f"bottom{other}") - col(f"bottom{own}")
+    tie = _TIE * (col(f"bottom{own}") - col(f"top{own}"))
+    is_larger = col(f"area{other}") > col(f"area{own}")
+    return {
+        "box_id": col(f"box_id{own}"),
+        "area": col(f"area{own}"),
+        "common": col("common"),
+        "in_front": (lower > tie) | ((lower.abs() <= tie) & is_larger),
+        "same": col("label") == col("label_other"),
+        "left": pl.max_horizontal("left", "left_other"),
+        "top": pl.max_horizontal("top", "top_other"),
+        "right": pl.min_horizontal("right", "right_other"),
+        "bottom": pl.min_horizontal("bottom", "bottom_other"),
+    }
+
+
+def _unions(pieces: DataFrame) -> DataFrame:
+    """Area of the union of the pieces of each box that has several; they are sorted by box."""
+    counted = pieces.with_columns(count=pl.len().over("box_id")).filter(col("count") > 1)
+    found = [DataFrame(schema={"box_id": pieces.schema["box_id"], "union": pl.Float64})]
+    if not counted.is_empty():
+        # numpy costs more than a small check.
+        from groundlint_rules.algorithms.rectangles import union_areas
+    for part in counted.partition_by("count", maintain_order=True):
+        count = part["count"][0]
+        rectangles = part.select(EDGES).to_numpy().reshape(-1, count, len(EDGES))
+        found.append(DataFrame({"box_id": part["box_id"].gather_every(count), "union": union_areas(rectangles)}))
+    return pl.concat(found)
