@@ -14,7 +14,7 @@ from msgspec import MsgspecError
 from polars import DataFrame
 
 from groundlint.manifest.batches import BatchReader
-from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows, SoundLine
+from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows, ValidLine
 from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
 
 MAX_ROWS = 20_000
@@ -187,16 +187,16 @@ class PartReader:
         if len(self._rows.problems) + len(self._rows.boxes) > MAX_ROWS:
             self._flush()
 
-    def _read_line(self, number: int, raw: bytes) -> SoundLine | None:
+    def _read_line(self, number: int, raw: bytes) -> ValidLine | None:
         if not raw.strip(b" \t\r"):
             self._part.blank_lines += 1
         elif raw.startswith(_CONFLICT_MARKER) and self._part.conflict is None:
             self._part.conflict = number
         return self._line_reader.read(number, raw)
 
-    def _learn(self, sound: SoundLine | None) -> None:
+    def _learn(self, valid: ValidLine | None) -> None:
         """Include a line without faults in the shape."""
-        shape = self._shape.learn(sound) if sound else self._shape
+        shape = self._shape.learn(valid) if valid else self._shape
         if shape != self._shape:
             self._shape = shape
             self._decode = shape.decoder().decode

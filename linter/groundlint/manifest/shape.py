@@ -15,7 +15,7 @@ from groundlint.manifest.label_formats import (
     ImageSize,
     Metadata,
 )
-from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, SoundLine, is_plain_extra
+from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, ValidLine, is_plain_extra
 
 MAX_NAMES = 64
 """Attributes and extra keys that a shape may have; lines with further names are read one by one."""
@@ -81,16 +81,16 @@ class Shape(NamedTuple):
     attributes: Mapping[str, str] = {}
     extras: tuple[str, ...] = ()
 
-    def learn(self, sound: SoundLine) -> Shape:
+    def learn(self, valid: ValidLine) -> Shape:
         """The shape that includes lines like this one; the same shape if it already does or must not."""
         attributes = dict(self.attributes)
-        for attribute in sound.attributes:
+        for attribute in valid.attributes:
             if attribute.kind not in _FORMATS or attribute.is_prediction:
                 return self
             attributes.setdefault(attribute.name, attribute.kind)
         known = {"source-ref", "cl-metadata", *attributes, *(f"{name}-metadata" for name in attributes)}
-        extras = [key for key in sound.value if key not in known]
-        if not all(is_plain_extra(key, sound.value[key]) for key in extras):
+        extras = [key for key in valid.value if key not in known]
+        if not all(is_plain_extra(key, valid.value[key]) for key in extras):
             return self
         # An extra key of other lines may be part of a label here.
         names = tuple(key for key in dict.fromkeys([*self.extras, *extras]) if key not in known)
