@@ -1,7 +1,8 @@
-"""How often people agree with the rules, measured on the public sets: writes the figures that the rules' pages show.
+"""Measure the accuracy of the rules on public data sets, and write the figures that the pages of rules show.
 
-`python benchmarks/accuracy.py ../shared/data` takes some twenty minutes and writes accuracy.csv beside the rules; then
-`make docs`. Figures are of the half `sha256(source_ref)[0] & 1` = 1 where something was chosen on the other.
+`python benchmarks/accuracy.py ../shared/data` takes about half an hour and writes accuracy.csv beside the rules; run
+`make docs` afterwards. Where parameters were chosen on one half of the images, figures are of the other half: the
+images with `sha256(source_ref)[0] & 1` = 1.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import planted
 import polars as pl
 import quality
 import visibility
+from healthy_sets import flagged
 from measured import SETS, Measured, exported, halves, source_refs
 from PIL import Image, ImageEnhance
 
-import groundlint
 from groundlint.engine import registry
 
 TARGET = Path(__file__).parents[1] / "rules/groundlint_rules/accuracy.csv"
@@ -34,8 +35,8 @@ COPIES = {
     "JPEG of quality 85": (lambda image: image, 85),
     "JPEG of quality 30": (lambda image: image, 30),
     "half the size": (lambda image: image.resize((image.width // 2, image.height // 2)), 90),
-    "brighter by 1.3": (lambda image: ImageEnhance.Brightness(image).enhance(1.3), 90),
-    "4 % cropped": (
+    "1.3 times as bright": (lambda image: ImageEnhance.Brightness(image).enhance(1.3), 90),
+    "cropped by 4%": (
         lambda image: image.crop(
             (
                 round(0.02 * image.width),
@@ -47,57 +48,58 @@ COPIES = {
         90,
     ),
     "mirrored": (lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 90),
-    "turned by 90": (lambda image: image.transpose(Image.Transpose.ROTATE_90), 90),
-    "turned by 180": (lambda image: image.transpose(Image.Transpose.ROTATE_180), 90),
+    "rotated by 90 degrees": (lambda image: image.transpose(Image.Transpose.ROTATE_90), 90),
+    "rotated by 180 degrees": (lambda image: image.transpose(Image.Transpose.ROTATE_180), 90),
 }
 
 
 def healthy(data: Path) -> Iterator[Measured]:
-    """The share of each set's images that a rule flags as it is."""
-    shares: dict[str, dict[str, float]] = {code: {} for code in registry.load(isolated=True).rules}
+    """The share of each set's images that a rule flags, for every rule without a service code."""
+    shares: dict[str, dict[str, str]] = {}
     for name in SETS:
-        images = len(set(source_refs(data, name)))
-        found = groundlint.check(data / name / "output.manifest", isolated=True)
-        counts = found.group_by("code").agg(images=pl.col("source_ref").n_unique())
-        for code, flagged in counts.iter_rows():
-            shares[code][name] = flagged / images
-    for code, of_sets in shares.items():
-        # What the service says of a set is its own judgement, not ours.
-        if not registry.load(isolated=True).rules[code].aws:
-            some = [f"{name} {share:.1%}" for name, share in of_sets.items()]
-            rest = [name for name in SETS if name not in of_sets]
-            none = f"none of {', '.join(rest)}" if some else f"none of {len(rest)} sets"
-            yield Measured(
-                code, "public sets", "images flagged as published", ", ".join([*some, *([none] * bool(rest))])
-            )
+        total, counts = flagged(data / name / "output.manifest")
+        for code, images, _ in counts.iter_rows():
+            if images:
+                shares.setdefault(code, {})[name] = f"{images / total:.1%}"
+    for code, rule in registry.load(isolated=True).rules.items():
+        if not rule.aws:
+            some = shares.get(code, {})
+            silent = [name for name in SETS if name not in some]
+            parts = [", ".join(f"{name} {share}" for name, share in some.items())] if some else []
+            parts += [f"none in {', '.join(silent) if some else f'{len(SETS)} sets'}"] if silent else []
+            yield Measured(code, "public sets", "images flagged as published", "; ".join(parts))
 
 
 def copies(data: Path) -> Iterator[Measured]:
-    """Of copies of the photographs of clothing and raccoon, the share that is called a near duplicate; half 1."""
+    """The share of modified copies of clothing's and raccoon's images that are reported as near-duplicates; half 1."""
     references = [*source_refs(data, "clothing"), *source_refs(data, "raccoon")]
     references = pl.Series(references).filter(halves(references) == 1).to_list()
-    for name, (change, jpeg) in COPIES.items():
+    for name, (change, jpeg_quality) in COPIES.items():
         with tempfile.TemporaryDirectory() as folder:
             for n, reference in enumerate(references):
                 image = Image.open(data / reference.removeprefix("s3://datasets/")).convert("RGB")
                 image.save(Path(folder) / f"{n}.jpg", quality=95)
-                change(image).save(Path(folder) / f"{n}-copy.jpg", quality=jpeg)
-            found = _same(Path(folder), len(references))
-        pairs = [(f"{n}", f"{n}-copy") for n in range(len(references))]
-        share = sum(pair in found or pair[::-1] in found for pair in pairs) / len(references)
+                change(image).save(Path(folder) / f"{n}-copy.jpg", quality=jpeg_quality)
+            found = _duplicate_pairs(Path(folder), len(references))
+        share = sum(frozenset((f"{n}", f"{n}-copy")) in found for n in range(len(references))) / len(references)
         yield Measured("DUP102", "clothing, raccoon", f"copies found: {name}", f"{share:.3f} of {len(references)}")
 
 
-def _same(folder: Path, count: int) -> set[tuple[str, str]]:
-    """Files, without their suffix, that are called near duplicates, each with another of its group.
+def _duplicate_pairs(folder: Path, count: int) -> set[frozenset[str]]:
+    """Pairs of files, without their suffix, that are in one group of duplicates.
 
-    By groups: of photographs that are in the set twice, a copy is compared with the one to keep.
+    Every duplicate is paired with all images of its group, not only with the one to keep: of an image that the sets
+    contain twice, the copy may be paired with the other one.
     """
     names = [f"{n}{kind}.jpg" for n in range(count) for kind in ("", "-copy")]
     lines = [json.dumps({"source-ref": f"s3://bucket/{name}"}) + "\n" for name in names]
     (folder / "a.manifest").write_text("".join(lines), encoding="utf-8")
-    rows = exported("duplicates", folder / "a.manifest").select("source_ref", "others").rows()
-    return {(Path(one).stem, Path(other).stem) for one, others in rows for other in others}
+    rows = exported("duplicates", folder / "a.manifest").select("source_ref", "related").rows()
+    return {
+        frozenset((Path(source_ref).stem, Path(other["source_ref"]).stem))
+        for source_ref, related in rows
+        for other in related
+    }
 
 
 PARTS = {
@@ -117,7 +119,7 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", choices=PARTS, nargs="*", help="print the figures of these, write nothing")
+    parser.add_argument("--only", choices=PARTS, nargs="*", help="print the figures of these parts; nothing is written")
     options = parser.parse_args()
     rows = [figure for name in options.only or PARTS for figure in PARTS[name](options.data)]
     if options.only:

@@ -1,8 +1,8 @@
-"""Compares the search for wrong labels with cleanlab, on the same components of the same features, in one run.
+"""Compare the search for wrong labels with cleanlab, on the same components of the same features, in one run.
 
-`pip install cleanlab scikit-learn datasets`, then `python benchmarks/beside_cleanlab.py DATA`. Confident learning gets
-the probabilities of a logistic regression over the same five folds, its regularization tuned on half 0. Datalab gets
-the features alone. All figures are of half 1.
+`pip install cleanlab scikit-learn datasets`, then `python benchmarks/beside_cleanlab.py DATA`. Confident learning uses
+a logistic regression over the same five folds, with the regularization that is best on half 0; Datalab uses the
+features alone. All figures are of half 1.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from groundlint_rules.algorithms.label_errors import Limits, area_under_curve
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 1.0)
-"""Inverse strengths of regularization; the default of scikit-learn is 1."""
+"""Inverse strengths of regularization; scikit-learn's default is 1."""
 
 
 class Found:
-    """AUROC and flagged labels of one method on the trials of one kind."""
+    """Areas under the curve and flagged labels of one method in the trials of one kind."""
 
     def __init__(self) -> None:
         self.areas: dict[bool, list[float]] = {False: [], True: []}
@@ -47,18 +47,18 @@ class Found:
         self.rows += int(here.sum())
 
     def area(self, half: bool) -> float:
-        """Mean AUROC; 0 where no label is wrong."""
+        """Mean area under the curve; 0 where no label is wrong."""
         return float(np.nan_to_num(np.mean(self.areas[half])))
 
     def __str__(self) -> str:
-        share = f"{self.flagged / self.rows:.1%}"
+        said = f"{self.flagged / self.rows:.1%}"
         if not self.hits:
-            return share
-        return f"{self.area(half=True):.3f}; {share}, {self.hits / self.flagged:.2f}"
+            return said
+        return f"{self.area(half=True):.3f}; {said}, {self.hits / self.flagged:.2f}"
 
 
 def probabilities(points: Floats, labels: NDArray[np.intp], folds: NDArray[np.intp], strength: float) -> Floats:
-    """Probability of each label for each row, by a logistic regression over the other folds."""
+    """Probabilities of labels from logistic regressions over the other folds. Shape (rows, labels)."""
     made = np.zeros((len(points), labels.max() + 1))
     for fold in range(FOLDS):
         out = folds == fold
@@ -68,7 +68,7 @@ def probabilities(points: Floats, labels: NDArray[np.intp], folds: NDArray[np.in
 
 
 def compared(trials: Sequence[mislabel.Trial], given: Sequence[Sequence[str]]) -> Iterator[tuple[str, Found]]:
-    """What each method finds in the trials of one kind, with the given labels of each trial."""
+    """Yield the figures of each method on the trials of one kind, with the labels given in each."""
     images = trials[0].images
     points = np.hstack([components(block, np.arange(len(images.refs))) for block in images.blocks]).astype(float)
     folds = np.array([fold_of(ref.encode()) for ref in images.refs])
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print("AUROC; share flagged, precision of the flagged; of half 1\n")
+    print("Half 1: area under the curve; share of labels flagged, precision of the flagged labels\n")
     for what, trials in mislabel.trials(arguments.data, arguments.cache, arguments.side, arguments.draws).items():
         print(what)
         for name, found in compared(trials, [trial.given for trial in trials]):

@@ -1,4 +1,4 @@
-"""Measure how well the clutter score follows human judgment on the 200 scenes of savoias. accuracy.py runs it.
+"""Compare the clutter score with human judgment on the 200 scenes of savoias. accuracy.py runs it.
 
 The weight of the colors was chosen on the half with `sha256(source_ref)[0] & 1` = 0. Figures are of all scenes and of
 half 1.
@@ -26,7 +26,7 @@ def spearman(one: Numbers, other: Numbers) -> float:
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """How well edge density and score follow people, and how people judge scenes with a high score."""
+    """The figures on the page of the rule: rank correlations, and how people rated scenes with a high score."""
     truth = pl.read_csv(data / "savoias/truth.csv").select("source_ref", "complexity")
     rows = exported("clutter", data / "savoias/output.manifest").join(truth, on="source_ref").sort("source_ref")
     half = halves(rows["source_ref"]).to_numpy()
@@ -44,5 +44,5 @@ def figures(data: Path) -> Iterator[Measured]:
         yield Measured("CLU101", f"savoias, {name}", "rank correlation of the score with human judgment", said)
     above = people[(score >= 0.15) & (half == 1)]
     upper, lower = (above >= np.quantile(people, 0.6)).mean(), (above < np.quantile(people, 0.4)).mean()
-    said = f"{upper:.0%} are among the 40% that people found most complex, {lower:.0%} among the least"
+    said = f"{upper:.0%} are among the 40% that people rated most complex, {lower:.0%} among the least complex 40%"
     yield Measured("CLU101", "savoias, half 1", f"the {len(above)} scenes with a score of 0.15 or more", said)

@@ -1,4 +1,4 @@
-"""Measure how well the rules on boxes follow people (blurred faces of wider_occ), and find darkened boxes.
+"""Compare the rules on the quality of boxes with annotations by people (blurred faces), and darken boxes (raccoons).
 
 The measure and the threshold of blur were chosen on the half with `sha256(source_ref)[0] & 1` = 0; figures are of half
 1. accuracy.py runs it.
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from measured import Measured, auroc, auroc_within, exported, flagged, halves
+from measured import Measured, agreement, auroc, auroc_within, exported, halves
 from PIL import Image
 from polars import col
 from quality import exposed
 
 from groundlint.images.measure import Measurer
-from groundlint.images.record import Task
+from groundlint.images.record import ImageTask
 from groundlint_rules.features.crops import MIN_SIDE, crop_brightness, crop_gray
 
 CLASSES = [30, 50, 100]
@@ -42,16 +42,17 @@ def figures(data: Path) -> Iterator[Measured]:
     for what, least in (("blurred", 1), ("heavily blurred", 2)):
         positive = seen["blur"] >= least
         said = f"{auroc(-seen['crop_sharpness'], positive):.3f}; by size alone {auroc(-seen['size'], positive):.3f}"
-        yield Measured("IMG401", name, f"AUROC against what people called {what}", said)
+        yield Measured("IMG401", name, f"AUROC, faces annotated by people as {what}", said)
     within = auroc_within(-seen["crop_sharpness"], seen["blur"] >= 1, seen["size"].cut(CLASSES))
     yield Measured("IMG401", name, "the same among faces of similar size", f"{within:.3f}")
     rule = (col("crop_sharpness") < 5) & (col("crop_sharpness") < 0.5 * faces["crop_sharpness"].median())
-    yield Measured("IMG401", name, "flagged, against blurred", flagged(seen, rule, col("blur") >= 1))
+    what = "flagged faces compared with faces annotated by people as blurred"
+    yield Measured("IMG401", name, what, agreement(seen, rule, col("blur") >= 1))
     small = here.filter(col("size") < 16)
-    said = f"{(small['blur'] >= 1).mean():.2f} called blurred"
+    said = f"{(small['blur'] >= 1).mean():.2f} annotated by people as blurred"
     yield Measured("IMG404", "wider_occ, half 1", f"the {small.height} faces below 16 px", said)
     found, count = darkened(data)
-    yield Measured("IMG402", "raccoon", "boxes three stops darker, found", f"{found / count:.3f} of {count}")
+    yield Measured("IMG402", "raccoon", "boxes found after darkening by three stops", f"{found / count:.3f} of {count}")
 
 
 def darkened(data: Path) -> tuple[int, int]:
@@ -65,6 +66,6 @@ def darkened(data: Path) -> tuple[int, int]:
             made = exposed(image, np.random.default_rng(0), stops=-3)
             assert made is not None
             made.save(Path(folder) / "dark.jpg", quality=95)
-            task = Task(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])], [True])
-            found += measurer.measure(task).crops[0][crop_brightness.key] < 90
+            task = ImageTask(0, str(Path(folder) / "dark.jpg"), [(box[0], box[1], box[2], box[3])], [True])
+            found += measurer.measure(task).crops[0].values[crop_brightness.key] < 90
     return found, boxes.height

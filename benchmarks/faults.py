@@ -1,4 +1,4 @@
-"""Everything that can be wrong with one line, by the service's own list of errors: each entry spoils a sound line."""
+"""The faults that a line can have, after the service's list of errors. Each entry makes a sound line faulty."""
 
 from __future__ import annotations
 
@@ -10,82 +10,86 @@ from shapes import BUCKET, Draw, Object, Writing, classification, detection, sou
 NAME = "boxes"
 METADATA = "boxes-metadata"
 
-OURS = "ours"  # the service is silent or has no code: a finding without one
-GROUND_TRUTH = "ground-truth"  # a rule for the input of labelling jobs: a finding under that target only
+OURS = "ours"  # the service has no code for it: a finding without a service code
+GROUND_TRUTH = "ground-truth"  # a rule on the input of labeling jobs: a finding under that target only
 
 
 class Fault(NamedTuple):
-    """One way to spoil a line. `code` is the service's code, or OURS or GROUND_TRUTH."""
+    """One fault of a line.
+
+    `code` is the service's code, or OURS or GROUND_TRUTH. `change` changes the line or returns another one, and `recode`
+    turns its text into bytes.
+    """
 
     code: str
     name: str
-    spoil: Callable[[Draw, Object], Object | None]
+    change: Callable[[Draw, Object], Object | None]
     recode: Callable[[str], bytes] = str.encode
 
     def write(self, draw: Draw, number: int, writing: Writing) -> bytes:
-        """The faulty line for an image's number, without a line end."""
+        """Return the faulty line for the image with a number, without a line end."""
         line = source_ref(number) | detection(draw, NAME)
-        return self.recode(writing.text(self.spoil(draw, line) or line))
+        return self.recode(writing.text(self.change(draw, line) or line))
 
 
-def as_it_is(draw: Draw, line: Object) -> None:
-    """The line stays; its bytes are spoilt."""
+def unchanged(draw: Draw, line: Object) -> None:
+    """Leave the line as it is; only its bytes are changed."""
 
 
 def without(*path: str | int) -> Callable[[Draw, Object], None]:
-    """Removes the key or item at the end of the path."""
+    """Remove the key or item at the end of a path."""
 
-    def spoil(draw: Draw, line: Object) -> None:
+    def change(draw: Draw, line: Object) -> None:
         inner: Any = line
         for step in path[:-1]:
             inner = inner[step]
         del inner[path[-1]]
 
-    return spoil
+    return change
 
 
 def with_value(value: Any, *path: str | int) -> Callable[[Draw, Object], None]:
-    """Sets the key or item at the end of the path."""
+    """Set the key or item at the end of a path."""
 
-    def spoil(draw: Draw, line: Object) -> None:
+    def change(draw: Draw, line: Object) -> None:
         inner: Any = line
         for step in path[:-1]:
             inner = inner[step]
         inner[path[-1]] = value
 
-    return spoil
+    return change
 
 
 def renamed(old: str, new: str) -> Callable[[Draw, Object], Object]:
-    """Renames a key of the line."""
+    """Rename a key of the line."""
     return lambda draw, line: {new if key == old else key: value for key, value in line.items()}
 
 
 def of_type(kind: str, name: str, value: Any, **metadata: Any) -> Callable[[Draw, Object], Object]:
-    """Replaces the boxes by an attribute of another type."""
+    """Replace the boxes by a label attribute of another type."""
 
-    def spoil(draw: Draw, line: Object) -> Object:
+    def change(draw: Draw, line: Object) -> Object:
         common = {"type": kind, "human-annotated": "yes", "creation-date": draw.date(), "job-name": f"job/{name}"}
         hyphened = {key.replace("_", "-"): item for key, item in metadata.items()}
         return {"source-ref": line["source-ref"], name: value, f"{name}-metadata": hyphened | common}
 
-    return spoil
+    return change
 
 
-def beside(spoil: Callable[[Draw, Object], Object]) -> Callable[[Draw, Object], Object]:
-    """Keeps the boxes of the line beside what the fault adds."""
-    return lambda draw, line: line | spoil(draw, line)
+def beside(change: Callable[[Draw, Object], Object]) -> Callable[[Draw, Object], Object]:
+    """Keep the boxes of the line beside the attribute that a change adds."""
+    return lambda draw, line: line | change(draw, line)
 
 
 def sized(width: int, height: int, box_width: int = 40) -> Callable[[Draw, Object], None]:
-    """An image of this size with one box inside it."""
+    """Give the image a size, and one box inside it."""
 
-    def spoil(draw: Draw, line: Object) -> None:
+    def change(draw: Draw, line: Object) -> None:
         line[NAME]["image_size"] = [{"width": width, "height": height, "depth": 3}]
         line[NAME]["annotations"] = [{"class_id": 0, "left": 4, "top": 4, "width": box_width, "height": 40}]
         line[METADATA] |= {"objects": [{"confidence": 0.5}], "class-map": {"0": "car"}}
 
-    return spoil
+    return change
 
 
 def many_boxes(draw: Draw, line: Object) -> Object:
@@ -93,14 +97,14 @@ def many_boxes(draw: Draw, line: Object) -> Object:
 
 
 def one_box_of_two(box: str, number: int) -> Callable[[Draw, Object], Object]:
-    """Two boxes; the second has a bad number, so that the line stays usable."""
+    """Give the line two boxes, and the second an invalid number: the line stays usable."""
 
-    def spoil(draw: Draw, line: Object) -> Object:
+    def change(draw: Draw, line: Object) -> Object:
         line = source_ref_of(line) | detection(draw, NAME, count=2)
         line[NAME]["annotations"][1][box] = number
         return line
 
-    return spoil
+    return change
 
 
 def all_boxes_outside(draw: Draw, line: Object) -> None:
@@ -145,14 +149,14 @@ def both_broken(draw: Draw, line: Object) -> Object:
 
 
 def bad_image_label(key: str) -> Callable[[Draw, Object], Object]:
-    """An image-level label without a key of its metadata, as the only attribute."""
+    """An image-level label as the only attribute, without one key of its metadata."""
 
-    def spoil(draw: Draw, line: Object) -> Object:
+    def change(draw: Draw, line: Object) -> Object:
         line = source_ref_of(line) | classification(draw, "scene")
         del line["scene-metadata"][key]
         return line
 
-    return spoil
+    return change
 
 
 def image_label_as_text(draw: Draw, line: Object) -> Object:
@@ -160,7 +164,7 @@ def image_label_as_text(draw: Draw, line: Object) -> Object:
 
 
 def repeated(draw: Draw, line: Object) -> Object:
-    """The image of the first line again; the first line is never faulty."""
+    """Name the image of the first line, which is never faulty, again."""
     return line | source_ref(0)
 
 
@@ -183,22 +187,22 @@ _CLASS_ID = "ERROR_MISSING_CLASS_MAP_ID"
 _TYPE = "ERROR_UNSUPPORTED_USE_CASE_TYPE"
 
 _MASK = "s3://example-bucket/masks/1.png"
-_COLOUR = {"0": {"class-name": "road", "hex-color": "#2ca02c", "confidence": 0.9}}
+_COLOR_MAP = {"0": {"class-name": "road", "hex-color": "#2ca02c", "confidence": 0.9}}
 
 FAULTS = (
-    # The line is no JSON object.
-    Fault(_JSON, "cut short", as_it_is, lambda text: text.encode()[: len(text) // 2]),
-    Fault(_JSON, "trailing comma", as_it_is, lambda text: text.encode()[:-1] + b",}"),
-    Fault(_JSON, "single quotes", as_it_is, _replacing(b'"', b"'")),
-    Fault(_JSON, "semicolons for commas", as_it_is, _replacing(b",", b";")),
-    Fault(_JSON, "not a number", with_value(float("nan"), NAME, "annotations", 0, "left")),
-    Fault(_JSON, "blank line", as_it_is, lambda text: b""),
-    Fault(_JSON, "a list", as_it_is, lambda text: b"[" + text.encode() + b"]"),
-    Fault(_JSON, "two objects", as_it_is, lambda text: text.encode() * 2),
-    Fault(_JSON, "raw control character", as_it_is, _replacing(b"example-bucket", b"example\x01bucket")),
-    Fault(_JSON, "not UTF-8", as_it_is, _replacing(b"example-bucket", b"example-b\xfccket")),
-    Fault(_JSON, "lone surrogate", as_it_is, _replacing(b"example-bucket", b"example-bucket\\ud800")),
-    # The image is not named, or not as the service wants it.
+    # The line is not a JSON object.
+    Fault(_JSON, "cut short", unchanged, lambda text: text.encode()[: len(text) // 2]),
+    Fault(_JSON, "trailing comma", unchanged, lambda text: text.encode()[:-1] + b",}"),
+    Fault(_JSON, "single quotes", unchanged, _replacing(b'"', b"'")),
+    Fault(_JSON, "semicolons instead of commas", unchanged, _replacing(b",", b";")),
+    Fault(_JSON, "NaN", with_value(float("nan"), NAME, "annotations", 0, "left")),
+    Fault(_JSON, "blank line", unchanged, lambda text: b""),
+    Fault(_JSON, "a list", unchanged, lambda text: b"[" + text.encode() + b"]"),
+    Fault(_JSON, "two objects", unchanged, lambda text: text.encode() * 2),
+    Fault(_JSON, "raw control character", unchanged, _replacing(b"example-bucket", b"example\x01bucket")),
+    Fault(_JSON, "not UTF-8", unchanged, _replacing(b"example-bucket", b"example-b\xfccket")),
+    Fault(_JSON, "lone surrogate", unchanged, _replacing(b"example-bucket", b"example-bucket\\ud800")),
+    # The source-ref is missing or invalid.
     Fault(_NO_REF, "no source-ref", without("source-ref")),
     Fault(_NO_REF, "source_ref", renamed("source-ref", "source_ref")),
     Fault(_NO_REF, "Source-Ref", renamed("source-ref", "Source-Ref")),
@@ -209,43 +213,45 @@ FAULTS = (
     Fault(_REF, "a number", with_value(1, "source-ref")),
     Fault(_REF, "empty", with_value("", "source-ref")),
     Fault(OURS, "repeated source-ref", repeated),
-    # There is no pair of an attribute and its metadata.
+    # There is no label attribute with metadata.
     Fault(_NO_ATTRIBUTES, "no metadata", without(METADATA)),
     Fault(_NO_ATTRIBUTES, "only metadata", without(NAME)),
     Fault(_NO_ATTRIBUTES, "metadata under another name", renamed(METADATA, "box-metadata")),
     Fault(_NO_ATTRIBUTES, "failed job", failed_job),
-    # The attribute's value.
+    # The value of the attribute.
     Fault(_FORMAT, "no image_size", without(NAME, "image_size")),
     Fault(_FORMAT, "no depth", without(NAME, "image_size", 0, "depth")),
     Fault(_FORMAT, "bare image_size", with_value({"width": 4000, "height": 3000, "depth": 3}, NAME, "image_size")),
     Fault(_FORMAT, "no annotations", without(NAME, "annotations")),
     Fault(_FORMAT, "no class_id", without(NAME, "annotations", 0, "class_id")),
     Fault(_FORMAT, "no width", without(NAME, "annotations", 0, "width")),
-    Fault(_FORMAT, "text for a number", with_value("12", NAME, "annotations", 0, "left")),
-    Fault(_FORMAT, "object for an image label", image_label_as_text),
-    # The attribute's metadata.
+    Fault(_FORMAT, "text instead of a number", with_value("12", NAME, "annotations", 0, "left")),
+    Fault(_FORMAT, "object instead of an image label", image_label_as_text),
+    # The metadata of the attribute.
     Fault(_METADATA, "no creation-date", without(METADATA, "creation-date")),
     Fault(_METADATA, "no human-annotated", without(METADATA, "human-annotated")),
     Fault(_METADATA, "no type", without(METADATA, "type")),
     Fault(_METADATA, "no class-map", without(METADATA, "class-map")),
-    Fault(_METADATA, "true for yes", with_value(True, METADATA, "human-annotated")),
-    Fault(_METADATA, "no date", with_value("yesterday", METADATA, "creation-date")),
-    Fault(_METADATA, "text for metadata", with_value("boxes", METADATA)),
+    Fault(_METADATA, "true instead of yes", with_value(True, METADATA, "human-annotated")),
+    Fault(_METADATA, "creation-date is not a date", with_value("yesterday", METADATA, "creation-date")),
+    Fault(_METADATA, "text instead of metadata", with_value("boxes", METADATA)),
     Fault(_METADATA, "empty label name", no_label),
     Fault(_METADATA, "image label without class-name", bad_image_label("class-name")),
     Fault(_METADATA, "image label without confidence", bad_image_label("confidence")),
-    Fault(_CONFIDENCE, "one confidence short", one_confidence_short),
+    Fault(_CONFIDENCE, "one confidence too few", one_confidence_short),
     Fault(_CONFIDENCE, "object without confidence", with_value({}, METADATA, "objects", 0)),
     Fault(_CONFIDENCE, "no objects", without(METADATA, "objects")),
     Fault(_CLASS_ID, "empty class-map", with_value({}, METADATA, "class-map")),
     Fault(_CLASS_ID, "id not in class-map", with_value(99, NAME, "annotations", 0, "class_id")),
     Fault("ERROR_INVALID_LABEL_NAME_LENGTH", "label of 257 characters", long_label),
-    # Attributes of a type that Custom Labels does not train on.
+    # Label attributes that Custom Labels does not train on.
     Fault("ERROR_NO_VALID_LABEL_ATTRIBUTES", "two broken attributes", both_broken),
-    Fault(_TYPE, "mask", of_type("groundtruth/semantic-segmentation", "mask-ref", _MASK, internal_color_map=_COLOUR)),
+    Fault(
+        _TYPE, "mask", of_type("groundtruth/semantic-segmentation", "mask-ref", _MASK, internal_color_map=_COLOR_MAP)
+    ),
     Fault(
         _TYPE,
-        "mask without colours",
+        "mask without colors",
         of_type(
             "groundtruth/semantic-segmentation",
             "mask-ref",
@@ -266,7 +272,7 @@ FAULTS = (
     ),
     Fault(
         OURS,
-        "one label, the type of several",
+        "one label with the type for several labels",
         of_type("groundtruth/image-classification-multilabel", "tags0", 0, class_name="night", confidence=0.3),
     ),
     Fault(_TYPE, "custom", of_type("groundtruth/custom", "cells", {"annotationsFromAllWorkers": []})),
@@ -280,28 +286,28 @@ FAULTS = (
         "video",
         of_type("groundtruth/video-object-detection", "track-ref", "s3://example-bucket/SeqLabel.json", class_map={}),
     ),
-    # The image's size and the boxes' numbers.
+    # The size of the image and the numbers of boxes.
     Fault("ERROR_INVALID_IMAGE", "longer than 20:1", sized(2100, 100)),
-    Fault("ERROR_INVALID_IMAGE_DIMENSION", "63 pixels high", sized(640, 63)),
-    Fault("ERROR_INVALID_IMAGE_DIMENSION", "4097 pixels wide", sized(4097, 3000)),
-    Fault("ERROR_INVALID_BOUNDING_BOX", "left below 0", one_box_of_two("left", -1)),
+    Fault("ERROR_INVALID_IMAGE_DIMENSION", "63 px high", sized(640, 63)),
+    Fault("ERROR_INVALID_IMAGE_DIMENSION", "4097 px wide", sized(4097, 3000)),
+    Fault("ERROR_INVALID_BOUNDING_BOX", "negative left", one_box_of_two("left", -1)),
     Fault("ERROR_INVALID_BOUNDING_BOX", "beyond the right edge", one_box_of_two("width", 4001)),
     Fault("ERROR_INVALID_BOUNDING_BOX", "beyond the lower edge", one_box_of_two("top", 3000)),
-    Fault("ERROR_BOUNDING_BOX_TOO_SMALL", "one pixel wide", one_box_of_two("width", 1)),
-    Fault("ERROR_BOUNDING_BOX_TOO_SMALL", "under a pixel after scaling", sized(4000, 3000, box_width=3)),
+    Fault("ERROR_BOUNDING_BOX_TOO_SMALL", "1 px wide", one_box_of_two("width", 1)),
+    Fault("ERROR_BOUNDING_BOX_TOO_SMALL", "less than 1 px after scaling", sized(4000, 3000, box_width=3)),
     Fault("ERROR_TOO_MANY_BOUNDING_BOXES", "51 boxes", many_boxes),
     Fault("ERROR_NO_VALID_ANNOTATIONS", "all boxes outside", all_boxes_outside),
     # Lines that the service ignores.
     Fault("WARNING_UNANNOTATED_RECORD", "only source-ref", lambda draw, line: source_ref_of(line)),
     Fault("WARNING_NO_ANNOTATIONS", "no boxes", no_boxes),
     Fault("WARNING_NO_ATTRIBUTE_ANNOTATIONS", "no boxes beside boxes", no_boxes_beside_boxes),
-    # Removed in silence, or against the rules for the input of labelling jobs.
+    # Removed without an error, or against the rules for the input of labeling jobs.
     Fault(OURS, "over 100,000 characters", with_value("x" * 100_000, "note")),
     Fault(GROUND_TRUTH, "key over 20,000 characters", with_value("x" * 20_001, "note")),
-    Fault(GROUND_TRUTH, "key that begins with $", with_value("7", "$sequencer")),
+    Fault(GROUND_TRUTH, "key that starts with $", with_value("7", "$sequencer")),
     Fault(
         GROUND_TRUTH,
-        "boxes under a name in -ref",
+        "boxes under a name that ends in -ref",
         lambda draw, line: source_ref_of(line) | {"boxes-ref": line[NAME], "boxes-ref-metadata": line[METADATA]},
     ),
 )

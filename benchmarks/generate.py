@@ -1,4 +1,4 @@
-"""Writes a large detection manifest, the same for the same seed: ten line shapes mixed, one line in a hundred faulty.
+"""Write a large detection manifest that depends only on the seed: ten shapes of lines, and 1% of the lines faulty.
 
 Run `python benchmarks/generate.py big.manifest`; `--help` lists the options.
 """
@@ -17,7 +17,7 @@ from shapes import SHAPES, Draw, writings
 
 
 class Planted(NamedTuple):
-    """A faulty line: its number from 1, the code of its fault (see `faults.Fault`), and what was done to it."""
+    """A faulty line: its number, from 1, and the code and name of its fault (see `faults.Fault`)."""
 
     line: int
     code: str
@@ -26,7 +26,7 @@ class Planted(NamedTuple):
 
 @dataclass
 class Summary:
-    """What was written."""
+    """The contents of a manifest."""
 
     lines: int = 0
     bytes: int = 0
@@ -36,17 +36,24 @@ class Summary:
 
 
 def write(path: Path, lines: int = 250_000, seed: int = 1, faulty: float = 0.01) -> Summary:
-    """Writes the manifest and tells what is in it."""
+    """Write a manifest.
+
+    Args:
+        path: The file to write.
+        lines: Number of lines.
+        seed: Seed of the random generator.
+        faulty: Share of the lines that are faulty.
+    """
     draw = Draw(seed)
     rng = draw.rng
-    ways = [writings(shape, draw) for shape in SHAPES]
+    formats = [writings(shape, draw) for shape in SHAPES]
     weights = [shape.weight for shape in SHAPES]
     which = rng.choices(range(len(SHAPES)), weights, k=lines)
     bad = set(rng.sample(range(1, lines), round(lines * faulty))) if lines > 1 else set()
     summary = Summary()
     with path.open("wb") as file:
         for number in range(lines):
-            writing = ways[which[number]][int(rng.random() * len(ways[0]))]
+            writing = formats[which[number]][int(rng.random() * len(formats[0]))]
             if number in bad:
                 fault = FAULTS[len(summary.planted) % len(FAULTS)]
                 summary.planted.append(Planted(number + 1, fault.code, fault.name))
@@ -67,7 +74,7 @@ def _is_detection(value: Any) -> bool:
 
 
 def main() -> None:
-    """Reads the options, writes the manifest, prints what is in it."""
+    """Write the manifest and print a summary of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--lines", type=int, default=250_000)
@@ -81,7 +88,7 @@ def main() -> None:
             csv.writer(file).writerows([Planted._fields, *summary.planted])
     sound = summary.lines - len(summary.planted)
     print(f"{summary.lines:,} lines, {summary.bytes / 1e6:.1f} MB, {len(summary.planted):,} faulty")
-    print(f"{summary.boxes / max(sound, 1):.2f} boxes a sound line")
+    print(f"{summary.boxes / max(sound, 1):.2f} boxes per sound line")
     for name, count in summary.shapes.most_common():
         print(f"{count:9,}  {name}")
     for (code, fault), count in Counter(planted[1:] for planted in summary.planted).items():

@@ -1,13 +1,13 @@
-"""Measures how well wrong labels are found: real errors of people, and planted ones.
+"""Measure how well wrong labels are found: mistakes that people made, and planted ones.
 
-`python benchmarks/mislabel.py DATA` prints a Markdown table. DATA holds the folders `cifar10n` and `clothing`, each
-with an `output.manifest` in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and cached.
-`--embed` adds the larger net of the extra `embed`.
+`python benchmarks/mislabel.py DATA` prints a Markdown table; DATA contains the folders `cifar10n` and `clothing`, each
+with `output.manifest`, in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and kept.
+`--embed` adds the embedding of the extra `embed`.
 
-Parameters are tuned on half 0 of the images (`--tune` prints them), all figures are of half 1:
-sha256(source-ref)[0] & 1. Models are fitted on the whole set. Planted: 5% of the labels exchanged, evenly or for
-similar labels, those of the ten nearest images; means of 20 draws, precision and recall over all draws together. Errors
-that clothing itself has count against the rule.
+Parameters are tuned on half 0 of the images (`--tune` prints the best ones), and all figures are of half 1, the images
+with `sha256(source-ref)[0] & 1` = 1. Models are fitted on the whole set. Planted: 5% of the labels are replaced, either
+at random or by similar labels, the labels of the ten nearest images. Areas are means of 20 draws; precision and recall
+are over all draws together. Wrong labels that clothing has as published count as correct.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ Bools = NDArray[np.bool_]
 PLANTED = 0.05
 LARGE_SIDE = 224
 NEAREST = 10
-# Wide enough for every point of the grid of --tune.
+RANDOM = "clothing, 5% of the labels replaced at random"
+SIMILAR = "clothing, 5% of the labels replaced by similar labels"
+# Wider than all limits of the grid, so that --tune can narrow them.
 WIDE = Limits(p_suggested=0.5, p_given=0.2, votes_given=1, signal=0)
 GRID = tuple(
     Limits(*limits)
@@ -57,20 +59,20 @@ GRID = tuple(
 
 @dataclass(frozen=True)
 class Images:
-    """The images of a set: source-refs, features, and whether each is in the half that is reported."""
+    """A set of images: source-refs, features, and which images are in the half that is reported."""
 
     refs: list[str]
     blocks: list[Block]
     reported: Bools
 
     def judge(self, labels: Sequence[str], limits: Limits) -> Odds:
-        """The odds of labels; no images count as duplicates."""
+        """The odds of labels; every image is treated as the only one of its duplicate group."""
         return label_odds(self.blocks, labels, self.refs, limits)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Labels with known errors, judged once; `wrong` says which are wrong."""
+    """Labels, judged once, and which of them are known to be wrong."""
 
     images: Images
     given: list[str]
@@ -78,7 +80,7 @@ class Trial:
     wrong: Bools
 
     def flagged(self, limits: Limits) -> Bools:
-        """The labels that are flagged under limits narrower than `WIDE`."""
+        """The labels that are flagged under limits narrower than the wide ones they were judged with."""
         odds = self.odds
         sure = (odds.p_suggested >= limits.p_suggested) & (odds.p_given <= limits.p_given)
         agreed = (odds.votes_given <= limits.votes_given) & (odds.votes_suggested > odds.votes_given)
@@ -87,7 +89,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures of several trials of one kind on one half: AUROC and average precision are means, the rest is pooled."""
+    """Figures of several trials of one kind on one half: areas are means, the others are over all trials together."""
 
     area: float
     precision_average: float
@@ -120,7 +122,7 @@ def summed(trials: Sequence[Trial], limits: Limits, half: bool) -> Figures:
 
 
 def average_precision(scores: NDArray[np.float64], positive: Bools) -> float:
-    """The mean of the precision at the rank of each positive, from the highest score on."""
+    """The mean of the precision at the rank of each positive."""
     found = positive[np.argsort(-scores, kind="stable")]
     if not found.any():
         return np.nan
@@ -141,35 +143,37 @@ def pixels(file: Path, side: int) -> NDArray[np.uint8]:
 
 
 def of_larger_net(data: Path, refs: Sequence[str]) -> NDArray[np.uint8]:
-    """Embeddings of the images of a set by the larger net of the extra."""
+    """The embeddings of the extra `embed` for the images of a set."""
     start = time.process_time()
     rows = []
     for ref in refs:
         with Image.open(data / ref.removeprefix("s3://datasets/")) as image:
             image.draft("RGB", (LARGE_SIDE, LARGE_SIDE))
             rows.append(np.frombuffer(embeddings.efficientnet.function(image.convert("RGB")), np.uint8))
-    print(f"larger net: CPU ms per image, with decoding: {(time.process_time() - start) / len(refs) * 1000:.2f}")
+    milliseconds = (time.process_time() - start) / len(refs) * 1000
+    print(f"larger network: CPU time per image, with decoding: {milliseconds:.2f} ms")
     return np.stack(rows)
 
 
 def measured(data: Path, cache: Path, name: str, side: int, *, embed: bool = False) -> Images:
-    """The images of a set. Features come from the cache if the code that measured them has not changed."""
+    """The images of a set. Features come from the cache unless the code that measures them has changed."""
     refs, _ = manifest(data / name / "output.manifest")
     code = b"".join(Path(module.__file__).read_bytes() for module in (squeezenet, layout))
     kept = cache / f"{name}-{side}-{hashlib.sha256(code).hexdigest()[:12]}.npz"
     if not kept.exists():
         start = time.process_time()
-        images = np.stack([pixels(data / ref.removeprefix("s3://datasets/"), side) for ref in refs])
+        contents = np.stack([pixels(data / ref.removeprefix("s3://datasets/"), side) for ref in refs])
         decoded = time.process_time()
-        net = squeezenet.embed(images)
+        net = squeezenet.embed(contents)
         embedded = time.process_time()
-        plain = layout.layout(images)
+        plain = layout.layout(contents)
         steps = np.diff([start, decoded, embedded, time.process_time()]) / len(refs) * 1000
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(kept, net=net, plain=plain, steps=steps)
     with np.load(kept) as stored:
         net, plain, steps = stored["net"], stored["plain"], stored["steps"]
-    print(f"{name}, {side} px: CPU ms per image: decode {steps[0]:.2f}, net {steps[1]:.2f}, layout {steps[2]:.2f}")
+    times = ", ".join(f"{what} {step:.2f}" for what, step in zip(("decode", "network", "layout"), steps, strict=True))
+    print(f"{name}, {side} px: CPU time per image in ms: {times}")
     reported = np.array([hashlib.sha256(ref.encode()).digest()[0] & 1 == 1 for ref in refs])
     blocks = [net_block(net), layout_block(plain)]
     if embed:
@@ -178,13 +182,13 @@ def measured(data: Path, cache: Path, name: str, side: int, *, embed: bool = Fal
     return Images(refs, blocks, reported)
 
 
-def label_similarity(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
-    """How often the nearest images of a label's images have each other label: (labels, labels), diagonal 0."""
+def label_confusion(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """How often the nearest images of a label's images have each other label. Shape (labels, labels), diagonal 0."""
     roots = np.sqrt(images.blocks[0].features.astype(np.float64))
     roots = (roots - roots.mean(0)) / np.linalg.norm(roots - roots.mean(0), axis=1, keepdims=True)
-    cosines = roots @ roots.T
-    np.fill_diagonal(cosines, -np.inf)
-    nearest = np.argpartition(-cosines, NEAREST, axis=1)[:, :NEAREST]
+    similarity = roots @ roots.T
+    np.fill_diagonal(similarity, -np.inf)
+    nearest = np.argpartition(-similarity, NEAREST, axis=1)[:, :NEAREST]
     counts = np.zeros((labels.max() + 1,) * 2)
     np.add.at(counts, (np.repeat(labels, NEAREST), labels[nearest].ravel()), 1)
     np.fill_diagonal(counts, 0)
@@ -192,15 +196,15 @@ def label_similarity(images: Images, labels: NDArray[np.intp]) -> NDArray[np.flo
 
 
 def judged(images: Images, given: list[str], wrong: Bools | None = None) -> Trial:
-    """A trial of labels; none is wrong by default."""
+    """A trial of labels; none is wrong if `wrong` is not given."""
     nothing = np.zeros(len(given), np.bool_)
     return Trial(images, given, images.judge(given, WIDE), nothing if wrong is None else wrong)
 
 
-def plantings(images: Images, labels: Sequence[str], draws: int, similar: bool) -> Iterator[Trial]:
-    """Trials in which 5% of the labels were exchanged."""
+def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> Iterator[Trial]:
+    """Trials in which 5% of the labels were replaced, at random or by similar labels."""
     names, codes = np.unique(labels, return_inverse=True)
-    odds = label_similarity(images, codes) if similar else 1 - np.eye(len(names))
+    odds = label_confusion(images, codes) if like else 1 - np.eye(len(names))
     odds = odds / odds.sum(1, keepdims=True)
     for draw in range(draws):
         random = np.random.default_rng(draw)
@@ -211,7 +215,7 @@ def plantings(images: Images, labels: Sequence[str], draws: int, similar: bool) 
 
 
 def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = False) -> dict[str, list[Trial]]:
-    """All trials, by their name in the table."""
+    """All trials, by their names in the table."""
     found: dict[str, list[Trial]] = {}
     cifar = measured(data, cache, "cifar10n", side, embed=embed)
     with (data / "cifar10n" / "truth.csv").open(newline="") as file:
@@ -225,19 +229,18 @@ def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = Fals
     found["CIFAR-10, true labels"] = [judged(cifar, clean)]
     clothing = measured(data, cache, "clothing", side, embed=embed)
     _, given = manifest(data / "clothing" / "output.manifest")
-    found["clothing, 5% evenly"] = list(plantings(clothing, given, draws, similar=False))
-    found["clothing, 5% similar labels"] = list(plantings(clothing, given, draws, similar=True))
+    found[RANDOM] = list(plantings(clothing, given, draws, like=False))
+    found[SIMILAR] = list(plantings(clothing, given, draws, like=True))
     start = time.process_time()
     found["clothing, as published"] = [judged(clothing, given)]
-    print(f"clothing: CPU seconds to judge {len(given)} labels: {time.process_time() - start:.2f}")
+    print(f"clothing: CPU time to judge {len(given):,} labels: {time.process_time() - start:.2f} s")
     return found
 
 
 def print_table(found: dict[str, list[Trial]], limits: Limits, half: bool) -> None:
     print(f"\n{limits}, half {int(half)}\n")
-    print(
-        "| labels | AUROC | average precision | flagged | precision | recall | self-check, T, noise |\n|" + "---|" * 7
-    )
+    columns = ("labels", "AUROC", "average precision", "flagged", "precision", "recall", "self-check, T, noise")
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for what, some in found.items():
         row = summed(some, limits, half)
         first = some[0].odds
@@ -248,9 +251,9 @@ def print_table(found: dict[str, list[Trial]], limits: Limits, half: bool) -> No
 
 
 def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iterator[tuple[float, Limits]]:
-    """Recall and limits, of limits with a minimum precision on planted errors and a maximum share flagged without."""
+    """Yield limits that reach a precision on planted faults and flag at most a share of sound labels; recall first."""
     for limits in GRID:
-        planted = [summed(found[f"clothing, 5% {kind}"], limits, half=False) for kind in ("evenly", "similar labels")]
+        planted = [summed(found[name], limits, half=False) for name in (RANDOM, SIMILAR)]
         sound = [
             summed(found[name], limits, half=False) for name in ("CIFAR-10, true labels", "clothing, as published")
         ]
@@ -258,10 +261,10 @@ def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iter
             yield min(row.recall for row in planted), limits
 
 
-def several_labels(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
-    """Figures of labels that are judged each against all others: as published, and with some given at random.
+def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
+    """Yield figures of multi-label judging, each label against the rest: as published, and with wrong labels added.
 
-    One more image per twenty that have a label is given it.
+    For every twenty images that have a label, it is added to one more image.
     """
     given = np.array(labels)
     flagged = hits = wrong = judged = sound = 0
@@ -272,8 +275,8 @@ def several_labels(clothing: Images, labels: Sequence[str], draws: int) -> Itera
         for name in np.unique(given):
             count = round(PLANTED * int((given == name).sum())) if draw else 0
             extra[name] = random.choice(np.flatnonzero(given != name), count, replace=False).tolist()
-        having = {name: np.flatnonzero(given == name).tolist() + extra[name] for name in extra}
-        for name, odds in one_vs_rest_odds(clothing.blocks, having, clothing.refs):
+        images_of = {name: np.flatnonzero(given == name).tolist() + extra[name] for name in extra}
+        for name, odds in one_vs_rest_odds(clothing.blocks, images_of, clothing.refs):
             here = clothing.reported[odds.rows]
             is_wrong = np.isin(odds.rows, extra[name])[here]
             if draw:
@@ -284,16 +287,16 @@ def several_labels(clothing: Images, labels: Sequence[str], draws: int) -> Itera
             else:
                 judged += len(is_wrong)
                 sound += int(odds.flagged[here].sum())
-    yield "as if of several labels, as published", f"{sound / judged:.2%} of the labels"
-    text = f"precision {hits / max(flagged, 1):.3f}, recall {hits / max(wrong, 1):.3f}"
-    yield "as if of several labels, 5% more given", f"{text}; AUROC of the suspicion {np.nanmean(areas):.3f}"
+    yield "as multi-label data, as published", f"{sound / judged:.2%} of the labels"
+    said = f"precision {hits / max(flagged, 1):.3f}, recall {hits / max(wrong, 1):.3f}"
+    yield "as multi-label data, 5% wrong labels added", f"{said}; AUROC of the suspicion {np.nanmean(areas):.3f}"
 
 
 def objects(data: Path) -> Iterator[Measured]:
-    """Figures of the boxes of bccd as published, and with exchanged labels."""
+    """Figures of the labels of bccd's boxes: as published, and after swapping labels."""
     rows = exported("label_odds", data / "bccd/output.manifest")
-    text = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
-    yield Measured("SUS105", "bccd", "flagged as published", text)
+    said = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
+    yield Measured("SUS105", "bccd", "boxes flagged as published", said)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(data / "bccd", Path(folder) / "bccd")
@@ -305,25 +308,25 @@ def objects(data: Path) -> Iterator[Measured]:
             area = auroc(judged["suspicion"], judged["wrong"])
             found.append((right / max(judged["flagged"].sum(), 1), right / len(places), area))
     precision, recall, area = np.mean(found, axis=0)
-    text = f"precision {precision:.3f}, recall {recall:.3f}; AUROC of the suspicion {area:.3f}"
-    yield Measured("SUS105", "bccd", f"flagged, {len(places)} labels of boxes exchanged", text)
+    said = f"precision {precision:.3f}, recall {recall:.3f}; AUROC of the suspicion {area:.3f}"
+    yield Measured("SUS105", "bccd", f"flagged boxes, labels of {len(places)} boxes swapped", said)
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """Figures for the pages of the rules."""
+    """The figures on the pages of the rules."""
     with tempfile.TemporaryDirectory() as cache:
         found = trials(data, Path(cache), 128, 20)
     for what, some in found.items():
         row = summed(some, Limits(), half=True)
         if some[0].wrong.any():
-            text = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
+            said = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
         else:
-            text = f"{row.share:.2%} of the labels"
-        yield Measured("SUS102", what, "flagged, half 1", text)
+            said = f"{row.share:.2%} of the labels"
+        yield Measured("SUS102", what, "flagged labels, half 1", said)
     clothing = found["clothing, as published"][0].images
     _, given = manifest(data / "clothing" / "output.manifest")
-    for what, text in several_labels(clothing, given, 10):
-        yield Measured("SUS107", f"clothing, {what}", "flagged, half 1", text)
+    for what, said in tags(clothing, given, 10):
+        yield Measured("SUS107", f"clothing, {what}", "flagged labels, half 1", said)
     yield from objects(data)
 
 
@@ -333,7 +336,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
     parser.add_argument("--side", type=int, default=160)
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--embed", action="store_true", help="also use the larger net of the extra")
+    parser.add_argument("--embed", action="store_true", help="with the larger network of the extra `embed`")
     parser.add_argument("--tune", action="store_true", help="also print the best limits on half 0")
     arguments = parser.parse_args()
     found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws, embed=arguments.embed)
@@ -345,8 +348,8 @@ def main() -> None:
         print_table(found, Limits(), half=False)
     print_table(found, Limits(), half=True)
     _, given = manifest(arguments.data / "clothing" / "output.manifest")
-    for what, text in several_labels(found["clothing, as published"][0].images, given, arguments.draws):
-        print(f"clothing, {what}: {text}")
+    for what, said in tags(found["clothing, as published"][0].images, given, arguments.draws):
+        print(f"clothing, {what}: {said}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures the search for near hashes: CPU time, memory, growth, and whether it finds the pairs of brute force.
+"""Measure the search for pairs of near hashes: CPU time, memory, growth, and whether it finds all pairs.
 
 `python benchmarks/near_pairs.py` prints a Markdown table of the figures and their goals; `--quick` uses small sizes.
 """
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Cost of a search in its own process: wall and CPU seconds, peak memory in bytes, and number of pairs."""
+    """Cost of a search in its own process: wall and CPU time in s, peak memory of the process in bytes, pairs found."""
 
     wall: float
     cpu: float
@@ -43,14 +43,14 @@ class Cost(NamedTuple):
 
 
 def uniform(count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
-    """Random bits."""
+    """Every bit is random."""
     return generator.integers(0, 1 << 64, count, dtype=np.uint64)
 
 
 def balanced(count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
-    """Hashes like those of phash: the first bit and 31 others are set."""
+    """Like those of phash: the first bit and 31 random others are set."""
     hashes = np.empty(count, np.uint64)
-    # In blocks, because this must not take more memory than the search that is measured.
+    # In blocks: otherwise this takes more memory than the search that is measured.
     for start in range(0, count, 10_000):
         block = hashes[start : start + 10_000]
         order = generator.random((len(block), 63), np.float32).argpartition(31, axis=1)[:, :31].astype(np.uint64)
@@ -59,7 +59,7 @@ def balanced(count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
 
 
 def shared_chunk(count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
-    """Random hashes, 20,000 of them with the same 16 upper bits."""
+    """20,000 of them share their upper 16 bits."""
     hashes = uniform(count, generator)
     chosen = generator.choice(count, min(20_000, count), replace=False)
     hashes[chosen] = (hashes[chosen] & np.uint64((1 << 48) - 1)) | np.uint64(0xBEEF << 48)
@@ -67,7 +67,7 @@ def shared_chunk(count: int, generator: np.random.Generator) -> NDArray[np.uint6
 
 
 def clustered(count: int, generator: np.random.Generator) -> NDArray[np.uint64]:
-    """Groups around few centers, up to 12 bits off: many pairs within the radius, many just outside."""
+    """Groups of hashes up to twelve bits from a center: many pairs are within the radius, and many just outside it."""
     centers = uniform(max(count // 10, 1), generator)
     hashes = centers[generator.integers(0, len(centers), count)]
     for _ in range(12):
@@ -85,12 +85,12 @@ KINDS: dict[str, Callable[[int, np.random.Generator], NDArray[np.uint64]]] = {
 
 
 def search(kind: str, count: int, seed: int) -> None:
-    """Run one search and print its cost. Memory is that of the process, including the interpreter and numpy."""
+    """Run one search and print its cost. Memory includes the interpreter and numpy."""
     hashes = KINDS[kind](count, np.random.default_rng(seed))
     before, start = time.process_time(), time.perf_counter()
     found = hamming.pairs(hashes, RADIUS)
     wall, cpu = time.perf_counter() - start, time.process_time() - before
-    # In kilobytes on Linux, in bytes on macOS.
+    # In kilobytes; on macOS in bytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(wall, cpu, peak, len(found[0]))
 
@@ -102,7 +102,7 @@ def cost(kind: str, count: int, seed: int = 0) -> Cost:
 
 
 def brute_force(hashes: NDArray[np.uint64]) -> set[tuple[int, int, int]]:
-    """All pairs, by comparing each hash with all later ones."""
+    """Find pairs by comparing each hash with all that follow it."""
     found = set()
     for i in range(len(hashes) - 1):
         distances = np.bitwise_count(hashes[i + 1 :] ^ hashes[i])
@@ -112,7 +112,7 @@ def brute_force(hashes: NDArray[np.uint64]) -> set[tuple[int, int, int]]:
 
 
 def exactness(kind: str, count: int) -> Row:
-    """Compare with brute force. Near hashes are planted, because few occur by chance."""
+    """Compare the search with `brute_force`. A tenth of the hashes are planted near others: few are near by chance."""
     generator = np.random.default_rng(1)
     hashes = KINDS[kind](count, generator)
     near = hashes[: count // 10].copy()
@@ -124,7 +124,7 @@ def exactness(kind: str, count: int) -> Row:
     found = list(zip(*(column.tolist() for column in hamming.pairs(hashes, RADIUS)), strict=True))
     same = len(found) == len(expected) and set(found) == expected
     return Row(
-        f"{kind}, {count:,}: pairs of brute force that are found",
+        f"{kind}, {count:,}: pairs found of those found by comparing all",
         f"{len(expected & set(found)):,} of {len(expected):,}, {len(set(found) - expected)} others",
         "all, 0 others",
         same,
@@ -132,15 +132,15 @@ def exactness(kind: str, count: int) -> Row:
 
 
 def rows(sizes: tuple[int, int], exact: int) -> Iterator[Row]:
-    """All figures."""
+    """Measure all figures."""
     for kind in KINDS:
         yield exactness(kind, exact)
     small, large = (f"{size:,}" for size in sizes)
     for kind in KINDS:
         few, many = (cost(kind, size) for size in sizes)
         seconds = f"{many.cpu:.2f} s CPU, {many.wall:.2f} s wall; {many.pairs:,} pairs"
-        goal = kind != "clustered"  # most of its time goes into writing the pairs
-        yield Row(f"{kind}, {large}: time", seconds, "at most 30 s CPU, stretch 12", many.cpu <= 30)
+        goal = kind != "clustered"  # its time is mostly that of writing the pairs
+        yield Row(f"{kind}, {large}: time", seconds, "at most 30 s CPU, stretch goal 12 s", many.cpu <= 30)
         peak = many.peak / MEGABYTE
         yield Row(f"{kind}, {large}: peak memory of the process", f"{peak:.0f} MB", "at most 400 MB", peak <= 400)
         exponent = math.log(many.cpu / few.cpu) / math.log(sizes[1] / sizes[0])
@@ -149,10 +149,12 @@ def rows(sizes: tuple[int, int], exact: int) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Read the options, measure, and print each row as soon as it is known."""
+    """Print each row of the table as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20,000 and 200,000 hashes, exactness over 5,000")
-    parser.add_argument("--search", nargs=3, metavar=("KIND", "COUNT", "SEED"), help="one search; prints its cost")
+    parser.add_argument(
+        "--search", nargs=3, metavar=("KIND", "COUNT", "SEED"), help="run one search and print its cost"
+    )
     options = parser.parse_args()
     if options.search:
         kind, count, seed = options.search

@@ -1,12 +1,12 @@
-"""How often people agree with the occlusion scores of objects, and how often planted occluders are found.
+"""Compare the occlusion scores of objects with annotations by people, and measure how many planted occluders they find.
 
-People's judgment: the faces of wider_occ. All parameters were chosen on half 0 of its images, and half 1 is given
-beside the whole. Each crop is scored by crops of the four folds of images that it is not in. Intervals: 95% of 2,000
-bootstrap draws of images; differences are paired.
+Annotated by people: the faces of wider_occ. All parameters were chosen on half 0 of its images; figures are of half 1
+and of the whole set. Each crop is scored by crops of the four folds of images that it is not in. Intervals contain 95%
+of 2,000 bootstrap draws of images; differences are paired.
 
-Planted in raccoon and bccd: in one image of ten, half of one box is covered by a piece of another image, which extends
-beyond the box; and each label of bccd gets wrong boxes, one for every twenty boxes of the rarest label. Means of 10
-draws. A part of accuracy.py that takes about three minutes.
+Planted in raccoon and bccd: in every tenth image, half of one box is covered by a piece of another image, which extends
+beyond the box; and each label of bccd gets wrong boxes, one for every twenty boxes of the rarest label. Figures are
+means of 10 draws. accuracy.py runs it; it takes about three minutes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from measured import Measured, auroc, auroc_within, exported, flagged, halves
+from measured import Measured, agreement, auroc, auroc_within, exported, halves
 from PIL import Image
 from polars import col
 
 from groundlint.images.measure import Context
-from groundlint_rules.features.embeddings import net
+from groundlint_rules.features.embeddings import squeezenet
 from groundlint_rules.features.foreground import context_square, foreground, foreground_sharpness
 
 DRAWS = 2000
@@ -53,7 +53,7 @@ def interval(rows: pl.DataFrame, figure_of: Callable[[pl.DataFrame], Sequence[fl
 
 
 def faces(data: Path) -> pl.DataFrame:
-    """The faces of wider_occ that are large enough, with each score beside people's judgment."""
+    """The faces of wider_occ that are large enough, with each score and the annotations by people."""
     manifest = data / "wider_occ/output.manifest"
     truth = pl.read_csv(data / "wider_occ/truth.csv", infer_schema_length=None)
     shapes = ("left", "top", "width", "height")
@@ -73,28 +73,29 @@ def faces(data: Path) -> pl.DataFrame:
 
 
 def judged(data: Path) -> Iterator[Measured]:
-    """What images tell, compared with boxes alone and height alone."""
+    """The ranking by occlusion scores, compared with rankings by boxes alone and by height alone."""
     rows = faces(data)
     for name, part in (("all", rows), ("half 1", rows.filter(halves(rows["source_ref"]) == 1))):
-        on = f"wider_occ, {name}: {part.height:,} faces, {part['occluded'].sum()} occluded"
+        on = f"wider_occ, {name}, {part.height:,} faces, {part['occluded'].sum()} occluded"
         for score, what in (
             ("deviations", "`deviations`"),
             ("low", "height"),
-            ("covered", "boxes"),
+            ("covered", "covered share"),
             ("flat", "`foreground`"),
         ):
             areas = interval(part, lambda drawn, score=score: _areas(drawn, score))  # type: ignore[misc]
-            text = f"AUROC {areas[0]}; among faces of like height {areas[1]}, of like blur {areas[2]}"
-            yield Measured("VIS104", on, f"{what} as a ranking", text)
+            text = f"AUROC {areas[0]}; among faces of similar height {areas[1]}, of similar blur {areas[2]}"
+            yield Measured("VIS104", on, f"ranking by {what}", text)
         gains = interval(part, _gains)
-        for less, (gain, within) in (("height", gains[:2]), ("boxes", gains[2:])):
-            text = f"{gain}; among faces of like height {within}"
-            yield Measured("VIS104", on, f"AUROC of `deviations` minus that of {less}, paired", text)
+        for less, (gain, within) in (("height", gains[:2]), ("covered share", gains[2:])):
+            text = f"{gain}; among faces of similar height {within}"
+            yield Measured("VIS104", on, f"AUROC of `deviations` minus AUROC of {less}, paired", text)
         hard = (col("occlusion") >= 1) | (col("blur") == 2) | (col("pose") == 1) | (col("illumination") == 1)
         rule = col("deviations") >= DEVIATIONS
-        yield Measured("VIS104", on, "flagged, against occluded", flagged(part, rule, col("occluded")))
-        any_of = "flagged, against occluded, blurred, oddly posed or oddly lit"
-        yield Measured("VIS104", on, any_of, flagged(part, rule, hard))
+        against = "flagged faces compared with faces annotated as occluded"
+        yield Measured("VIS104", on, against, agreement(part, rule, col("occluded")))
+        any_of = "the same for faces occluded, heavily blurred, in an atypical pose or in extreme light"
+        yield Measured("VIS104", on, any_of, agreement(part, rule, hard))
 
 
 def _areas(rows: pl.DataFrame, score: str) -> Sequence[float]:
@@ -135,7 +136,7 @@ def image_of(data: Path, line: Line) -> Image.Image:
 
 
 def covered(own: Image.Image, other: Image.Image, box: Mapping[str, int], random: np.random.Generator) -> Image.Image:
-    """An image in which half of a box lies under a piece of another, which extends beyond the box by a quarter."""
+    """An image in which a piece of another image covers half of a box and extends beyond the box by a quarter."""
     left, top, width, height = (box[name] for name in ("left", "top", "width", "height"))
     halves = (
         (left - width // 4, top - height // 4, left + width // 2, top + height + height // 4),
@@ -154,7 +155,7 @@ def covered(own: Image.Image, other: Image.Image, box: Mapping[str, int], random
 
 
 def occluders(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFrame, list[Place]]]:
-    """The scores of a set in which objects were occluded, and which ones, draw by draw. The first has none."""
+    """Yield the scores of a set and the boxes that were covered in it, for each draw; in the first, none."""
     lines, key = sound(data, name)
     copy = folder / name
     shutil.copytree(data / name, copy)
@@ -181,7 +182,7 @@ def occluders(data: Path, name: str, folder: Path) -> Iterator[tuple[pl.DataFram
 
 
 def exchanged(data: Path, name: str, folder: Path, table: str) -> Iterator[tuple[pl.DataFrame, list[Place]]]:
-    """A table of the copy of a set, with labels exchanged, and where; draw by draw."""
+    """Yield a table of the copy of a set and the boxes whose labels were swapped in it, for each draw."""
     for draw in range(PLANTINGS):
         lines, key = sound(data, name)
         random = np.random.default_rng(draw)
@@ -203,7 +204,7 @@ def exchanged(data: Path, name: str, folder: Path, table: str) -> Iterator[tuple
 
 
 def planted(data: Path) -> Iterator[Measured]:
-    """How many planted occluders and exchanged labels are found."""
+    """How many planted occluders and swapped labels are found."""
     for name in ("raccoon", "bccd"):
         with tempfile.TemporaryDirectory() as folder:
             draws = occluders(data, name, Path(folder))
@@ -211,17 +212,17 @@ def planted(data: Path) -> Iterator[Measured]:
             share = clean.select((col("deviations") >= DEVIATIONS).fill_null(False).mean()).item()
             yield Measured("VIS104", f"{name}, {clean.height:,} boxes", "flagged as published", f"{share:.1%}")
             area, found, _ = np.mean([_found(table, places) for table, places in draws], axis=0)
-            text = f"found {found:.3f}; AUROC {area:.3f}"
-            yield Measured("VIS104", name, "half a box covered, in one image of ten", text)
+            text = f"recall {found:.3f}; AUROC {area:.3f}"
+            yield Measured("VIS104", name, "half of a box covered in every tenth image", text)
             if name == "bccd":
                 draws = exchanged(data, name, Path(folder), "occlusion_scores")
                 _, found, aside = np.mean([_found(table, places) for table, places in draws], axis=0)
-                text = f"flagged {found:.3f}, left to mislabel rules {aside:.3f}"
-                yield Measured("VIS104", name, "labels exchanged", text)
+                text = f"flagged {found:.3f}, left to the mislabel rules {aside:.3f}"
+                yield Measured("VIS104", name, "labels of boxes swapped", text)
 
 
 def _found(table: pl.DataFrame, places: Sequence[Place]) -> tuple[float, float, float]:
-    """How planted boxes are ranked among those of their label, which share is flagged, and which share has no score."""
+    """AUROC of the score for the planted boxes, the share of them that is flagged, and the share without a score."""
     planted = pl.DataFrame(places, schema={"at": pl.Int32, "box": pl.Int32}, orient="row")
     of_planted = planted.select("box", line=col("at") + 1, planted=True)
     rows = table.join(of_planted, on=["line", "box"], how="left").with_columns(col("planted").fill_null(False))
@@ -232,7 +233,7 @@ def _found(table: pl.DataFrame, places: Sequence[Place]) -> tuple[float, float, 
 
 
 def cost() -> float:
-    """CPU time of a crop, as a ratio to one pass of the net over an image of its size."""
+    """CPU time per crop, relative to one pass of the network over an image of the same size."""
     random = np.random.default_rng(0)
     noise = Image.fromarray(random.integers(0, 256, (150, 150, 3), np.uint8))
     context = Context(noise, (25, 25, 125, 125))
@@ -245,7 +246,7 @@ def cost() -> float:
             foreground_sharpness.function(square)
         middle = time.process_time()
         for _ in range(100):
-            net.function(square)
+            squeezenet.function(square)
         times = [middle - start, time.process_time() - middle]
     return times[0] / times[1]
 
@@ -254,4 +255,5 @@ def figures(data: Path) -> Iterator[Measured]:
     """The figures on the page of the rule."""
     yield from judged(data)
     yield from planted(data)
-    yield Measured("VIS104", "noise", "CPU time of a box, over a pass of the net at its size", f"{cost():.2f}")
+    what = "CPU time per box, relative to one pass of the network over an image of the same size"
+    yield Measured("VIS104", "random noise", what, f"{cost():.2f}")

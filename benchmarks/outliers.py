@@ -1,7 +1,8 @@
-"""Measures how well outliers are found: 15 images of another set among those of clothing. A part of accuracy.py.
+"""Measure how many images of other sets are found among the images of clothing. accuracy.py runs it.
 
-Means of 10 draws on half 1 of the images. The number of neighbors and the threshold were tuned on other draws from the
-same sets, part of which were in this half too. Each planted image has the label of a random image of clothing.
+Fifteen images of another set are added to half 1 of clothing, each with the label of a random image of clothing;
+figures are means of 10 draws. The number of neighbors and the threshold were chosen on other draws from the same sets,
+partly of images in half 1.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import numpy as np
 import polars as pl
 from measured import Measured, auroc, exported, halves
 
-PLANTED_SETS = ("savoias", "wider_occ", "raccoon", "flowers12_aug", "cifar10n")
+OTHERS = ("savoias", "wider_occ", "raccoon", "flowers12_aug", "cifar10n")
 DRAWS, COUNT = 10, 15
 DEVIATIONS = 3.5
-"""Threshold of the rule."""
+"""The rule reports images from these `deviations` on."""
 
 
 def lines_of(data: Path, name: str) -> list[dict[str, Any]]:
@@ -29,7 +30,7 @@ def lines_of(data: Path, name: str) -> list[dict[str, Any]]:
 
 
 def draw_of(own: list[dict[str, Any]], others: list[dict[str, Any]], draw: int) -> Iterator[dict[str, Any]]:
-    """The lines of clothing, followed by planted lines of other images with labels of clothing."""
+    """The lines of clothing, followed by lines of images of another set with labels of clothing."""
     random = np.random.default_rng(draw)
     yield from own
     for n in random.choice(len(others), COUNT, replace=False):
@@ -37,26 +38,26 @@ def draw_of(own: list[dict[str, Any]], others: list[dict[str, Any]], draw: int) 
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """Figures for the page of the rule."""
+    """The figures on the page of the rule."""
     own = lines_of(data, "clothing")
     with tempfile.TemporaryDirectory() as folder:
         manifest, cache = Path(folder) / "a.manifest", Path(folder) / "cache"
         images = f"s3://datasets={data.resolve()}"
-        for name in PLANTED_SETS:
+        for name in OTHERS:
             others = lines_of(data, name)
             measured = []
             for draw in range(DRAWS):
                 lines = list(draw_of(own, others, draw))
                 manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
                 rows = exported("outliers", manifest, cache, images).drop_nulls("deviations")
-                is_planted = rows["line"] > len(own)
-                flagged = rows["deviations"] >= DEVIATIONS
-                right = (flagged & is_planted).sum()
-                measured.append((right / COUNT, right / max(flagged.sum(), 1), auroc(rows["deviations"], is_planted)))
+                is_other = rows["line"] > len(own)
+                is_flagged = rows["deviations"] >= DEVIATIONS
+                right = (is_flagged & is_other).sum()
+                measured.append((right / COUNT, right / max(is_flagged.sum(), 1), auroc(rows["deviations"], is_other)))
             recall, precision, area = np.mean(measured, axis=0)
-            text = f"precision {precision:.3f}, recall {recall:.3f}; AUROC {area:.3f}"
-            yield Measured("SUS106", f"clothing, half 1, {len(own)} images", f"{COUNT} planted from {name}", text)
+            said = f"precision {precision:.3f}, recall {recall:.3f}; AUROC {area:.3f}"
+            yield Measured("SUS106", f"clothing, half 1, {len(own)} images", f"{COUNT} images of {name} added", said)
         manifest.write_text("".join(json.dumps(line) + "\n" for line in own))
         rows = exported("outliers", manifest, cache, images)
         count = rows.select((pl.col("deviations") >= DEVIATIONS).sum()).item()
-        yield Measured("SUS106", f"clothing, half 1, {len(own)} images", "flagged as published", f"{count}")
+        yield Measured("SUS106", f"clothing, half 1, {len(own)} images", "images flagged as published", f"{count}")

@@ -1,7 +1,7 @@
-"""How well the rules on tables find faults that are planted in healthy public sets.
+"""Measure how many faults the rules find that are planted in public sets.
 
-Where no public set has people's judgement for a rule, this is what its page can say: of ten faults planted at random it
-found so many, in the mean of twenty draws. A part of accuracy.py.
+For rules for which no public set has annotations by people: ten faults are planted at random, and the recall is the
+mean of twenty draws. accuracy.py runs it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Line = dict[str, Any]
 Draw = random.Random
 
 
-class Plant(NamedTuple):
-    """A fault that is planted in `FAULTS` lines of a set, and the rule that must find each."""
+class Planting(NamedTuple):
+    """A fault that is planted in ten lines of a set, and the rule that should find it."""
 
     rule: str
     data: str
     fault: str
-    spoil: Callable[[Draw, Line, list[Line]], None]
+    plant: Callable[[Draw, Line, list[Line]], None]
 
 
 def boxes(line: Line) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def repeat_box(draw: Draw, line: Line, _: list[Line]) -> None:
 
 
 def shift_box(draw: Draw, line: Line, _: list[Line]) -> None:
-    """A second worker's box: a hundredth off on each side."""
+    """The same object boxed again, 1% smaller on two sides."""
     box = draw.choice([box for box in boxes(line) if box["width"] >= 100 and box["height"] >= 100] or boxes(line)[:1])
     moved = {"left": box["left"] + box["width"] // 100, "top": box["top"], "class_id": box["class_id"]}
     add_box(line, moved | {"width": box["width"] - box["width"] // 50, "height": box["height"]})
@@ -61,7 +61,7 @@ def relabel_copy(draw: Draw, line: Line, _: list[Line]) -> None:
 
 
 def shift_attribute(draw: Draw, line: Line, lines: list[Line]) -> None:
-    """The boxes again under another key, one of them elsewhere; every other line has both keys and they agree."""
+    """The boxes again in a second label attribute, with one of them moved and narrowed."""
     line["adjusted"] = copy.deepcopy(line["bounding-box"])
     line["adjusted-metadata"] = copy.deepcopy(line["bounding-box-metadata"])
     box = draw.choice(line["adjusted"]["annotations"])
@@ -117,47 +117,47 @@ def reject(draw: Draw, line: Line, _: list[Line]) -> None:
     )
 
 
-PLANTS = (
-    Plant("BOX301", "bccd", "a box repeated", repeat_box),
-    Plant("BOX301", "kitti_labels", "a box repeated", repeat_box),
-    Plant("BOX301", "raccoon", "a second worker's box", shift_box),
-    Plant("BOX302", "kitti_labels", "a box repeated under another label", relabel_copy),
-    Plant("BOX302", "raccoon", "a box repeated under another label", relabel_copy),
-    Plant("BOX305", "raccoon", "a box moved in a second attribute", shift_attribute),
-    Plant("BOX308", "raccoon", "another image_size in a second attribute", swap_size),
-    Plant("BOX309", "bccd", "a red cell's box over the width of the image", flatten_box),
-    Plant("BOX309", "bccd", "a red cell's box over the whole image", grow_box),
-    Plant("LBL301", "clothing", "a label in other letters", misspell),
-    Plant("LBL304", "clothing", "a verification that says bad", reject),
-    Plant("LBL307", "clothing", "confidence .3 among 1", doubt),
-    Plant("SUS101", "clothing", "a wrong label", relabel),
+PLANTINGS = (
+    Planting("BOX301", "bccd", "a box repeated", repeat_box),
+    Planting("BOX301", "kitti_labels", "a box repeated", repeat_box),
+    Planting("BOX301", "raccoon", "an object boxed twice", shift_box),
+    Planting("BOX302", "kitti_labels", "a box repeated with another label", relabel_copy),
+    Planting("BOX302", "raccoon", "a box repeated with another label", relabel_copy),
+    Planting("BOX305", "raccoon", "a box moved in a second label attribute", shift_attribute),
+    Planting("BOX308", "raccoon", "another image_size in a second label attribute", swap_size),
+    Planting("BOX309", "bccd", "the box of a red blood cell over the width of the image", flatten_box),
+    Planting("BOX309", "bccd", "the box of a red blood cell over the whole image", grow_box),
+    Planting("LBL301", "clothing", "a misspelled label", misspell),
+    Planting("LBL304", "clothing", "a label that the verification job rejected", reject),
+    Planting("LBL307", "clothing", "confidence 0.3 where all others have 1", doubt),
+    Planting("SUS101", "clothing", "a wrong label", relabel),
 )
 
 
 def flagged(lines: list[Line], rule: str, folder: Path) -> set[str]:
-    """What a rule flags: source-refs, and labels where a finding has no image."""
+    """What a rule flags: source-refs, or labels for findings that concern no image."""
     path = folder / "planted.manifest"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = groundlint.check(path, select=[rule], isolated=True)
+    found = groundlint.check(path, select=[rule], isolated=True).findings
     return set(found["source_ref"].drop_nulls()) | set(
         found.filter(found["source_ref"].is_null())["label"].drop_nulls()
     )
 
 
-def measure(data: Path, plant: Plant, folder: Path) -> tuple[float, int]:
-    """Recall of planted faults, and how many further images are flagged once they are there; means over draws."""
-    text = (data / plant.data / "output.manifest").read_text(encoding="utf-8")
+def measure(data: Path, planting: Planting, folder: Path) -> tuple[float, int]:
+    """Recall of planted faults, and the number of other images that are flagged because of them; means over draws."""
+    text = (data / planting.data / "output.manifest").read_text(encoding="utf-8")
     sound = [json.loads(line) for line in text.splitlines()]
-    before = flagged(sound, plant.rule, folder)
+    before = flagged(sound, planting.rule, folder)
     found = other = 0
     for seed in range(DRAWS):
         draw = random.Random(seed)
         lines = copy.deepcopy(sound)
         chosen = draw.sample(range(len(lines)), FAULTS)
         for n in chosen:
-            plant.spoil(draw, lines[n], sound)
-        flags = flagged(lines, plant.rule, folder)
-        if plant.rule == "LBL301":
+            planting.plant(draw, lines[n], sound)
+        flags = flagged(lines, planting.rule, folder)
+        if planting.rule == "LBL301":
             wanted = {lines[n]["label-metadata"]["class-name"] for n in chosen}
         else:
             wanted = {lines[n]["source-ref"] for n in chosen}
@@ -167,9 +167,9 @@ def measure(data: Path, plant: Plant, folder: Path) -> tuple[float, int]:
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """What is found of each planted fault."""
+    """The recall of each planted fault."""
     with tempfile.TemporaryDirectory() as folder:
-        for plant in PLANTS:
-            recall, other = measure(data, plant, Path(folder))
-            beside = f", {other} further images flagged" if other else ""
-            yield Measured(plant.rule, plant.data, f"planted, found: {plant.fault}", f"{recall:.3f}{beside}")
+        for planting in PLANTINGS:
+            recall, other = measure(data, planting, Path(folder))
+            figure = f"{recall:.3f}" + (f", {other} other images flagged" if other else "")
+            yield Measured(planting.rule, planting.data, f"planted faults found: {planting.fault}", figure)

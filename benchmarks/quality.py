@@ -25,7 +25,7 @@ from PIL import Image, ImageFilter
 from groundlint.engine import registry
 from groundlint.engine.evaluate import evaluate
 from groundlint.images.measure import Measurer
-from groundlint.images.record import Task
+from groundlint.images.record import ImageTask
 
 SETS = ("clothing", "raccoon", "savoias")
 RULES = (
@@ -78,12 +78,12 @@ def noisy(image: Image.Image, draw: np.random.Generator) -> Image.Image:
 
 
 DEGRADED: dict[str, tuple[Degrade, int]] = {
-    "exposure -3": (partial(exposed, stops=-3), 95),
-    "exposure +4": (partial(exposed, stops=4), 95),
-    "gaussian blur": (blurred, 95),
+    "exposure by -3 stops": (partial(exposed, stops=-3), 95),
+    "exposure by +4 stops": (partial(exposed, stops=4), 95),
+    "Gaussian blur": (blurred, 95),
     "motion blur": (moved, 95),
     "noise": (noisy, 95),
-    "JPEG q5": (lambda image, _: image, 5),
+    "JPEG quality 5": (lambda image, _: image, 5),
 }
 
 
@@ -108,8 +108,8 @@ def measure(job: tuple[str, Path, Path]) -> list[dict[str, Any]]:
 
 
 def row(reference: str, version: str, measurer: Measurer, path: Path) -> dict[str, Any]:
-    found = measurer.measure(Task(0, str(path)))
-    values = {key.partition("@")[0]: value for key, value in found.values.items()}
+    found = measurer.measure(ImageTask(0, str(path)))
+    values = {key.partition("@")[0]: value for key, value in found.record.values.items()}
     return {"source_ref": reference, "version": version, "half": half(reference)} | values
 
 
@@ -172,9 +172,8 @@ def judged(rows: pl.DataFrame, half: int) -> Iterator[Measured]:
             part = rows.filter(pl.col("version") == version)
             share = recall(own, part, name)
             if share > 0.5:
-                yield Measured(
-                    code, "clothing, raccoon, savoias", f"degraded, found: {version}", f"{share:.3f} of {part.height:,}"
-                )
+                figure = f"{share:.3f} of {part.height:,}"
+                yield Measured(code, "clothing, raccoon, savoias", f"degraded images found: {version}", figure)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The shapes of sound lines, and the ways that tools write them."""
+"""The shapes of sound lines, and the formats in which tools write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LABELS = ("car", "van", "truck", "bus", "pedestrian", "cyclist", "traffic light"
 SIZES = ((640, 480), (1024, 768), (1280, 720), (1920, 1080), (4000, 3000))
 SPACINGS = ((",", ":"), (", ", ": "), (", ", " : "), (",", ": "))
 
-# How many boxes an attribute has. The mean is 3.2; with the lines of two attributes a line has 3.5 on average.
+# Numbers of boxes of an attribute. The mean is 3.2; since some lines have two attributes, a line has 3.5 on average.
 BOX_COUNTS = (1, 2, 3, 4, 5, 6, 8, 12)
 BOX_WEIGHTS = (23, 24, 19, 13, 8, 6, 5, 2)
 
@@ -20,7 +20,7 @@ Object = dict[str, Any]
 
 
 class Shape(NamedTuple):
-    """A kind of line that one source of manifests writes: `make` gives the line for an image's number."""
+    """A kind of line that one source of manifests writes: `make` returns the line for the image with a number."""
 
     name: str
     weight: int
@@ -28,7 +28,7 @@ class Shape(NamedTuple):
 
 
 class Draw:
-    """Random parts of lines, all from one generator."""
+    """Random parts of lines, all from one generator of random numbers."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -37,7 +37,7 @@ class Draw:
         return self.rng.choice(SIZES)
 
     def boxes(self, size: tuple[int, int], ids: Sequence[int], count: int = 0) -> list[Object]:
-        """Boxes that the service takes: inside the image and larger than a pixel after its scaling."""
+        """Boxes that the service accepts: inside the image, and larger than 1 px after its scaling."""
         rng, (width, height) = self.rng, size
         boxes = []
         for _ in range(count or rng.choices(BOX_COUNTS, BOX_WEIGHTS)[0]):
@@ -56,7 +56,7 @@ class Draw:
 
 
 def detection(draw: Draw, name: str, *, count: int = 0, ids: Sequence[int] = range(len(LABELS))) -> Object:
-    """A detection attribute as a labelling job writes it: `class-map` holds the ids of the line."""
+    """A detection attribute as a labeling job writes it: `class-map` has the ids of the line only."""
     width, height = size = draw.size()
     boxes = draw.boxes(size, ids, count)
     return {
@@ -103,7 +103,7 @@ def without_job(draw: Draw, number: int) -> Object:
 
 
 def adjusted(draw: Draw, number: int) -> Object:
-    """Two attributes: an adjustment job keeps the first one beside its own."""
+    """Two attributes: an adjustment job keeps the original beside its own."""
     first = detection(draw, "street-objects")
     value, metadata = first["street-objects"], first["street-objects-metadata"]
     width = value["image_size"][0]["width"]
@@ -127,7 +127,7 @@ def with_image_label(draw: Draw, number: int) -> Object:
 
 
 def console(draw: Draw, number: int) -> Object:
-    """As the Custom Labels console lists it."""
+    """A line as the Custom Labels console writes it."""
     line = source_ref(number) | detection(draw, "street_BB") | {"cl-metadata": {"is_labeled": True}}
     line["street_BB-metadata"]["objects"] = [{"confidence": 1} for _ in line["street_BB"]["annotations"]]
     return line
@@ -140,7 +140,7 @@ def adjustment_only(draw: Draw, number: int) -> Object:
 
 
 def fractional(draw: Draw, number: int) -> Object:
-    """Boxes that are the mean of several workers' boxes."""
+    """Boxes that are averages of the boxes of several workers."""
     line = source_ref(number) | detection(draw, "mean-box")
     for box in line["mean-box"]["annotations"]:
         box["left"] = round(box["left"] + draw.rng.random(), 4)
@@ -151,7 +151,7 @@ def fractional(draw: Draw, number: int) -> Object:
 
 
 def automatic(draw: Draw, number: int) -> Object:
-    """Labels of a model: ids from 40, a class map with all classes, a date with a zone."""
+    """Labels from a model: ids from 40, a class map with all classes, a date with a time zone."""
     line = source_ref(number) | detection(draw, "auto", ids=range(40, 40 + len(LABELS)))
     line["auto-metadata"] |= {
         "class-map": {str(40 + i): label for i, label in enumerate(LABELS)},
@@ -182,7 +182,7 @@ SHAPES = (
 
 
 class Writing(NamedTuple):
-    """One tool's way to write a line: an order of keys for objects of every level, spacing, escapes."""
+    """The format of one tool: order of keys in objects of every level, spacing, escapes."""
 
     rank: Mapping[str, float] | None
     encode: Callable[[Object], str]
@@ -197,7 +197,7 @@ class Writing(NamedTuple):
 
 
 def writings(shape: Shape, draw: Draw) -> list[Writing]:
-    """Four ways for a shape: the usual order in two spacings, and two other orders in the other spacings."""
+    """Four formats of a shape: the usual order of keys with two spacings, and two random orders with two others."""
     keys = sorted(_keys(shape.make(draw, 0)))
     found = []
     for i, spacing in enumerate(SPACINGS):

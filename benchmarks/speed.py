@@ -1,4 +1,4 @@
-"""Measure what a check costs: each figure is a ratio, within one run, to something that stands still.
+"""Measure what a check costs, as ratios to programs that do not change, measured in the same run.
 
 `python benchmarks/speed.py` prints a Markdown table of the figures and their goals; `--quick` uses small sizes.
 """

@@ -1,6 +1,6 @@
-"""How often people agree with what boxes tell of truncated and occluded objects: kitti_labels and wider_occ.
+"""Compare the rules on truncated and occluded objects with annotations by people: kitti_labels and wider_occ.
 
-The figures are of all boxes: no parameter of the rules was chosen on these sets. A part of accuracy.py.
+Figures are of all boxes: no parameter of the rules was chosen on these sets. accuracy.py runs it.
 """
 
 from __future__ import annotations
@@ -9,37 +9,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from measured import Measured, at_recall, auroc, exported, flagged
+from measured import Measured, agreement, at_recall, auroc, exported
 from polars import col
 
 
 def judged_boxes(data: Path, name: str) -> pl.DataFrame:
-    """The table `box_coverage` of a set, beside people's judgment."""
+    """The table `box_coverage` of a set, with the annotations by people."""
     truth = pl.read_csv(data / name / "truth.csv", infer_schema_length=None)
     return exported("box_coverage", data / name / "output.manifest").join(truth, on=["source_ref", "box"])
 
 
 def figures(data: Path) -> Iterator[Measured]:
-    """How often people agree with each rule."""
+    """The figures on the pages of the rules."""
     kitti = judged_boxes(data, "kitti_labels")
     known = kitti.filter(col("occlusion") <= 2, col("covered").is_not_null())
     occluded = known["occlusion"] >= 1
     rule = ((col("covered_same") >= 0.3) | (col("covered_other") >= 0.5)).fill_null(False)
     name = f"kitti_labels, {known.height:,} boxes"
-    against = "flagged, against people's occlusion"
-    yield Measured("VIS102", name, against, flagged(known, rule, col("occlusion") >= 1))
+    against = "flagged boxes compared with occlusion annotated by people"
+    yield Measured("VIS102", name, against, agreement(known, rule, col("occlusion") >= 1))
     precision, area = at_recall(known["covered"], occluded, 0.6), auroc(known["covered"], occluded)
-    yield Measured(
-        "VIS102", name, "covered share, as a ranking", f"precision {precision:.3f} at recall 0.60, AUROC {area:.3f}"
-    )
+    ranking = "ranking by covered share compared with occlusion annotated by people"
+    yield Measured("VIS102", name, ranking, f"precision {precision:.3f} at recall 0.60, AUROC {area:.3f}")
     heavy = auroc(known["covered"], known["occlusion"] == 2)
-    yield Measured("VIS102", name, "the same against heavy occlusion", f"AUROC {heavy:.3f}")
+    yield Measured("VIS102", name, "the same for heavy occlusion", f"AUROC {heavy:.3f}")
     truncated = kitti.filter(col("truncation") >= 0)
-    agreement = flagged(truncated, col("sides") >= 1, col("truncation") >= 0.15)
+    said = agreement(truncated, col("sides") >= 1, col("truncation") >= 0.15)
     name = f"kitti_labels, {truncated.height:,} boxes"
-    yield Measured("VIS101", name, "flagged, against truncation of 0.15 and more", agreement)
+    yield Measured("VIS101", name, "flagged boxes compared with truncation of 0.15 or more annotated by people", said)
     wider = judged_boxes(data, "wider_occ").filter(col("covered").is_not_null())
     name = f"wider_occ, {wider.height:,} faces"
-    yield Measured("VIS102", name, against, flagged(wider, rule, col("occlusion") >= 1))
+    yield Measured("VIS102", name, against, agreement(wider, rule, col("occlusion") >= 1))
     area = auroc(wider["covered"], wider["occlusion"] >= 1)
-    yield Measured("VIS102", name, "covered share, as a ranking", f"AUROC {area:.3f}")
+    yield Measured("VIS102", name, ranking, f"AUROC {area:.3f}")

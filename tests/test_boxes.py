@@ -105,3 +105,15 @@ def test_the_area_of_a_union_counts_each_cell_once(places: list[tuple[int, int, 
         cells[left : left + width, top : top + height] = True
     rectangles = [[left, top, left + width, top + height] for left, top, width, height in places]
     assert union_areas(np.array([rectangles], float))[0] == cells.sum()
+
+
+def test_a_box_with_an_unknown_side_overlaps_nothing() -> None:
+    boxes = example_tables(REGISTRY, Good(boxes=[{}, {"left": None}, {}]))["boxes"]
+    assert overlaps.function(boxes).lazy().collect().select("box_other", "box").rows() == [(0, 2)]
+
+
+def test_equal_boxes_of_a_crowded_attribute_are_reported_though_it_is_not_compared() -> None:
+    crowded = [{"left": n, "top": n} for n in range(MAX_BOXES)]
+    tables = example_tables(REGISTRY, Good(boxes=[*crowded, crowded[7]]))
+    found = evaluate(REGISTRY.graph.plan([REGISTRY.find("duplicated-box")()]), tables).findings
+    assert found.select("box", "message").rows() == [(200, "boxes 7 and 200 ('cat') overlap by 100%")]

@@ -24,7 +24,7 @@ from groundlint.engine.tables import BASE
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import ImageTables
-from groundlint.images.store import Roots, Store
+from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.reader import read
 from groundlint.policy import severity
 from groundlint.policy.baseline import Baseline, Entry
@@ -119,8 +119,8 @@ class Session:
             tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
             without_images = numbers.data_sets_without_images(tables)
             names = sorted({name for number in without_images for name in asked[number].named})
-            tried = images.store.tried(names) if names else []
-            raised = [Raised("feature", text, "", ()) for text in images.raised]
+            tried = images.storage.searched(names) if names else []
+            raised = [Raised(each.what, each.error, each.traceback, ()) for each in images.raised]
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
             images.cache.close()
@@ -193,8 +193,8 @@ class Session:
         given = {prefix: folder for prefix, folder in named if prefix}
         configured = {prefix: config.root / folder for prefix, folder in config.settings.images.items()}
         roots = Roots({**configured, **given}, [folder for prefix, folder in named if not prefix])
-        store = Store(roots, [Path.cwd(), config.root])
-        return ImageTables(store, Cache(request.cache), plan.features, request.processes, self._on_progress)
+        storage = LocalStorage(roots, [Path.cwd(), config.root])
+        return ImageTables(storage, Cache(request.cache), plan.features, request.processes, self._on_progress)
 
 
 def _root(image: str) -> tuple[str, Path]:

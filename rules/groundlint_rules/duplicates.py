@@ -203,7 +203,9 @@ class DuplicateConflictingBoxes(Rule):
         self, duplicates: LazyFrame, split_duplicates: LazyFrame, boxes: LazyFrame, images: LazyFrame
     ) -> LazyFrame:
         """Duplicates of which a box, or a box of the image to keep, has no match in the other."""
-        edges = with_edges(boxes).select(*_IMAGE, "attribute", "label", *EDGES)
+        # Collected, because the queries below would read all boxes many times.
+        of_members = boxes.join(split_duplicates, on=_IMAGE, how="semi").collect().lazy()
+        edges = with_edges(of_members).select(*_IMAGE, "attribute", "label", *EDGES)
         pairs = _of_equal_size(split_duplicates, images)
         own, theirs = (rows.with_row_index("row") for rows in _comparable(pairs, edges))
         place = [*_IMAGE, "first", "attribute"]

@@ -18,6 +18,13 @@ def area(suffix: str = "") -> Expr:
     return (col(f"right{suffix}") - col(f"left{suffix}")) * (col(f"bottom{suffix}") - col(f"top{suffix}"))
 
 
+def overlapping() -> Expr:
+    """Whether two boxes share area; null where a side is unknown."""
+    in_x = (col("left") < col("right_other")) & (col("left_other") < col("right"))
+    in_y = (col("top") < col("bottom_other")) & (col("top_other") < col("bottom"))
+    return in_x & in_y
+
+
 def common() -> Expr:
     """Area that two boxes share, in px²."""
     width = pl.min_horizontal("right", "right_other") - pl.max_horizontal("left", "left_other")

@@ -42,8 +42,8 @@ class ObjectTruncated(Rule):
     measured truncation, 0.82 of the boxes that touch the image edge were truncated by 15% or more (precision), and
     0.998 of the boxes truncated that far touch it (recall; benchmarks/visibility.py). On VOC, people called 0.76 of the
     boxes that touch the edge truncated: 0.71 with one side and 0.94 with four. Half of the truncated objects there are
-    cut off by another object and touch no edge, so recall is about one half. In healthy sets 12% to 27% of the images
-    have such a box, which is why the severity is info.
+    truncated by another object and touch no edge. In healthy sets 12% to 27% of the images have such a box, which is
+    why the severity is info.
     """
 
     code = "VIS101"
@@ -152,15 +152,15 @@ class OftenOccludedLabel(Rule):
         "other boxes"
     )
     examples = (
-        Good(boxes=[{"line": n} for n in range(60)]),
+        Good(boxes=[{"line": n + 1} for n in range(60)]),
         Bad(
-            boxes=[{"line": n, "left": 0 if n < 40 else 50} for n in range(60)],
+            boxes=[{"line": n + 1, "left": 0 if n < 40 else 50} for n in range(60)],
             options={"share": 0.6},
             says="40 of the 60 'cat' boxes in the train split touch the image edge or are covered by other boxes",
         ),
-        Good(boxes=[{"line": n, "left": 0 if n < 40 else 50} for n in range(60)], options={"share": 0.7}),
-        Bad(boxes=[{"line": n, "left": 0} for n in range(20)], options={"min_boxes": 20}),
-        Good(boxes=[{"line": n, "left": 0} for n in range(60)], options={"min_boxes": 61}),
+        Good(boxes=[{"line": n + 1, "left": 0 if n < 40 else 50} for n in range(60)], options={"share": 0.7}),
+        Bad(boxes=[{"line": n + 1, "left": 0} for n in range(20)], options={"min_boxes": 20}),
+        Good(boxes=[{"line": n + 1, "left": 0} for n in range(60)], options={"min_boxes": 61}),
     )
     share: float = Option(0.5, gt=0, le=1, description="Share of a label's boxes above which it is reported.")
     min_boxes: int = Option(50, ge=1, description="Boxes that a label needs.")

@@ -1,189 +1,159 @@
-"""What was measured before: by the content of a file, and by its place and date so that it need not be opened."""
+"""The cache: what was measured before, by content, and the contents of files by path, size and date."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from groundlint.images.record import CropRecord, ImageRecord
+from groundlint.images.storage import Stamp
+
 FOLDER = ".groundlint_cache"
-FILE = "measured-2.sqlite"
-"""Its number changes with the form of what is in it."""
+FILE = "measured-3.sqlite"
+"""Name of the database. The number changes with the form of its content."""
 
 TAG = "CACHEDIR.TAG"
-_TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# What groundlint measured of images; it may be removed.\n"
+_TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Measurements of images by groundlint; safe to delete.\n"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS crops (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS images (digest TEXT PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS crops (digest TEXT PRIMARY KEY, records BLOB NOT NULL);
 """
 
-_AT_ONCE = 500
+_MAX_PARAMETERS = 500
 """Parameters of one statement; old builds of SQLite take 999."""
 
-_FRESH = 2.0
-"""Seconds for which a file's date does not tell whether it has changed since."""
-
-
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-
-Values = dict[str, Any]
-"""Measured values by feature and version; of what type they are is checked when they become columns."""
-
-
-class Facts(msgspec.Struct, array_like=True):
-    """What is known of a file's content: its size in bytes, facts of the picture, and values."""
-
-    size: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None
-    format: str | None
-    mode: str | None
-    width: _Count | None
-    height: _Count | None
-    animated: bool | None
-    fault: str | None
-    detail: str | None
-    values: Values
-
-    @property
-    def of_file(self) -> tuple[Any, ...]:
-        """All but the values, in their order."""
-        return msgspec.structs.astuple(self)[:-1]
-
-
-class Crop(msgspec.Struct, array_like=True):
-    """A box of a picture - left, top, width, height - and what was measured of what lies in it."""
-
-    box: tuple[float, float, float, float]
-    values: Values
-
-
-class Stamp(NamedTuple):
-    """What changes when a file does, as far as it can be told without opening it."""
-
-    size: int
-    modified: int
-    inode: int
-
-    @property
-    def text(self) -> str:
-        """As it is remembered."""
-        return f"{self.size}:{self.modified}:{self.inode}"
+_RECENT_SECONDS = 2.0
+"""A file written so recently may change again and keep its date."""
 
 
 class Cache:
-    """A file of measurements. Whatever is wrong with it, it is as if it were empty; `warning` says what."""
+    """A database of measurements. If anything is wrong with it, it counts as empty and `warning` says why."""
 
     def __init__(self, folder: Path | None) -> None:
+        """Name the cache, without creating it.
+
+        Args:
+            folder: Where the cache is; None stores nothing.
+        """
         self.warning: str | None = None
         self._folder = folder
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, or make it; until then nothing is written anywhere."""
+        """Open the database, and create it and its folder if necessary."""
         if self._folder is not None and self._connection is None and self.warning is None:
             with self._guarded(f"{self._folder}: the cache cannot be used"):
                 self._connection = _connect(self._folder)
 
     def digests(self, stamps: Mapping[str, Stamp]) -> dict[str, str]:
-        """Digests of the files that have not changed since they were measured."""
+        """Return the digests of files that have not changed since they were measured.
+
+        Args:
+            stamps: The present stamp of each file, by path.
+        """
         rows = self._select("SELECT path, stamp, digest FROM files WHERE path IN", stamps)
-        return {path: digest for path, stamp, digest in rows if stamps[path].text == stamp}
+        return {path: digest for path, stamp, digest in rows if stamps[path].text == stamp and isinstance(digest, str)}
 
-    def facts(self, digests: Iterable[str]) -> dict[str, Facts]:
-        """What is known of contents."""
-        decoder = msgspec.msgpack.Decoder(Facts)
-        found = {}
-        for digest, data in self._select("SELECT digest, data FROM facts WHERE digest IN", set(digests)):
-            # Somebody else may have written into the file.
-            with contextlib.suppress(msgspec.MsgspecError, TypeError):
-                found[digest] = decoder.decode(data)
-        return found
+    def images(self, digests: Iterable[str]) -> dict[str, ImageRecord]:
+        """Return what is known of contents, by digest."""
+        rows = self._records("SELECT digest, record FROM images WHERE digest IN", digests, ImageRecord)
+        return {digest: record for digest, record in rows if record.digest == digest}
 
-    def crops(self, digests: Iterable[str]) -> dict[str, list[Crop]]:
-        """What is known of boxes, by content."""
-        decoder = msgspec.msgpack.Decoder(list[Crop])
-        found = {}
-        for digest, data in self._select("SELECT digest, data FROM crops WHERE digest IN", set(digests)):
-            with contextlib.suppress(msgspec.MsgspecError, TypeError):
-                found[digest] = decoder.decode(data)
-        return found
+    def crops(self, digests: Iterable[str]) -> dict[str, dict[Any, CropRecord]]:
+        """Return what is known of boxes, by digest and box."""
+        rows = self._records("SELECT digest, records FROM crops WHERE digest IN", digests, list[CropRecord])
+        return {digest: {crop.box: crop for crop in crops} for digest, crops in rows}
 
-    def remember(
+    def store(
         self,
         files: Iterable[tuple[str, Stamp, str]],
-        facts: Mapping[str, Facts],
-        crops: Mapping[str, Sequence[Crop]],
+        images: Mapping[str, ImageRecord],
+        crops: Mapping[str, Sequence[CropRecord]],
     ) -> None:
-        """Write down what was measured: paths with stamp and digest, facts and crops by digest.
+        """Store what was measured. Values of other features and boxes that are already stored remain.
 
-        Values that are there already, of other features or boxes, stay.
+        Args:
+            files: Path, stamp and digest of each file.
+            images: Records by digest.
+            crops: Records of boxes by digest.
         """
         if self._connection is None:
             return
-        for digest, known in self.facts(facts).items():
-            facts[digest].values |= known.values | facts[digest].values
-        merged = {digest: {crop.box: crop.values for crop in known} for digest, known in self.crops(crops).items()}
+        for digest, known in self.images(images).items():
+            images[digest].values |= known.values | images[digest].values
+        merged = self.crops(crops)
         for digest, new in crops.items():
-            boxes = merged.setdefault(digest, {})
+            of_content = merged.setdefault(digest, {})
             for crop in new:
-                boxes[crop.box] = boxes.get(crop.box, {}) | crop.values
+                known_values = of_content[crop.box].values if crop.box in of_content else {}
+                of_content[crop.box] = CropRecord(crop.box, known_values | crop.values)
         encode = msgspec.msgpack.encode
         now = time.time_ns()
-        sure = [(p, s.text, d) for p, s, d in files if now - s.modified > _FRESH * 1e9]
+        settled = [
+            (path, stamp.text, digest) for path, stamp, digest in files if now - stamp.modified > _RECENT_SECONDS * 1e9
+        ]
         with self._guarded("the cache cannot be written"), self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", sure)
-            rows = [(digest, encode(value)) for digest, value in facts.items()]
-            self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
-            of_boxes = [(digest, encode([Crop(*entry) for entry in boxes.items()])) for digest, boxes in merged.items()]
-            self._connection.executemany("INSERT OR REPLACE INTO crops VALUES (?, ?)", of_boxes)
+            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", settled)
+            rows = [(digest, encode(record)) for digest, record in images.items()]
+            self._connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?)", rows)
+            rows = [(digest, encode(list(of_content.values()))) for digest, of_content in merged.items()]
+            self._connection.executemany("INSERT OR REPLACE INTO crops VALUES (?, ?)", rows)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
+    def _records(self, statement: str, digests: Iterable[str], form: Any) -> Iterator[tuple[str, Any]]:
+        decoder = msgspec.msgpack.Decoder(form)
+        for digest, data in self._select(statement, set(digests)):
+            # Somebody else may have written into the database.
+            with contextlib.suppress(msgspec.MsgspecError, TypeError):
+                yield digest, decoder.decode(data)
+
     def _select(self, statement: str, keys: Iterable[str]) -> list[tuple[Any, ...]]:
         wanted = sorted(keys)
         rows: list[tuple[Any, ...]] = []
-        for start in range(0, len(wanted), _AT_ONCE):
+        for start in range(0, len(wanted), _MAX_PARAMETERS):
             if self._connection is None:
                 break
-            part = wanted[start : start + _AT_ONCE]
+            part = wanted[start : start + _MAX_PARAMETERS]
             with self._guarded("the cache cannot be read"):
                 rows += self._connection.execute(f"{statement} ({','.join('?' * len(part))})", part)
         return rows
 
     @contextlib.contextmanager
-    def _guarded(self, what: str) -> Any:
-        """A fault of the cache ends its use and nothing else."""
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Let an error of the cache end its use and nothing else."""
         try:
             yield
-        # A hostile file may hold text that is none, or another schema.
+        # A hostile database may hold invalid UTF-8 or have other columns.
         except (sqlite3.Error, OSError, UnicodeError, ValueError) as error:
-            self.warning = self.warning or f"{what}: {error}; going on without"
+            self.warning = self.warning or f"{what}: {error}; continuing without it"
             self.close()
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in ((TAG, _TAG_TEXT), (".gitignore", "*\n")):
-        # Never through a link that somebody laid there.
+        # Exclusive creation does not follow a symbolic link that somebody placed there.
         with contextlib.suppress(FileExistsError), (folder / name).open("x", encoding="utf-8") as stream:
             stream.write(text)
     file = folder / FILE
     if file.is_symlink():
-        raise OSError("it is a link, which may lead anywhere")
+        raise OSError("it is a symbolic link")
     if file.exists() and _is_tracked(file):
-        raise OSError("git tracks it, so that it may be anybody's")
+        raise OSError("git tracks it, so anybody may have written it")
     connection = sqlite3.connect(file, timeout=5, isolation_level="DEFERRED")
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -196,7 +166,7 @@ def _connect(folder: Path) -> sqlite3.Connection:
 
 
 def _is_tracked(file: Path) -> bool:
-    """Whether git tracks the file: then it came with the data and proves nothing."""
+    """Return whether git tracks the file: then it came with the data and proves nothing."""
     if not any((parent / ".git").exists() for parent in file.resolve().parents):
         return False
     command = ["git", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", str(file.parent)]
@@ -207,8 +177,3 @@ def _is_tracked(file: Path) -> bool:
     except OSError:
         return False
     return done.returncode == 0
-
-
-def stamp(status: os.stat_result) -> Stamp:
-    """The stamp of a file."""
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)

@@ -1,4 +1,4 @@
-"""The images of a data set as tables: found, measured or remembered, one row each."""
+"""The tables `images` and `crops`: every image found, and measured or taken from the cache."""
 
 from __future__ import annotations
 
@@ -13,101 +13,121 @@ from polars import DataFrame, col, lit
 
 from groundlint.engine.features import Feature
 from groundlint.engine.tables import BASE
-from groundlint.images import pool
-from groundlint.images.cache import Cache, Crop, Facts, Stamp
-from groundlint.images.contents import SIDES, Contents
-from groundlint.images.record import MAX_PIXELS, Fault, Measured, Task
-from groundlint.images.store import Store
+from groundlint.images.cache import Cache
+from groundlint.images.limits import MAX_PIXELS
+from groundlint.images.measurements import SIDES, Measurements
+from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
+from groundlint.images.storage import LocalStorage, Stamp
 
-_AT_ONCE = 256
-"""Measured images that are remembered together."""
+MAX_SAMPLED_OF_LABEL, MAX_SAMPLED = 20_000, 200_000
+"""Boxes of a label, and of all labels of a data set, on which features with `only_sampled` are measured."""
 
-_RECALLED = 2_000
-"""Contents of which what is remembered is read together."""
+_STORED_TOGETHER = 256
+"""Measured images that are written to the cache together."""
 
-MAX_SAMPLE, MAX_SAMPLES = 20_000, 200_000
-"""Boxes of a label, and of all labels, on which is measured what is measured on some only."""
+_READ_TOGETHER = 2_000
+"""Contents that are read from the cache together."""
 
-_LASTING = (Fault.NO_IMAGE, Fault.TRUNCATED, Fault.UNREADABLE, Fault.NOT_FETCHED)
-"""Faults that are in the content: they come again. A process that died may have died of something else."""
+# The content has these faults and will have them again. A process that ended may have ended for another reason.
+_LASTING = (ImageFault.NO_IMAGE, ImageFault.TRUNCATED, ImageFault.UNREADABLE, ImageFault.NOT_FETCHED)
+
+_IMAGE = ["data_set", "source_ref"]
 
 
-def _lasts(measured: Measured) -> bool:
-    """Whether the same would be measured again: a picture of too many pixels is so by its header."""
-    pixels = (measured.width or 0) * (measured.height or 0)
-    return measured.fault in (None, *_LASTING) or (measured.fault == Fault.TOO_BIG and pixels > MAX_PIXELS)
+def _is_lasting(record: ImageRecord) -> bool:
+    """Return whether the content would give the same record again, as one whose header says too many pixels does."""
+    pixels = (record.width or 0) * (record.height or 0)
+    return record.fault in (None, *_LASTING) or (record.fault == ImageFault.TOO_BIG and pixels > MAX_PIXELS)
 
 
 @dataclass
 class ImageTables:
-    """Finds and measures images; an image that several data sets name is measured once.
+    """Finds and measures the images of all data sets; an image that several data sets name is measured once.
 
-    `raised` says which features failed, each once.
+    Attributes:
+        storage: Finds images.
+        cache: What was measured before.
+        features: What is measured, with the steps that the features need.
+        jobs: Most worker processes.
+        on_progress: Called with a text on what is being done.
+        raised: The exceptions of features, the first of each.
+        opened: Number of images that were measured and not taken from the cache.
     """
 
-    store: Store
+    storage: LocalStorage
     cache: Cache
     features: Sequence[Feature]
     jobs: int
     on_progress: Callable[[str], None] = lambda _: None
-    raised: list[str] = field(default_factory=list)
+    raised: list[RaisedError] = field(default_factory=list)
     opened: int = 0
     _digests: dict[str, str] = field(default_factory=dict)
-    _contents: Contents = field(init=False)
+    _measurements: Measurements = field(init=False)
 
     def __post_init__(self) -> None:
-        self._contents = Contents(self.features)
+        self._measurements = Measurements(self.features)
 
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
-        """The tables `images` and `crops` of all data sets.
+        """Return the tables `images` and `crops` of all data sets.
 
-        Of a data set of which not one image is found, only those that are refused have a row.
+        A data set of which no image is found has rows only for images that were found and refused.
+
+        Args:
+            lines: The base table.
+            boxes: The base table.
+            labels: The base table.
         """
-        image = ["data_set", "source_ref"]
-        named = lines.filter(col("source_ref").is_not_null()).unique(image, keep="first", maintain_order=True)
-        rows = []
-        for (data_set,), part in named.select(*image, "manifest").group_by("data_set", maintain_order=True):
-            refs = part.select("source_ref", "manifest")
-            # Usually the first is found; where none is, nothing is kept of a million.
-            has_none = not any(self.store.find(*row).path for row in refs.iter_rows())
-            for ref, manifest in refs.iter_rows():
-                place = self.store.find(ref, manifest)
-                if place.refused or not has_none:
-                    rows.append((data_set, ref, place))
-        self.cache.open()
-        stamps = {place.path: place.stamp for _, _, place in rows if place.path and place.stamp}
-        self._recall(stamps)
-        found = DataFrame(
-            [(data_set, ref, place.path, place.refused) for data_set, ref, place in rows],
-            schema={"data_set": pl.Int32, "source_ref": pl.String, "path": pl.String, "refused": pl.String},
-            orient="row",
-        )
-        with_label = labels.select(image).unique().with_columns(labelled=lit(True))
-        found = found.join(with_label, on=image, how="left", maintain_order="left")
-        found = found.with_columns(col("labelled").fill_null(False))
+        found, stamps = self._find(lines)
+        with_label = labels.select(_IMAGE).unique().with_columns(labeled=lit(True))
+        found = found.join(with_label, on=_IMAGE, how="left", maintain_order="left")
+        found = found.with_columns(col("labeled").fill_null(False))
+        if stamps:
+            self.cache.open()
+            self._recall(stamps)
         files = found.drop_nulls("path")
-        places_of_boxes = self._places(boxes, files)
-        of_files = files.group_by("path", maintain_order=True).agg(col("labelled").any())
-        self._measure(of_files, places_of_boxes, stamps)
-        return {"images": self._images(found), "crops": self._crop_rows(boxes, files, places_of_boxes)}
+        places = self._places(boxes, files)
+        of_files = files.group_by("path", maintain_order=True).agg(col("labeled").any())
+        self._measure(of_files, places, stamps)
+        contents = self._contents()
+        return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
 
     @property
     def _sees_crops(self) -> bool:
         return any(feature.of == "crops" for feature in self.features)
 
+    def _find(self, lines: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
+        """Return the images of all data sets with the `path` that was found or why it was `refused`; and stamps."""
+        named = (
+            lines.select(*_IMAGE, "manifest").drop_nulls("source_ref").unique(_IMAGE, keep="first", maintain_order=True)
+        )
+        stamps: dict[str, Stamp] = {}
+        paths: list[str | None] = []
+        reasons: list[str | None] = []
+        # Columns, not objects: there may be a million images that are not here.
+        for source_ref, manifest in named.select("source_ref", "manifest").iter_rows():
+            path, stamp, refused = self.storage.find(source_ref, manifest)
+            paths.append(path)
+            reasons.append(refused)
+            if path and stamp:
+                stamps[path] = stamp
+        found = named.select(
+            *_IMAGE, path=pl.Series(paths, dtype=pl.String), refused=pl.Series(reasons, dtype=pl.String)
+        )
+        is_present = col("path").is_not_null().any().over("data_set") | col("refused").is_not_null()
+        return found.filter(is_present), stamps
+
     def _recall(self, stamps: Mapping[str, Stamp]) -> None:
         """Take from the cache what it knows of files that have not changed."""
-        new = {path: stamp for path, stamp in stamps.items() if path not in self._digests}
-        digests = self.cache.digests(new)
+        digests = self.cache.digests(stamps)
         self._digests |= digests
-        unknown = iter(set(digests.values()) - self._contents.numbers.keys())
-        while part := list(itertools.islice(unknown, _RECALLED)):
+        unknown = iter(set(digests.values()) - self._measurements.numbers.keys())
+        while part := list(itertools.islice(unknown, _READ_TOGETHER)):
             crops = self.cache.crops(part) if self._sees_crops else {}
-            for digest, facts in self.cache.facts(part).items():
-                self._contents.recall(digest, facts, crops.get(digest, ()))
+            for digest, record in self.cache.images(part).items():
+                self._measurements.recall(digest, record, crops.get(digest, {}).values())
 
     def _places(self, boxes: DataFrame, files: DataFrame) -> DataFrame:
-        """Where boxes of found files lie, each place of a data set once, and whether a box there is `sampled`."""
+        """Return where boxes are in the files, each place of a data set once, and whether a box there is `sampled`."""
         if not self._sees_crops:
             schema = {"data_set": pl.Int32, "path": pl.String, **dict.fromkeys(SIDES, pl.Float64)}
             return DataFrame(schema={**schema, "sampled": pl.Boolean})
@@ -115,105 +135,130 @@ class ImageTables:
             boxes.drop_nulls(SIDES)
             .filter(pl.min_horizontal("width", "height") > 0)
             .select("data_set", "source_ref", "attribute", "label", *SIDES)
-            .join(files.select("data_set", "source_ref", "path"), on=["data_set", "source_ref"])
-            # Evenly over a label's boxes, in an order that is not that of the lines.
+            .join(files.select(*_IMAGE, "path"), on=_IMAGE)
+            # The sample is even over the boxes of a label, and does not depend on the order of the lines.
             .sort("source_ref", *SIDES)
         )
         label = ("data_set", "attribute", "label")
         labels = rows.select(label).unique().group_by("data_set").len("labels")
         rows = rows.join(labels, on="data_set", how="left", maintain_order="left")
-        most = pl.min_horizontal(lit(MAX_SAMPLE, pl.Int64), MAX_SAMPLES // col("labels").cast(pl.Int64))
-        place, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
-        is_sampled = (place + 1) * most // count > place * most // count
+        most = pl.min_horizontal(lit(MAX_SAMPLED_OF_LABEL, pl.Int64), MAX_SAMPLED // col("labels").cast(pl.Int64))
+        position, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
+        is_sampled = (position + 1) * most // count > position * most // count
         return rows.with_columns(sampled=is_sampled).group_by("data_set", "path", *SIDES).agg(col("sampled").any())
 
-    def _content(self) -> pl.Expr:
-        """The number of the content of each `path`; null where it is not known."""
-        numbers = {path: self._contents.numbers.get(digest) for path, digest in self._digests.items()}
-        return col("path").replace_strict(numbers, default=None, return_dtype=pl.Int32).alias("content")
+    def _contents(self) -> DataFrame:
+        """Return the number of the `content` of each `path` whose content is known."""
+        numbers = self._measurements.numbers
+        known = [(path, numbers[digest]) for path, digest in self._digests.items() if digest in numbers]
+        return DataFrame(known, schema={"path": pl.String, "content": pl.Int32}, orient="row")
 
     def _measure(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
-        contents, digests = self._contents, [self._digests.get(path) for path in files["path"]]
-        is_known = map(lambda digest, labelled: contents.knows(digest, labelled=labelled), digests, files["labelled"])
-        state = DataFrame(
-            {"is_known": is_known, "is_faulty": map(contents.is_faulty, digests)},
-            schema={"is_known": pl.Boolean, "is_faulty": pl.Boolean},
-        )
-        known = contents.crops().select("content", *SIDES, known="sampled")
-        new = (
-            places.group_by("path", *SIDES)
-            .agg(col("sampled").any())
-            .with_columns(self._content())
-            .join(known, on=["content", *SIDES], how="left")
-            .filter(col("known").is_null() | (col("sampled") & ~col("known")))
-        )
-        of_file = new.group_by("path").agg(*SIDES, "sampled")
-        tasks = (
-            pl.concat([files, state], how="horizontal")
-            .join(of_file, on="path", how="left", maintain_order="left")
-            .filter(~col("is_known") | (col("sampled").is_not_null() & ~col("is_faulty")))
-        )
+        tasks = self._unknown(files, places)
         if tasks.is_empty():
             return
+        # A run that finds everything in the cache starts no process, and need not import what starts them.
+        from groundlint.images.pool import PoolError, measure
+
         start = time.monotonic()
-        given: dict[int, Task] = {}
-        pending: list[tuple[Task, Measured]] = []
+        given: dict[int, ImageTask] = {}
+        pending: list[tuple[ImageTask, MeasuredImage]] = []
         try:
-            for done, measured in enumerate(pool.measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
+            for done, measured in enumerate(measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
                 self.opened += 1
-                self.raised += [text for text in measured.raised if text not in self.raised]
+                self._add_errors(measured.raised)
                 pending.append((given.pop(measured.number), measured))
-                if len(pending) >= _AT_ONCE:
-                    self._take(pending, stamps)
+                if len(pending) >= _STORED_TOGETHER:
+                    self._keep(pending, stamps)
                     pending = []
                 self._report(done, tasks.height, time.monotonic() - start)
+        except PoolError as error:
+            if error.raised is None:
+                raise
+            # As with a rule that raises, what does not need the images is still judged.
+            self._add_errors([error.raised])
         finally:
-            # Also where the user breaks it off: what was measured need not be measured again.
-            self._take(pending, stamps)
+            # What was measured before the user interrupted the run need not be measured again.
+            self._keep(pending, stamps)
+
+    def _unknown(self, files: DataFrame, places: DataFrame) -> DataFrame:
+        """Return the files that must be measured, with lists of the boxes in them that must be."""
+        measurements = self._measurements
+        digests = [self._digests.get(path) for path in files["path"]]
+        is_known = [
+            measurements.has(digest, labeled=labeled) for digest, labeled in zip(digests, files["labeled"], strict=True)
+        ]
+        files = files.with_columns(
+            is_known=pl.Series(is_known, dtype=pl.Boolean),
+            is_faulty=pl.Series([measurements.is_faulty(digest) for digest in digests], dtype=pl.Boolean),
+        )
+        known_crops = measurements.crops().select("content", *SIDES, known="sampled")
+        of_file = (
+            places.group_by("path", *SIDES)
+            .agg(col("sampled").any())
+            .join(self._contents(), on="path", how="left")
+            .join(known_crops, on=["content", *SIDES], how="left")
+            .filter(col("known").is_null() | (col("sampled") & ~col("known")))
+            .group_by("path")
+            .agg(*SIDES, "sampled")
+        )
+        has_new_boxes = col("sampled").is_not_null() & ~col("is_faulty")
+        return files.join(of_file, on="path", how="left", maintain_order="left").filter(
+            ~col("is_known") | has_new_boxes
+        )
+
+    def _add_errors(self, errors: Sequence[RaisedError]) -> None:
+        known = {raised.what for raised in self.raised}
+        self.raised += [raised for raised in errors if raised.what not in known]
 
     def _report(self, done: int, count: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-6)
         left = (count - done) / rate
-        self.on_progress(f"measuring images: {done:,} of {count:,}, {rate:,.0f} a second, {left:,.0f} s left")
+        self.on_progress(f"measuring images: {done:,} of {count:,} ({rate:,.0f}/s, {left:,.0f} s left)")
 
-    def _take(self, pending: Sequence[tuple[Task, Measured]], stamps: Mapping[str, Stamp]) -> None:
-        """Keep what was measured, and remember what will be the same next time."""
-        files, of_files, of_boxes = [], {}, {}
-        for task, m in pending:
-            # What could not even be read has no digest: it is told by its path, for this run.
-            digest = m.digest or task.path
-            facts = Facts(m.bytes, m.format, m.mode, m.width, m.height, m.animated, m.fault, m.detail, m.values)
-            crops = [Crop(box, values) for box, values in zip(task.boxes, m.crops, strict=False)]
+    def _keep(self, measured: Sequence[tuple[ImageTask, MeasuredImage]], stamps: Mapping[str, Stamp]) -> None:
+        """Keep what was measured, and store in the cache what will be the same next time."""
+        files: list[tuple[str, Stamp, str]] = []
+        records: dict[str, ImageRecord] = {}
+        crops: dict[str, list[CropRecord]] = {}
+        for task, answer in measured:
+            record = answer.record
+            # A file that could not be read has no digest; in this run, its path stands for its content.
+            digest = record.digest or task.path
             self._digests[task.path] = digest
-            self._contents.add(digest, facts, crops, labelled=task.labelled)
-            if m.digest and _lasts(m) and not m.raised:
+            self._measurements.add(digest, record, answer.crops, labeled=task.labeled)
+            if record.digest and _is_lasting(record) and not answer.raised:
                 files.append((task.path, stamps[task.path], digest))
-                of_files[digest], of_boxes[digest] = facts, crops
-        self.cache.remember(files, of_files, of_boxes)
+                records[digest], crops[digest] = record, answer.crops
+        self.cache.store(files, records, crops)
 
-    def _images(self, found: DataFrame) -> DataFrame:
+    def _images(self, found: DataFrame, contents: DataFrame) -> DataFrame:
         features = [feature for feature in self.features if feature.of == "images" and feature.dtype]
-        is_refused = col("refused").is_not_null() & col("path").is_null()
-        digests = pl.Series([self._digests.get(path or "") for path in found["path"]], dtype=pl.String)
+        is_refused = col("path").is_null()
+        reason = pl.when(is_refused)
+        digests = [self._digests.get(path or "") for path in found["path"]]
         rows = (
-            found.with_columns(self._content(), digest=digests)
-            .join(self._contents.facts(), on="content", how="left", maintain_order="left")
+            found.with_columns(digest=pl.Series(digests, dtype=pl.String))
+            .join(contents, on="path", how="left", maintain_order="left")
+            .join(self._measurements.images(), on="content", how="left", maintain_order="left")
             .with_columns(
-                fault=pl.when(is_refused).then(lit(Fault.REFUSED)).otherwise("fault"),
-                detail=pl.when(is_refused).then("refused").otherwise("detail"),
+                fault=reason.then(pl.when(col("refused").is_not_null()).then(lit(ImageFault.REFUSED.value))).otherwise(
+                    "fault"
+                ),
+                detail=reason.then("refused").otherwise("detail"),
                 digest=pl.when(col("digest") != col("path")).then("digest"),
-                found=col("path").is_not_null(),
-                path=pl.Series([path and os.path.relpath(path) for path in found["path"]], dtype=pl.String),
+                found=~is_refused,
+                path=pl.Series(_relative(found["path"]), dtype=pl.String),
             )
         )
-        # Also where another data set had it measured: a table does not depend on what was run before.
+        # Also if another data set had it measured: the rows of a data set do not depend on the others.
         values = [
-            pl.when("labelled").then(feature.name).alias(feature.name) if feature.only_labeled else feature.name
+            pl.when("labeled").then(feature.name).alias(feature.name) if feature.only_labeled else feature.name
             for feature in features
         ]
         return rows.select(*(col(name).cast(dtype) for name, dtype in BASE["images"].schema.items()), *values)
 
-    def _crop_rows(self, boxes: DataFrame, files: DataFrame, places: DataFrame) -> DataFrame:
+    def _crops(self, boxes: DataFrame, files: DataFrame, places: DataFrame, contents: DataFrame) -> DataFrame:
         if not self._sees_crops:
             return BASE["crops"].empty()
         features = [feature for feature in self.features if feature.of == "crops" and feature.dtype]
@@ -222,25 +267,34 @@ class ImageTables:
             for feature in features
         ]
         keys = list(BASE["crops"].schema)
-        crops = self._contents.crops().drop("sampled")
-        measured = places.with_columns(self._content()).join(crops, on=["content", *SIDES], how="left")
+        crops = self._measurements.crops().drop("sampled")
+        measured = places.join(contents, on="path", how="left").join(crops, on=["content", *SIDES], how="left")
         return (
             boxes.select(*keys, *SIDES)
-            .join(
-                files.select("data_set", "source_ref", "path"),
-                on=["data_set", "source_ref"],
-                how="left",
-                maintain_order="left",
-            )
+            .join(files.select(*_IMAGE, "path"), on=_IMAGE, how="left", maintain_order="left")
             .join(measured, on=["data_set", "path", *SIDES], how="left", maintain_order="left")
             .select(*keys, *values)
         )
 
 
-def _tasks(rows: DataFrame, given: dict[int, Task]) -> Iterator[Task]:
-    """The images to be measured, made one by one; `given` has those that were asked for."""
-    columns = ("path", "labelled", *SIDES, "sampled")
-    for number, (path, labelled, *sides, sampled) in enumerate(rows.select(columns).iter_rows()):
+def _tasks(rows: DataFrame, given: dict[int, ImageTask]) -> Iterator[ImageTask]:
+    """Yield the tasks of files one by one; `given` has those that were taken."""
+    columns = ("path", "labeled", *SIDES, "sampled")
+    for number, (path, labeled, *sides, sampled) in enumerate(rows.select(columns).iter_rows()):
         boxes = list(zip(*sides, strict=True)) if sampled else []
-        given[number] = Task(number, path, boxes, sampled or [], labelled)
+        given[number] = ImageTask(number, path, boxes, sampled or [], labeled)
         yield given[number]
+
+
+def _relative(paths: pl.Series) -> Iterator[str | None]:
+    """Yield paths relative to the working directory. Many files share a folder, and `relpath` is slow."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        if path is None:
+            yield None
+            continue
+        folder, separator, name = path.rpartition(os.sep)
+        if folder not in folders:
+            relative = os.path.relpath(folder + separator)
+            folders[folder] = "" if relative == "." else relative + separator
+        yield folders[folder] + name

@@ -1,4 +1,4 @@
-"""Measuring one image: read once, decoded once, and all wanted features from that."""
+"""Measures one image: reads it once, decodes it once, and computes all wanted features from that."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import math
 import os
 import stat
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,44 +16,60 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageFile
 
 from groundlint.engine.features import Feature, file_features
-from groundlint.images.record import MAX_PIXELS, Fault, Measured, Rectangle, Task
+from groundlint.images.limits import MAX_FILE_BYTES, MAX_PIXELS
+from groundlint.images.record import (
+    MAX_SIDE,
+    CropRecord,
+    ImageFault,
+    ImageRecord,
+    ImageTask,
+    MeasuredImage,
+    RaisedError,
+    Rectangle,
+    Values,
+)
+from groundlint.processes.messages import encodable
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF")
-"""Formats that are told by their content, an MPO by being a JPEG; others are no image to us."""
+"""Formats that are recognized by their content, MPO as JPEG; anything else does not count as an image."""
 
 LONG_SIDE = {"pixels": 160, "detail": 320}
-"""Pixels of the longer side of the reduced pictures, at most; at least half of it, where the image has so many.
+"""Largest size of the longer side of the reduced images, in pixels; at least half of it, if the image is that large.
 
-A JPEG is decoded at a half, a quarter or an eighth; all else is reduced by a whole factor. Either costs next to
-nothing, which cannot be said of other scales.
+A JPEG is decoded at a half, a quarter or an eighth; other formats are reduced by a whole factor. Both cost next to
+nothing, unlike other scales.
 """
-
-MAX_BYTES = 256 * 1024 * 1024
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class Context(NamedTuple):
-    """A box with what is round it: an RGB picture, and the box in it as left, top, right, bottom."""
+    """A box with its surroundings: an RGB image, and the box in it as left, top, right, bottom."""
 
-    picture: Image.Image
+    image: Image.Image
     box: tuple[int, int, int, int]
 
 
-class Unusable(Exception):
-    """The image cannot be measured; `fault` is a value of `Fault`, `size` the bytes of a file too big to be read."""
+class UnusableImage(Exception):
+    """The image cannot be measured; the text says why. `size` is the number of bytes of a file too big to be read."""
 
-    def __init__(self, fault: str, detail: str, size: int | None = None) -> None:
+    def __init__(self, fault: ImageFault, detail: str, size: int | None = None) -> None:
         super().__init__(detail)
         self.fault = fault
         self.size = size
 
 
 class Measurer:
-    """Measures features and steps that are given by name, in whatever order they need each other."""
+    """Measures features, and the steps that they share, in the order in which they need each other."""
 
     def __init__(self, features: Sequence[Feature], *, max_pixels: int = MAX_PIXELS) -> None:
-        # The limit is ours, by the header; a warning on the way would only cost time.
+        """Prepare Pillow and the features.
+
+        Args:
+            features: The features, with the steps that they need.
+            max_pixels: Pixels above which an image is not decoded.
+        """
+        # We check the limit ourselves, by the header; Pillow's warning would only cost time.
         Image.MAX_IMAGE_PIXELS = None
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         warnings.simplefilter("ignore")
@@ -65,55 +82,50 @@ class Measurer:
             for table in ("images", "crops")
         }
 
-    def measure(self, task: Task) -> Measured:
-        """All that is wanted of one image. Whatever a decoder raises becomes a fault of that image."""
-        measured = Measured(task.number)
+    def measure(self, task: ImageTask) -> MeasuredImage:
+        """Measure one image. Whatever a decoder raises becomes a fault of that image."""
+        record = ImageRecord()
+        measured = MeasuredImage(task.number, record)
         try:
             data = read(task.path)
-            measured.bytes = len(data)
-            measured.digest = hashlib.sha256(data).hexdigest()
+            record.bytes = len(data)
+            record.digest = hashlib.sha256(data).hexdigest()
             self._measure(data, task, measured)
-        except Unusable as error:
-            measured.fault, measured.detail = error.fault, str(error)
-            measured.bytes = measured.bytes or error.size
+        except UnusableImage as error:
+            record.fault, record.detail = error.fault, str(error)
+            record.bytes = record.bytes or error.size
         except MemoryError:
-            measured.fault, measured.detail = Fault.TOO_BIG, "it needs more memory than a worker may take"
+            record.fault, record.detail = ImageFault.TOO_BIG, "it needs more memory than a worker process may use"
         return measured
 
-    def _measure(self, data: bytes, task: Task, measured: Measured) -> None:
-        if data.startswith(_LFS):
-            raise Unusable(Fault.NOT_FETCHED, "the file is a Git LFS pointer; run `git lfs pull`")
-        try:
-            header = Image.open(io.BytesIO(data), formats=FORMATS)
-        # Decoders raise all kinds of exceptions on hostile files, SyntaxError among them.
-        except Exception as error:  # noqa: BLE001
-            raise Unusable(Fault.NO_IMAGE, _named(data) or _told(error)) from None
-        measured.format, measured.mode = header.format, header.mode
-        measured.width, measured.height = header.size
-        measured.animated = _is_animated(header)
-        picture = _Picture(header, self._max_pixels)
+    def _measure(self, data: bytes, task: ImageTask, measured: MeasuredImage) -> None:
+        record = measured.record
+        header = _opened(data)
+        record.format, record.mode = header.format, header.mode
+        record.width, record.height = header.size
+        record.animated = _is_animated(header)
+        image = _DecodedImage(header, self._max_pixels)
         inputs = {"data": lambda: data, "header": lambda: header}
-        inputs |= {name: partial(picture.reduced, longest) for name, longest in LONG_SIDE.items()}
-        features = [feature for feature in self._of["images"] if task.labelled or not feature.only_labeled]
+        inputs |= {name: partial(image.reduced, long_side) for name, long_side in LONG_SIDE.items()}
+        features = [feature for feature in self._of["images"] if task.labeled or not feature.only_labeled]
         try:
             # It is decoded once: what is wanted largest comes first, and the rest is made from it.
             if task.boxes and self._of["crops"]:
-                picture.whole()
+                image.whole()
             elif any(feature.name not in self._of_files for feature in features):
-                picture.reduced(LONG_SIDE["detail" if self._wants_detail else "pixels"])
-        except Unusable as error:
-            # The file is still known.
-            measured.fault, measured.detail = error.fault, str(error)
-            files = [feature for feature in features if feature.name in self._of_files]
-            measured.values = self._values(files, inputs, measured)
+                image.reduced(LONG_SIDE["detail" if self._wants_detail else "pixels"])
+        except UnusableImage as error:
+            record.fault, record.detail = error.fault, str(error)
+            features = [feature for feature in features if feature.name in self._of_files]
+            record.values = self._values(features, inputs, measured)
             return
-        measured.values = self._values(features, inputs, measured)
+        record.values = self._values(features, inputs, measured)
         for box, is_sampled in zip(task.boxes, task.sampled, strict=True) if self._of["crops"] else ():
-            crop = {"crop": lambda box=box: picture.crop(box), "context": lambda box=box: picture.context(box)}
+            crop = {"crop": lambda box=box: image.crop(box), "context": lambda box=box: image.context(box)}
             features = [feature for feature in self._of["crops"] if is_sampled or not feature.only_sampled]
-            measured.crops.append(self._values(features, crop, measured))
+            measured.crops.append(CropRecord(box, self._values(features, crop, measured)))
 
-    def _values(self, features: Sequence[Feature], inputs: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
+    def _values(self, features: Sequence[Feature], inputs: Mapping[str, Any], measured: MeasuredImage) -> Values:
         known: dict[str, Any] = {}
 
         def of(name: str) -> Any:
@@ -128,44 +140,42 @@ class Measurer:
         values = {}
         for feature in features:
             try:
-                value = of(feature.name)
+                values[feature.key] = _checked(of(feature.name), feature)
             except MemoryError:
                 raise
-            # A feature is somebody's code: its fault must not be taken for the image's.
+            # A feature may be a plugin's code: its error must not be taken for a fault of the image.
             except Exception as error:  # noqa: BLE001
-                measured.raised.append(f"the feature {feature.name} failed: {type(error).__name__}: {error}")
-                continue
-            values[feature.key] = None if isinstance(value, float) and math.isnan(value) else value
+                _add_error(measured, f"feature {feature.name}", error)
         return values
 
 
-class _Picture:
-    """The decoded picture: the header's, decoded once, at the size that is asked for first."""
+class _DecodedImage:
+    """The pixels of an image, decoded once, at the size that is asked for first."""
 
     def __init__(self, header: Image.Image, max_pixels: int) -> None:
         self._header = header
         self._max_pixels = max_pixels
-        self._picture: Image.Image | None = None
-        self._fault: Unusable | None = None
+        self._pixels: Image.Image | None = None
+        self._error: UnusableImage | None = None
 
-    def reduced(self, longest: int) -> Image.Image:
-        """The picture in RGB, at most so long; never scaled up, and not larger than what was asked for first."""
-        if self._picture is None:
-            scales = (scale for scale in (1, 2, 4, 8) if max(self._header.size) <= scale * longest)
-            self._picture = self._decoded(next(scales, 8))
-        factor = -(-max(self._picture.size) // longest)
-        return self._picture if factor == 1 else self._picture.reduce(factor)
+    def reduced(self, long_side: int) -> Image.Image:
+        """Return the image in RGB, no longer than this; never enlarged, and no larger than what was asked for first."""
+        if self._pixels is None:
+            scales = (scale for scale in (1, 2, 4, 8) if max(self._header.size) <= scale * long_side)
+            self._pixels = self._decoded(next(scales, 8))
+        factor = -(-max(self._pixels.size) // long_side)
+        return self._pixels if factor == 1 else self._pixels.reduce(factor)
 
     def whole(self) -> Image.Image:
-        """The picture in RGB at full size."""
+        """Return the image in RGB at full size."""
         return self.reduced(max(self._header.size))
 
     def crop(self, box: Rectangle) -> Image.Image:
-        """What lies in a box; one pixel at least."""
+        """Return the pixels of a box, at least one."""
         return self.whole().crop(self._clipped(box, 0))
 
     def context(self, box: Rectangle) -> Context:
-        """A box with a quarter of its sides round it."""
+        """Return a box with a quarter of its size around it."""
         inner = self._clipped(box, 0)
         outer = self._clipped(box, 0.25)
         left, top = outer[:2]
@@ -181,8 +191,8 @@ class _Picture:
         return (*start, *(min(max(s + 1, e), m) for s, e, m in zip(start, end, most, strict=True)))  # type: ignore[return-value] # four numbers
 
     def _decoded(self, scale: int) -> Image.Image:
-        if self._fault:
-            raise self._fault
+        if self._error:
+            raise self._error
         header = self._header
         width, height = header.size
         # A JPEG is decoded at a fraction of its size; what would be decoded whole must fit.
@@ -190,69 +200,110 @@ class _Picture:
             header.draft(None, (width // scale, height // scale))
         if math.prod(header.size) > self._max_pixels:
             limit = f"{self._max_pixels // 1_000_000} megapixels"
-            self._fault = Unusable(Fault.TOO_BIG, f"it has {width:,} x {height:,} pixels, more than {limit}")
-            raise self._fault
+            self._error = UnusableImage(ImageFault.TOO_BIG, f"it has {width:,} x {height:,} px, more than {limit}")
+            raise self._error
         try:
             header.load()
             return _rgb(header)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - as above
-            text = _told(error)
+        # Decoders raise all kinds of exceptions on hostile files.
+        except Exception as error:  # noqa: BLE001
+            text = _reason(error)
             is_cut = isinstance(error, OSError) and ("truncated" in text or "broken data stream" in text)
-            self._fault = Unusable(Fault.TRUNCATED if is_cut else Fault.UNREADABLE, text)
-            raise self._fault from None
+            self._error = UnusableImage(ImageFault.TRUNCATED if is_cut else ImageFault.UNREADABLE, text)
+            raise self._error from None
 
 
 def read(path: str) -> bytes:
-    """The bytes of a regular file.
+    """Return the bytes of a regular file.
 
     Raises:
-        Unusable: it is none, or cannot be read, or is too big.
+        UnusableImage: It is not a regular file, cannot be read, or is too big.
     """
-    # Without O_NONBLOCK a pipe that nobody writes to would hold the worker up for ever.
+    # Without O_NONBLOCK a pipe to which nobody writes would block the worker forever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
-        raise Unusable(Fault.REFUSED, f"the file cannot be opened: {error.strerror}") from None
+        raise UnusableImage(ImageFault.REFUSED, f"the file cannot be opened: {error.strerror}") from None
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unusable(Fault.REFUSED, "it is no regular file")
-        if status.st_size > MAX_BYTES:
-            raise Unusable(Fault.TOO_BIG, f"the file has {status.st_size:,} bytes", status.st_size)
+            raise UnusableImage(ImageFault.REFUSED, "it is not a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise UnusableImage(ImageFault.TOO_BIG, f"the file has {status.st_size:,} bytes", status.st_size)
         try:
-            # No more is asked for than there is: the memory for it would be fetched first.
+            # Python reserves memory for as many bytes as are asked for: not more than there are.
             return stream.read(status.st_size)
         except OSError as error:
-            raise Unusable(Fault.REFUSED, f"the file cannot be read: {error.strerror}") from None
+            raise UnusableImage(ImageFault.REFUSED, f"the file cannot be read: {error.strerror}") from None
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode.startswith("I") or picture.mode == "F":
-        # Sixteen bits: the upper eight, which a plain conversion would clip to white.
-        return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
-    return picture.convert("RGB")
+def _opened(data: bytes) -> Image.Image:
+    """Return the image with its header read and nothing decoded."""
+    if data.startswith(_LFS):
+        raise UnusableImage(ImageFault.NOT_FETCHED, "the file is a Git LFS pointer; run `git lfs pull`")
+    try:
+        header = Image.open(io.BytesIO(data), formats=FORMATS)
+    # Decoders raise all kinds of exceptions on hostile files, SyntaxError among them.
+    except Exception as error:  # noqa: BLE001
+        raise UnusableImage(ImageFault.NO_IMAGE, _content_reason(data) or _reason(error)) from None
+    width, height = header.size
+    if max(width, height) > MAX_SIDE:
+        raise UnusableImage(ImageFault.TOO_BIG, f"its header says {width:,} x {height:,} px")
+    return header
+
+
+def _checked(value: Any, feature: Feature) -> Any:
+    """Return the value of a feature as a message can hold it, NaN as null.
+
+    Raises:
+        TypeError: It has another type or length than the feature declares.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    assert feature.dtype is not None
+    if not feature.accepts(value):
+        length = f" of length {feature.length}" if feature.length else ""
+        raise TypeError(f"it returned {type(value).__name__}, not {feature.dtype.__name__}{length}")
+    # Values of numpy are subclasses of float that messages do not hold.
+    return value if type(value) is feature.dtype else feature.dtype(value)
+
+
+def _add_error(measured: MeasuredImage, what: str, error: Exception) -> None:
+    # Of the boxes of an image, the first is enough.
+    if any(raised.what == what for raised in measured.raised):
+        return
+    text = encodable(f"{type(error).__name__}: {error}")
+    trace = encodable("".join(traceback.format_exception(error)))
+    measured.raised.append(RaisedError(what, text, trace))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16 bits: the upper eight, which a plain conversion would clip to white.
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    return image.convert("RGB")
 
 
 def _is_animated(header: Image.Image) -> bool | None:
     try:
-        # Several pictures in one JPEG file, as phones write them, are no film.
+        # Several images in one JPEG file, as phones write them, are not an animation.
         return header.format != "MPO" and bool(getattr(header, "is_animated", False))
     except Exception:  # noqa: BLE001 - it reads on in a hostile file
         return None
 
 
-def _named(data: bytes) -> str | None:
-    """What the content is, if it is known and merely not read here."""
+def _content_reason(data: bytes) -> str | None:
+    """Return why a content is not read, if that is known better than Pillow says it."""
     if data[4:8] == b"ftyp" and (data[8:10] == b"he" or data[8:12] in (b"mif1", b"msf1")):
         return "it is HEIF (HEIC); convert it to JPEG"
-    return None if data else "it is empty"
+    return None if data else "the file is empty"
 
 
-def _told(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if "BytesIO" not in text else "the content is of no known image format"
+def _reason(error: Exception) -> str:
+    text = encodable(str(error)) or type(error).__name__
+    return "the content is not a known image format" if "BytesIO" in text else text

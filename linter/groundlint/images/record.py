@@ -1,22 +1,27 @@
-"""What goes to a worker and comes back: the task of an image, and what was measured of it."""
+"""What is known of an image, in one form for workers, cache and tables; and what a worker is asked for.
+
+The parent process and the cache import this module, so it imports no decoder.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
 
 import msgspec
 
-# The parent process imports this module and no decoder.
-
-MAX_PIXELS = 50_000_000
-"""Pixels of an image beyond which it is not decoded."""
-
 Rectangle = tuple[float, float, float, float]
-"""Left, top, width, height, in pixels of the file's picture."""
+"""Left, top, width and height, in pixels of the image as the file holds it."""
+
+Values = dict[str, Any]
+"""Measured values by key of their feature. Their types are checked when they become columns."""
+
+MAX_SIDE = 2**31 - 1
+"""Pixels of a side that a table can hold; a larger one, which only a forged header has, is not recorded."""
 
 
-class Fault:
-    """What keeps an image from being measured."""
+class ImageFault(StrEnum):
+    """Why an image could not be measured."""
 
     REFUSED = "refused"
     NOT_FETCHED = "not-fetched"
@@ -28,32 +33,69 @@ class Fault:
     TIMED_OUT = "timed-out"
 
 
-class Task(msgspec.Struct, array_like=True):
-    """An image to be measured, with the boxes whose crops are wanted, and whether it has a label of its own.
+_Side = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIDE)]
 
-    `sampled` says of each box whether what is measured only on some of a label's boxes is wanted too.
+
+class ImageRecord(msgspec.Struct, array_like=True):
+    """What is known of the content of an image file: facts, each a column of `images`, and values of features.
+
+    A worker sends it, the cache stores it, and the tables have its fields as columns. Types are checked whenever it
+    is decoded, because somebody else may have written into the cache.
+    """
+
+    bytes: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
+    digest: str | None = None
+    format: str | None = None
+    mode: str | None = None
+    width: _Side | None = None
+    height: _Side | None = None
+    animated: bool | None = None
+    fault: ImageFault | None = None
+    detail: str | None = None
+    values: Values = {}
+
+
+FACTS = tuple(name for name in ImageRecord.__struct_fields__ if name != "values")
+"""The fields of a record that are columns of `images`."""
+
+
+class CropRecord(msgspec.Struct, array_like=True):
+    """A box of an image, and what was measured of the pixels in it."""
+
+    box: Rectangle
+    values: Values = {}
+
+
+class ImageTask(msgspec.Struct, array_like=True):
+    """An image to be measured.
+
+    Attributes:
+        number: Identifies the task.
+        path: The file.
+        boxes: The boxes whose crops are measured.
+        sampled: For each box, whether features with `only_sampled` are measured too.
+        labeled: Whether the image has a label of its own, so that features with `only_labeled` are measured too.
     """
 
     number: int
     path: str
     boxes: list[Rectangle] = []
     sampled: list[bool] = []
-    labelled: bool = False
+    labeled: bool = False
 
 
-class Measured(msgspec.Struct, array_like=True):
-    """What was measured of an image: facts of the file, values by feature, and for each box its values."""
+class RaisedError(msgspec.Struct, array_like=True):
+    """An exception in code that measures: what raised it, as in "feature sharpness", its text and its traceback."""
+
+    what: str
+    error: str
+    traceback: str
+
+
+class MeasuredImage(msgspec.Struct, array_like=True):
+    """The answer to an `ImageTask`."""
 
     number: int
-    bytes: int | None = None
-    digest: str | None = None
-    format: str | None = None
-    mode: str | None = None
-    width: int | None = None
-    height: int | None = None
-    animated: bool | None = None
-    fault: str | None = None
-    detail: str | None = None
-    values: dict[str, Any] = {}
-    crops: list[dict[str, Any]] = []
-    raised: list[str] = []
+    record: ImageRecord
+    crops: list[CropRecord] = []
+    raised: list[RaisedError] = []

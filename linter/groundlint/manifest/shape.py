@@ -34,13 +34,13 @@ The decoder has no fields of such characters, and `cl-metadata`, which the conso
 
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_NAME)]
 _Scalar = str | int | float | bool | None
-# The slow reader knows which of the larger ones are read as numbers.
+# Larger ones are read one by one.
 _Index = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _DetectionMetadata(Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
     type: Literal["groundtruth/object-detection"]
-    # The fast reader checks the dates of many lines at once.
+    # The dates of a batch are checked at once.
     created: str = msgspec.field(name="creation-date")
     class_map: dict[str, _Name] = msgspec.field(name="class-map")
     objects: Raw

@@ -1,14 +1,13 @@
-"""The process that reads a part of a manifest: told on standard input which, it writes its rows to standard output."""
+"""The worker process that reads a part of a manifest and sends its rows."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 import msgspec
 import polars as pl
@@ -16,11 +15,13 @@ from polars import col
 
 from groundlint.manifest.lines import SCHEMAS
 from groundlint.manifest.part import Manner, Part, PartReader, blocks, no_frames, read_blocks, without_collection
-from groundlint.processes.messages import receive, send
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
-class Task(msgspec.Struct):
-    """Lines of a file: from one position to another, or to its end."""
+class PartTask(msgspec.Struct):
+    """The lines of a file from one position to another, or to its end; both are beginnings of lines."""
 
     path: bytes
     start: int
@@ -28,14 +29,14 @@ class Task(msgspec.Struct):
     manner: Manner
 
 
-class Follows(msgspec.Struct, tag=True):
-    """Comes before some rows of a table."""
+class RowsFollow(msgspec.Struct, tag=True):
+    """Announces that the next message holds rows of a table."""
 
     table: str
 
 
 class Counts(msgspec.Struct, tag=True):
-    """Comes last: what the lines of a part count."""
+    """The last message: the numbers of a `Part`."""
 
     lines: int
     blank_lines: int
@@ -43,22 +44,9 @@ class Counts(msgspec.Struct, tag=True):
     conflict: int | None
 
 
-def read_task(task: Task) -> Part:
-    """Read what a task asks for.
-
-    Raises:
-        OSError: the file cannot be opened or read.
-    """
-    with _opened(task) as data:
-        return read_blocks(data, task.manner)
-
-
-def write_part(task: Task, stream: BinaryIO) -> None:
-    """Send what a task asks for to another process: rows as soon as a block is read, so that they are held once.
-
-    Raises:
-        OSError: the file cannot be opened or read.
-    """
+def serve(connection: Connection) -> None:
+    """Read the part that the first message asks for. Rows are sent after each block, so that they are held once."""
+    task = msgspec.msgpack.decode(connection.recv_bytes(), type=PartTask)
     reader = PartReader(task.manner)
     with _opened(task) as data:
         for lines in data:
@@ -68,38 +56,47 @@ def write_part(task: Task, stream: BinaryIO) -> None:
                     columns = [col(key).cast(dtype) for key, dtype in SCHEMAS[name].items()]
                     rows = io.BytesIO()
                     pl.concat([frame.select(columns) for frame in frames], rechunk=True).write_ipc_stream(rows)
-                    send(stream, msgspec.msgpack.encode(Follows(name)))
-                    send(stream, rows.getvalue())
+                    connection.send_bytes(msgspec.msgpack.encode(RowsFollow(name)))
+                    connection.send_bytes(rows.getbuffer())
     part = reader.finish()
     counts = Counts(part.lines, part.blank_lines, part.crlf_lines, part.conflict)
-    send(stream, msgspec.msgpack.encode(counts))
+    connection.send_bytes(msgspec.msgpack.encode(counts))
 
 
-def receive_part(stream: BinaryIO) -> Part | None:
-    """What another process has read; None where it ended before all was said."""
-    frames = no_frames()
-    while (message := receive(stream)) is not None:
-        head = msgspec.msgpack.decode(message, type=Follows | Counts)
+class PartReceiver:
+    """Puts a part together from the messages of a worker. `part` is None until the last has come."""
+
+    def __init__(self) -> None:
+        self.part: Part | None = None
+        self._frames = no_frames()
+        self._table: str | None = None
+
+    def take(self, message: bytes) -> None:
+        """Take the next message."""
+        if self._table is not None:
+            self._frames[self._table].append(pl.read_ipc_stream(io.BytesIO(message)))
+            self._table = None
+            return
+        head = msgspec.msgpack.decode(message, type=RowsFollow | Counts)
         if isinstance(head, Counts):
-            return Part(frames, head.lines, head.blank_lines, head.crlf_lines, head.conflict)
-        if (rows := receive(stream)) is not None:
-            frames[head.table].append(pl.read_ipc_stream(io.BytesIO(rows)))
-    return None
+            self.part = Part(self._frames, head.lines, head.blank_lines, head.crlf_lines, head.conflict)
+        else:
+            self._table = head.table
 
 
-def main() -> None:
-    """Read one part."""
-    task = msgspec.msgpack.decode(receive(sys.stdin.buffer) or b"", type=Task)
-    write_part(task, sys.stdout.buffer)
+def read_task(task: PartTask) -> Part:
+    """Read a part in this process.
+
+    Raises:
+        OSError: The file cannot be opened or read.
+    """
+    with _opened(task) as data:
+        return read_blocks(data, task.manner)
 
 
 @contextlib.contextmanager
-def _opened(task: Task) -> Iterator[Iterator[bytes]]:
-    """The blocks of lines that a task asks for."""
+def _opened(task: PartTask) -> Iterator[Iterator[bytes]]:
+    """Yield the blocks of lines of a part."""
     with Path(os.fsdecode(task.path)).open("rb") as stream, without_collection():
         stream.seek(task.start)
         yield blocks(stream, task.manner.block, task.stop)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,67 +1,85 @@
-"""A large manifest read by several processes at once, a part each."""
+"""Reads a large manifest in parts, each in a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
 
 from groundlint.manifest.part import Manner, Part
-from groundlint.manifest.worker import Task, read_task, receive_part
-from groundlint.processes.messages import send
+from groundlint.manifest.worker import PartReceiver, PartTask, read_task
+from groundlint.processes.process import WorkerError, WorkerProcess, ready
 
-# There are as many processes as the user allows; one more thread for each would be twice as many.
-_ENVIRONMENT = {"POLARS_MAX_THREADS": "1"}
+_POLL = 0.2
+"""Seconds until a signal is handled: polars handles Ctrl-C before Python does and restarts what it interrupts."""
 
-_PATIENCE = 0.2
-"""Seconds until a signal is seen."""
+
+class _PartWorker(WorkerProcess):
+    """A process that reads a part, and what it has sent so far."""
+
+    def __init__(self, task: PartTask) -> None:
+        super().__init__("groundlint.manifest.worker")
+        self.receiver = PartReceiver()
+        self.error: WorkerError | None = None
+        self.send(msgspec.msgpack.encode(task))
+
+    def advance(self) -> bool:
+        """Take the next message and return whether more will come."""
+        try:
+            message = self.receive()
+        except WorkerError as error:
+            self.error = error
+            return False
+        if message is None:
+            return False
+        self.receiver.take(message)
+        return self.receiver.part is None
 
 
 def read_parts(path: Path, ranges: Sequence[tuple[int, int | None]], manner: Manner) -> list[Part]:
-    """The parts of a file that lie in ranges of its bytes, in their order.
+    """Read parts of a file in worker processes and return them in order.
 
-    Where a process ends before it has answered, for want of memory or because no process can be started, its part is
-    read here.
+    If a process cannot be started or ends before it has sent everything, for lack of memory for example, this process
+    reads its part.
+
+    Args:
+        path: The manifest.
+        ranges: Positions in the file at which each part begins and stops.
+        manner: How lines are read.
 
     Raises:
-        OSError: the file cannot be opened or read.
+        OSError: The file cannot be opened or read.
     """
-    tasks = [Task(os.fsencode(path), start, stop, manner) for start, stop in ranges]
+    tasks = [PartTask(os.fsencode(path), start, stop, manner) for start, stop in ranges]
     with contextlib.ExitStack() as stack:
-        answers = [_started(task, stack) for task in tasks]
-        with ThreadPoolExecutor(len(tasks)) as threads:
-            received = [threads.submit(_received, answer) for answer in answers]
-            # Polars handles Ctrl-C before we do, and restarts what it breaks into: a wait without end would last.
-            while wait(received, timeout=_PATIENCE).not_done:
-                pass
-    return [part.result() or read_task(task) for task, part in zip(tasks, received, strict=True)]
+        workers = [_started(task, stack) for task in tasks]
+        running = [worker for worker in workers if worker]
+        while running:
+            ended = [worker for worker in ready(running, _POLL) if not worker.advance()]
+            running = [worker for worker in running if worker not in ended]
+    return [_part(task, worker) for task, worker in zip(tasks, workers, strict=True)]
 
 
-def _received(answer: BinaryIO | None) -> Part | None:
-    return receive_part(answer) if answer else None
-
-
-def _started(task: Task, stack: contextlib.ExitStack) -> BinaryIO | None:
-    """Where a new process answers a task; it does not outlive the stack. None if it does not start."""
+def _started(task: PartTask, stack: contextlib.ExitStack) -> _PartWorker | None:
+    """Start a process that ends with the stack; None if that fails."""
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "groundlint.manifest.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **_ENVIRONMENT},
-        )
+        worker = _PartWorker(task)
     except OSError:
         return None
-    stack.enter_context(process)
-    stack.callback(process.kill)
-    with contextlib.suppress(BrokenPipeError), cast("BinaryIO", process.stdin) as requests:
-        send(requests, msgspec.msgpack.encode(task))
-    return cast("BinaryIO", process.stdout)
+    stack.callback(worker.stop)
+    return worker
+
+
+def _part(task: PartTask, worker: _PartWorker | None) -> Part:
+    if worker and worker.receiver.part:
+        return worker.receiver.part
+    try:
+        return read_task(task)
+    except OSError:
+        raise
+    except Exception as error:
+        # The traceback of the worker says more than that of the second attempt if they differ.
+        raise error from (worker.error if worker else None)

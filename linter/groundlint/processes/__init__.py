@@ -1,1 +1,1 @@
-"""Worker processes: started, fed and replaced in one way for manifests and images."""
+"""Worker processes: how they are started, exchange messages, report exceptions and end."""

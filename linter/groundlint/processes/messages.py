@@ -1,25 +1,35 @@
-"""Messages between processes: bytes through a pipe, each with its length before it."""
+"""What the two sides of a worker process agree on.
+
+Messages are bytes in MessagePack, never pickles. An empty message announces that the next one is a `Failure`.
+"""
 
 from __future__ import annotations
 
-import struct
-from typing import BinaryIO
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 
-LENGTH = struct.Struct("<Q")
+import msgspec
 
-
-def send(stream: BinaryIO, message: bytes) -> None:
-    """Write a message."""
-    stream.write(LENGTH.pack(len(message)))
-    stream.write(message)
-    stream.flush()
+FAILURE_FOLLOWS = b""
 
 
-def receive(stream: BinaryIO) -> bytes | None:
-    """The next message; None where the stream ends before it does."""
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    length = LENGTH.unpack(head)[0]
-    message = stream.read(length)
-    return message if len(message) == length else None
+class Failure(msgspec.Struct, array_like=True):
+    """An exception that ended a worker: its type and text, and its traceback."""
+
+    error: str
+    traceback: str
+
+
+def requests(connection: Connection) -> Iterator[bytes]:
+    """Yield the messages of the parent until it closes the connection or ends."""
+    while True:
+        try:
+            message = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        yield message
+
+
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold: names of files and messages of libraries may have lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -169,9 +169,9 @@ def label_odds(
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
     p_suggested = np.exp(scores.best / temperature - scores.log_norms[:, 1])
 
-    doubted = np.flatnonzero((p_suggested >= limits.p_suggested) & (p_given <= limits.p_given))
+    unlikely = np.flatnonzero((p_suggested >= limits.p_suggested) & (p_given <= limits.p_given))
     votes = np.full((len(rows), 2), np.nan)
-    votes[doubted] = votes_of_nearest(points, labels, scores.suggested, group, doubted)
+    votes[unlikely] = votes_of_nearest(points, labels, scores.suggested, group, unlikely)
     signals = _signals(model, labels, scores.mixed, random_share)
     # Comparisons with NaN are false: rows without votes are not flagged.
     flagged = (votes[:, 0] <= limits.votes_given) & (votes[:, 1] > votes[:, 0]) & (min(signals) >= limits.signal)
@@ -240,13 +240,13 @@ def calibration(model: Model, labels: Ints) -> tuple[float, float]:
     return float(_TEMPERATURES[best]), float(low[best])
 
 
-def votes_of_nearest(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: Ints, asked: Ints) -> Floats:
-    """Shares of the nearest images of other groups that have the given and the suggested label: (asked, 2)."""
+def votes_of_nearest(points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: Ints, judged: Ints) -> Floats:
+    """Shares of the nearest images of other groups that have the given and the suggested label: (judged, 2)."""
     lengths = np.maximum(np.linalg.norm(points, axis=1), np.finfo(np.float32).tiny)
-    votes = np.empty((len(asked), 2))
+    votes = np.empty((len(judged), 2))
     nearest = min(NEIGHBORS, len(points) - 1)
-    for run in runs(len(asked), len(points)):
-        some = asked[run]
+    for run in runs(len(judged), len(points)):
+        some = judged[run]
         cosines = points[some] @ points.T / lengths
         cosines[groups[some][:, None] == groups] = -np.inf
         found = np.argpartition(cosines, -nearest, axis=1)[:, -nearest:]

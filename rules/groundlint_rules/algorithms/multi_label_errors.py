@@ -109,9 +109,9 @@ def _of_label(
     scores = model.scores(labels, np.array([1.0, temperature]))
     p_given = np.exp(scores.given / temperature - scores.log_norms[:, 1])
     having = np.flatnonzero(labels == _HAS)
-    doubted = having[(p_given[having] <= limits.p_given) & (1 - p_given[having] >= limits.p_suggested)]
+    unlikely = having[(p_given[having] <= limits.p_given) & (1 - p_given[having] >= limits.p_suggested)]
     votes = np.full(len(labels), np.nan)
-    votes[doubted] = votes_of_nearest(points, labels, np.full(len(labels), _LACKS), group, doubted)[:, 0]
+    votes[unlikely] = votes_of_nearest(points, labels, np.full(len(labels), _LACKS), group, unlikely)[:, 0]
     signal = _signal(model, labels)
     flagged = (votes[having] <= limits.votes_given) & (signal >= limits.signal)
     suspicion = suspicions(scores.log_norms[having, 0] - scores.given[having])

@@ -26,10 +26,13 @@ _MEASURES = {"aspect-ratio": 1, "size": 2}
 _WHOLE = {"left": 0, "top": 0, "width": 640, "height": 480}
 _NEARLY_WHOLE = {"left": 0, "top": 0, "width": 600, "height": 480}
 
-_ALIKE = tuple({"line": n, "width": 88 + n % 25} for n in range(60))
-_FLAT = (*_ALIKE, {"line": 61, "width": 300})
-_LARGE = (*_ALIKE, {"line": 61, "width": 300, "height": 300})
-_VARIED_FLAT = (*({"line": n, "width": 20 * (1 + n % 10)} for n in range(60)), {"line": 61, "width": 400, "height": 20})
+_ALIKE = tuple({"line": 2 + n, "width": 88 + n % 25} for n in range(60))
+_FLAT = ({"line": 1, "width": 300}, *_ALIKE)
+_LARGE = ({"line": 1, "width": 300, "height": 300}, *_ALIKE)
+_VARIED_FLAT = (
+    {"line": 1, "width": 400, "height": 20},
+    *({"line": 2 + n, "width": 20 * (1 + n % 10)} for n in range(60)),
+)
 
 
 class WholeImageBox(Rule):

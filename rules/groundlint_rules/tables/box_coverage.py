@@ -28,7 +28,7 @@ _COVERS = {
 
 
 @table()
-def box_coverage(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
+def box_coverage(attributes: LazyFrame, boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
     """How much of one box is covered by other boxes, and which sides of the image it touches.
 
     `sides`, 0 to 4, is null without `image_size` and for a box that leaves the image, which the service rejects.
@@ -36,19 +36,14 @@ def box_coverage(boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
     `covered_same` counts only boxes of the same label and `covered_other` only boxes of others; `covered_same_any` and
     `covered_other_any` count all overlapping boxes, in front or not. In front is the box with the lower bottom edge, or
     the larger of two at the same height: on the ground, nearer objects stand lower in the image. The shares are null
-    in attributes of more than `MAX_BOXES` boxes, which are not compared.
+    in attributes of more than 200 boxes, which are not compared.
     """
-    is_compared = pl.len().over("attribute_id") <= MAX_BOXES
-    named = boxes.select("data_set", "box_id", "split", "attribute", "label", sides=_sides(), is_compared=is_compared)
-    return named.join(_covered(overlaps), on="box_id", how="left", maintain_order="left").select(
-        "data_set",
-        "box_id",
-        "split",
-        "attribute",
-        "label",
-        "sides",
-        *(pl.when("is_compared").then(col(name).fill_null(0.0)).alias(name) for name in _COVERS),
-    )
+    crowded = attributes.filter(col("boxes") > MAX_BOXES).select("attribute_id").collect().to_series()
+    is_compared = ~col("attribute_id").is_in(crowded.implode())
+    kept = ("data_set", "box_id", "split", "attribute", "label")
+    known = boxes.select(*kept, sides=_sides(), is_compared=is_compared)
+    shares = [pl.when("is_compared").then(col(name).fill_null(0.0)).alias(name) for name in _COVERS]
+    return known.join(_covered(overlaps), on="box_id", how="left").select(*kept, "sides", *shares)
 
 
 def _sides() -> Expr:
@@ -72,12 +67,12 @@ def _sides() -> Expr:
 def _covered(overlaps: LazyFrame) -> LazyFrame:
     """The covered shares of each box that overlaps another, by `box_id`."""
     both = [overlaps.select(**_shared("", "_other")), overlaps.select(**_shared("_other", ""))]
-    # It is used for each kind of cover; polars would compute it as often.
-    pieces = pl.concat(both).collect()
-    totals = [col("common").filter(cover).sum().alias(name) for name, cover in _COVERS.items()]
-    found = pieces.lazy().group_by("box_id").agg(col("area").first(), *totals)
-    # In order, polars counts the pieces of a box fast.
-    several = pieces.filter(pl.len().over("box_id") > 1).sort("box_id")
+    # Collected, because polars would compute it for each kind of cover; sorted, because it then counts pieces faster.
+    pieces = pl.concat(both).sort("box_id").collect()
+    covering = [pl.when(cover).then("common").otherwise(0.0).alias(name) for name, cover in _COVERS.items()]
+    totals = pieces.lazy().select("box_id", "area", *covering).group_by("box_id")
+    found = totals.agg(col("area").first(), col(*_COVERS).sum())
+    several = pieces.filter(pl.len().over("box_id") > 1)
     for name, cover in _COVERS.items():
         unions = _unions(several.filter(cover)).rename({"union": f"{name}_union"}).lazy()
         found = found.join(unions, on="box_id", how="left")

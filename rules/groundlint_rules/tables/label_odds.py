@@ -114,7 +114,9 @@ def _judged(
         if not own.is_empty():
             rows = rows.join(own.lazy(), on=_OBJECT, how="left", nulls_equal=True, maintain_order="left")
     columns = tuple(pred_prob_labels.sort("place").collect()["label"])
-    parts = rows.collect().group_by("data_set", "attribute", maintain_order=True)
+    features = [name for name in _BLOCKS if name in rows.collect_schema()]
+    seen = rows.filter(pl.any_horizontal(col(name).is_not_null() for name in features))
+    parts = seen.collect().group_by("data_set", "attribute", maintain_order=True)
     return pl.concat([DataFrame(schema=SCHEMA), *(_of_attribute(part, columns) for _, part in parts)])
 
 

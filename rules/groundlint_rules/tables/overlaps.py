@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import note, table
-from groundlint_rules.geometry import EDGES, area, common, iou, with_edges
+from groundlint_rules.geometry import EDGES, area, common, iou, overlapping, with_edges
 
 MAX_BOXES = 200
 """Boxes of an attribute above which pairs are not formed: 5,000 boxes would make twelve million."""
@@ -17,7 +17,7 @@ MIN_IOU = 0.5
 """Intersection over union from which boxes of two attributes are counterparts."""
 
 _PAIRS = 2_000_000
-"""Pairs that are held in memory at once: 260 MB."""
+"""Pairs that are formed at once: 100 MB."""
 
 
 @table()
@@ -25,22 +25,20 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
     """Two boxes of the same attribute that share area, each pair once.
 
     `box` comes after `box_other`; `common`, `area` and `area_other` are in px²; `iou` is 0 to 1. Attributes of more
-    than `MAX_BOXES` boxes are left out.
+    than 200 boxes are left out.
     """
     columns = ("data_set", "attribute_id", "box_id", "box", "label", *EDGES)
     others = ("attribute_id", "box_id", "box", "label", *EDGES)
     found = []
     for batch in _batches(boxes):
         part = with_edges(batch.lazy())
-        # Strings are copied only for pairs that are kept.
         pairs = (
             part.select(columns)
             .join(part.select(others), on="attribute_id", suffix="_other")
-            .filter(col("box") > col("box_other"))
-            .with_columns(common=common())
-            .filter(col("common") > 0)
+            .filter(col("box") > col("box_other"), overlapping())
         )
-        found.append(pairs.with_columns(area=area(), area_other=area("_other"), iou=iou()).collect())
+        measures = {"common": common(), "area": area(), "area_other": area("_other"), "iou": iou()}
+        found.append(pairs.with_columns(**measures).collect())
     return pl.concat(found)
 
 
@@ -52,7 +50,7 @@ def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
         .filter(col("count").is_between(2, MAX_BOXES), col("width") > 0, col("height") > 0)
         .collect()
     )
-    parts = 1 + (beside["count"].sum() or 0) // _PAIRS
+    parts = 1 + beside["count"].cast(pl.Int64).sum() // _PAIRS
     if parts > 1:
         yield from beside.with_columns(part=col("attribute_id") % parts).partition_by("part")
     else:

@@ -1,0 +1,234 @@
+"""What measuring makes of files, hostile ones among them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from image_sets import DECODED, image_bytes, image_tables, images_of, write_images
+from PIL import Image
+
+from groundlint.engine.features import Feature, feature
+from groundlint.images import pool
+from groundlint.images.measure import Measurer
+from groundlint.images.record import ImageRecord, ImageTask, MeasuredImage
+
+SHARED = Path(__file__).parents[2] / "shared/data"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def measured(data: bytes, *features: Feature) -> MeasuredImage:
+    Path("file").write_bytes(data)
+    return Measurer(features or [DECODED]).measure(ImageTask(0, "file"))
+
+
+def record(data: bytes) -> ImageRecord:
+    return measured(data).record
+
+
+def test_a_sound_image_has_all_facts_and_values() -> None:
+    found = record(image_bytes((300, 200), format="PNG"))
+    assert (found.format, found.mode, found.width, found.height, found.animated) == ("PNG", "RGB", 300, 200, False)
+    assert (found.fault, found.detail, found.values) == (None, None, {DECODED.key: True})
+    assert found.bytes == Path("file").stat().st_size
+    assert found.digest is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "fault", "detail"),
+    [
+        (b"", "no-image", "the file is empty"),
+        (b"<html>403</html>", "no-image", "the content is not a known image format"),
+        (b"\0\0\0\x18ftyphevx\0\0\0\0mif1", "no-image", "it is HEIF (HEIC); convert it to JPEG"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "not-fetched",
+            "the file is a Git LFS pointer; run `git lfs pull`",
+        ),
+    ],
+)
+def test_a_file_that_is_not_an_image_is_named(data: bytes, fault: str, detail: str) -> None:
+    found = record(data)
+    assert (found.fault, found.detail) == (fault, detail)
+    assert found.format is None
+
+
+def test_each_odd_file_is_a_row_of_images_with_its_fault() -> None:
+    write_images(10)
+    whole = image_bytes((400, 300))
+    files = {
+        "0": whole[: len(whole) // 2],
+        "1": image_bytes(format="GIF"),
+        "2": image_bytes((2100, 100)),
+        "3": image_bytes(format="WEBP"),
+        "4": b"not an image",
+    }
+    for name, data in files.items():
+        Path(f"images/{name}.jpg").write_bytes(data)
+    rows = images_of(image_tables()).select("path", "found", "format", "width", "fault").sort("path").rows()
+    assert rows[:5] == [
+        ("images/0.jpg", True, "JPEG", 400, "truncated"),
+        ("images/1.jpg", True, "GIF", 96, None),
+        ("images/2.jpg", True, "JPEG", 2100, None),
+        ("images/3.jpg", True, "WEBP", 96, None),
+        ("images/4.jpg", True, None, None, "no-image"),
+    ]
+    assert rows[5:] == [(f"images/{n}.jpg", True, "JPEG", 96, None) for n in range(5, 10)]
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+def test_a_file_cut_at_any_tenth_has_a_fault(tenth: int) -> None:
+    for form in ("JPEG", "PNG"):
+        data = image_bytes((300, 200), format=form)
+        assert record(data[: len(data) * tenth // 10]).fault in {"truncated", "no-image", "unreadable"}
+
+
+def test_of_a_truncated_image_the_header_is_still_measured() -> None:
+    @feature(of="images", dtype=int)
+    def orientation(header: Image.Image) -> int | None:
+        return header.getexif().get(0x0112)
+
+    @feature(of="images", dtype=int)
+    def area(pixels: Image.Image) -> int:
+        return pixels.width * pixels.height
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = image_bytes(exif=exif)
+    found = measured(data[: len(data) * 2 // 3], orientation, area).record
+    assert (found.fault, found.values) == ("truncated", {orientation.key: 6})
+
+
+def test_a_file_too_big_to_read_keeps_its_size() -> None:
+    with Path("file").open("wb") as stream:
+        stream.truncate(300 * 1024 * 1024)
+    found = Measurer([DECODED]).measure(ImageTask(0, "file")).record
+    assert (found.fault, found.bytes, found.digest) == ("too-big", 300 * 1024 * 1024, None)
+
+
+def test_a_header_with_more_pixels_than_a_table_can_hold_is_a_fault() -> None:
+    header = struct.pack("<IiiHHIIiiII", 40, -1, -1, 1, 24, 0, 0, 0, 0, 0, 0)
+    Path("bomb").write_bytes(b"BM" + struct.pack("<IHHI", 54 + 12, 0, 0, 54) + header + bytes(12))
+    (answer,) = pool.measure([ImageTask(0, "bomb")], [DECODED], jobs=1)
+    assert answer.record.fault in {"too-big", "no-image"}
+
+
+@feature(of="images", dtype=float)
+def of_numpy(data: bytes) -> np.float64:
+    """A value of numpy."""
+    return np.float64(len(data))
+
+
+@feature(of="images", dtype=float)
+def not_a_number(data: bytes) -> float:
+    """NaN."""
+    return float("nan")
+
+
+@feature(of="images", dtype=int)
+def a_text(data: bytes) -> str:
+    """Not what it declares."""
+    return "text"
+
+
+@feature(of="images", dtype=int)
+def broken(data: bytes) -> int:
+    """Raises."""
+    raise RuntimeError("odd \ud800")
+
+
+def test_values_of_features_are_what_they_declare_and_never_nan() -> None:
+    found = measured(b"12345" + image_bytes(format="PNG"), of_numpy)
+    assert found.record.fault == "no-image"
+    data = image_bytes()
+    found = measured(data, of_numpy, not_a_number)
+    assert found.record.values == {of_numpy.key: float(len(data)), not_a_number.key: None}
+    assert type(found.record.values[of_numpy.key]) is float
+
+
+def test_a_feature_that_raises_is_named_with_its_traceback_and_the_image_has_no_fault() -> None:
+    found = measured(image_bytes(), broken, DECODED, a_text)
+    assert (found.record.fault, found.record.values) == (None, {DECODED.key: True})
+    assert [(raised.what, raised.error) for raised in found.raised] == [
+        ("feature broken", "RuntimeError: odd \\ud800"),
+        ("feature a_text", "TypeError: it returned str, not int"),
+    ]
+    assert 'raise RuntimeError("odd' in found.raised[0].traceback
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the corpora are outside the project, in ../shared/data")
+@pytest.mark.parametrize("corpus", ["png", "png_crashers", "exif_orientation"])
+def test_a_corpus_of_hostile_files_is_measured_to_the_end(corpus: str) -> None:
+    paths = sorted(path for path in (SHARED / "corpora" / corpus).rglob("*") if path.is_file())
+    tasks = [ImageTask(n, str(path)) for n, path in enumerate(paths)]
+    records = {each.number: each.record for each in pool.measure(tasks, [DECODED], jobs=2)}
+    assert sorted(records) == list(range(len(paths)))
+    for n, path in enumerate(paths):
+        is_sound = records[n].fault is None
+        if corpus == "png" and path.suffix == ".png":
+            # Decoders ignore a wrong checksum of the pixels.
+            is_corrupt = path.name.startswith("x") and path.name != "xcsn0g01.png"
+            assert is_sound != is_corrupt, (path.name, records[n].detail)
+        if corpus == "exif_orientation" and path.suffix == ".jpg":
+            assert is_sound
+
+
+def bombs() -> Iterator[bytes]:
+    """Files whose pixels take gigabytes, and an animation of many frames."""
+    for side in (13_000, 9_000):
+        stream = io.BytesIO()
+        Image.new("1", (side, side)).save(stream, "PNG")
+        yield stream.getvalue()
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 65535, 65535, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b""))
+    yield b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+    stream = io.BytesIO()
+    frames = [Image.new("P", (2000, 2000), n) for n in range(50)]
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    yield stream.getvalue()
+
+
+def test_decompression_bombs_take_little_memory() -> None:
+    tasks = []
+    for n, data in enumerate(bombs()):
+        Path(f"bomb{n}").write_bytes(data)
+        tasks.append(ImageTask(n, f"bomb{n}"))
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.is_set():
+            for child in psutil.Process().children():
+                try:
+                    peak = max(peak, child.memory_info().rss)
+                except psutil.NoSuchProcess:
+                    continue
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        faults = {each.number: each.record.fault for each in pool.measure(tasks, [DECODED], jobs=1)}
+    finally:
+        done.set()
+        watcher.join()
+    assert faults == {0: "too-big", 1: "too-big", 2: "too-big", 3: None}
+    assert 0 < peak < 512 * 1024 * 1024
