@@ -17,8 +17,8 @@ GROUND_TRUTH = "ground-truth"  # a rule on the input of labeling jobs: a finding
 class Fault(NamedTuple):
     """One fault of a line.
 
-    `code` is the service's code, or OURS or GROUND_TRUTH. `change` changes the line or returns another one, and `recode`
-    turns its text into bytes.
+    `code` is the service's code, or OURS or GROUND_TRUTH. `change` changes the line or returns another one, and
+    `recode` turns its text into bytes.
     """
 
     code: str

@@ -26,7 +26,7 @@ from PIL import Image
 from polars import col
 
 from groundlint.images.measure import Context
-from groundlint_rules.features.embeddings import net
+from groundlint_rules.features.embeddings import squeezenet
 from groundlint_rules.features.foreground import context_square, foreground, foreground_sharpness
 
 DRAWS = 2000
@@ -246,7 +246,7 @@ def cost() -> float:
             foreground_sharpness.function(square)
         middle = time.process_time()
         for _ in range(100):
-            net.function(square)
+            squeezenet.function(square)
         times = [middle - start, time.process_time() - middle]
     return times[0] / times[1]
 
