@@ -213,7 +213,7 @@ FAULTS = (
     Fault(_REF, "a number", with_value(1, "source-ref")),
     Fault(_REF, "empty", with_value("", "source-ref")),
     Fault(OURS, "repeated source-ref", repeated),
-    # There is no label attribute with metadata.
+    # No label attribute has metadata.
     Fault(_NO_ATTRIBUTES, "no metadata", without(METADATA)),
     Fault(_NO_ATTRIBUTES, "only metadata", without(NAME)),
     Fault(_NO_ATTRIBUTES, "metadata under another name", renamed(METADATA, "box-metadata")),
