@@ -34,7 +34,7 @@ from PIL import Image
 from groundlint_rules.algorithms import layout
 from groundlint_rules.algorithms.discriminant import Block, layout_block, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
-from groundlint_rules.algorithms.multi_label_errors import tag_odds
+from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
 from groundlint_rules.features import _squeezenet as squeezenet
 from groundlint_rules.features import embeddings
 
@@ -261,7 +261,7 @@ def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iter
             yield min(row.recall for row in planted), limits
 
 
-def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
+def multi_label(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
     """Yield figures of multi-label judging, each label against the rest: as published, and with wrong labels added.
 
     For every twenty images that have a label, it is added to one more image.
@@ -276,7 +276,7 @@ def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[
             count = round(PLANTED * int((given == name).sum())) if draw else 0
             extra[name] = random.choice(np.flatnonzero(given != name), count, replace=False).tolist()
         images_of = {name: np.flatnonzero(given == name).tolist() + extra[name] for name in extra}
-        for name, odds in tag_odds(clothing.blocks, images_of, clothing.refs):
+        for name, odds in one_vs_rest_odds(clothing.blocks, images_of, clothing.refs):
             here = clothing.reported[odds.rows]
             is_wrong = np.isin(odds.rows, extra[name])[here]
             if draw:
@@ -325,7 +325,7 @@ def figures(data: Path) -> Iterator[Measured]:
         yield Measured("SUS102", what, "flagged labels, half 1", said)
     clothing = found["clothing, as published"][0].images
     _, given = manifest(data / "clothing" / "output.manifest")
-    for what, said in tags(clothing, given, 10):
+    for what, said in multi_label(clothing, given, 10):
         yield Measured("SUS107", f"clothing, {what}", "flagged labels, half 1", said)
     yield from objects(data)
 
@@ -348,7 +348,7 @@ def main() -> None:
         print_table(found, Limits(), half=False)
     print_table(found, Limits(), half=True)
     _, given = manifest(arguments.data / "clothing" / "output.manifest")
-    for what, said in tags(found["clothing, as published"][0].images, given, arguments.draws):
+    for what, said in multi_label(found["clothing, as published"][0].images, given, arguments.draws):
         print(f"clothing, {what}: {said}")
 
 
