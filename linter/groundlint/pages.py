@@ -78,7 +78,7 @@ def page(registry: Registry, code: str) -> str:
         parts += ["## Measured", "\n".join(["| set | what | figure |", "| --- | --- | --- |", *rows])]
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
-    if examples := list(_examples(registry, rule)):
+    if examples := [*_pictures(rule), *_examples(registry, rule)]:
         parts += ["## Example", *examples]
     if last:
         parts += [f"## {_LAST_SECTION}", last]
@@ -217,13 +217,26 @@ def _first_sentence(text: str | None) -> str:
 
 def _measured(rule: type[Rule]) -> Iterator[str]:
     """Rows of the rule in the table `accuracy.csv` of its package: code, set, measured, figure."""
+    for row in _rows_of(rule, "accuracy.csv"):
+        yield f"| {row['set']} | {row['measured']} | {row['figure']} |"
+
+
+def _pictures(rule: type[Rule]) -> Iterator[str]:
+    """Images of the rule in the table `pictures.csv` of its package: code, image (a link from the page), caption."""
+    for row in _rows_of(rule, "pictures.csv"):
+        yield f"![{row['caption']}]({row['image']})"
+        yield f"{row['caption']}."
+
+
+def _rows_of(rule: type[Rule], name: str) -> Iterator[dict[str, str]]:
+    """The rows of a rule in a table that its package may have."""
     package = import_module(rule.__module__.partition(".")[0])
     # A distribution of one module has no folder to keep a table in.
-    accuracy = files(package) / "accuracy.csv" if hasattr(package, "__path__") else None
-    if accuracy and accuracy.is_file():
-        for row in csv.DictReader(accuracy.read_text(encoding="utf-8").splitlines()):
+    file = files(package) / name if hasattr(package, "__path__") else None
+    if file and file.is_file():
+        for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
             if row["code"] == rule.code:
-                yield f"| {row['set']} | {row['measured']} | {row['figure']} |"
+                yield row
 
 
 def _options(rule: type[Rule]) -> str:

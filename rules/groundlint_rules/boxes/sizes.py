@@ -123,9 +123,9 @@ class ConflictingImageSizes(Rule):
     precision = FACT
     message = "`{attribute}` declares an image of {image_width} x {image_height} px, `{first}` of {width} x {height} px"
     examples = (
-        Good(attributes=[{}, {"attribute": "plants"}]),
+        Good(boxes=[{}, {"attribute": "plants"}]),
         Bad(
-            attributes=[{}, {"attribute": "plants", "image_width": 480, "image_height": 640}],
+            boxes=[{}, {"attribute": "plants", "image_width": 480, "image_height": 640}],
             says="`plants` declares an image of 480 x 640 px, `animals` of 640 x 480 px",
         ),
     )

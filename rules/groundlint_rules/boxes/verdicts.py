@@ -88,7 +88,8 @@ class TooManyBoxes(ServiceRule):
     examples = (
         Good(attributes=[{"boxes": 50}]),
         Bad(
-            attributes=[{"boxes": 51}], says="`animals` has 51 boxes, the service accepts 50; cut the image into tiles"
+            boxes=[{"left": n} for n in range(51)],
+            says="`animals` has 51 boxes, the service accepts 50; cut the image into tiles",
         ),
     )
 

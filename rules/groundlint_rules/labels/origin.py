@@ -36,6 +36,10 @@ class RejectedLabel(Rule):
         Good(attributes=[{"kind": "verification", "class_name": "good"}]),
         Good(attributes=[{"kind": "classification", "class_name": "bad"}]),
         Bad(
+            manifest=lines(classification("Bad", metadata={"type": "groundtruth/label-verification"}, name="check")),
+            says="the verification job rejected these labels ('Bad')",
+        ),
+        Bad(
             attributes=[{"kind": "verification", "class_name": "Bad", "attribute": "check"}],
             says="the verification job rejected these labels ('Bad')",
         ),
@@ -69,12 +73,16 @@ class MachineLabels(Rule):
     name = "machine-labels"
     severity = Severity.INFO
     precision = FACT
-    message = "{machine:,} of {count:# line} of `{attribute}` were labeled by a machine; have these labels verified"
+    message = "a machine labeled `{attribute}` on {machine:,} of {count:# line}; have these labels verified"
     examples = (
         Good(attributes=[{}]),
         Bad(
             attributes=[{"human": False}, {"line": 2}],
-            says="1 of 2 lines of `animals` were labeled by a machine; have these labels verified",
+            says="a machine labeled `animals` on 1 of 2 lines; have these labels verified",
+        ),
+        Bad(
+            manifest=lines(classification(metadata={"human-annotated": "no"})),
+            says="a machine labeled `animal` on 1 of 1 line; have these labels verified",
         ),
     )
 
@@ -107,6 +115,11 @@ class PredictionsAsLabels(Rule):
         Bad(
             attributes=[{"kind": "prediction"}, {"kind": "prediction", "line": 2}],
             says="`animals` has a model's predictions on 2 lines of a training manifest; remove the attribute",
+        ),
+        Bad(
+            manifest=lines(classification(name="rekognition-custom-labels-evaluation-0")),
+            says="`rekognition-custom-labels-evaluation-0` has a model's predictions on 1 line of a training manifest; "
+            "remove the attribute",
         ),
     )
 

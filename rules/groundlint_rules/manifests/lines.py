@@ -145,7 +145,7 @@ class CrlfLineEnds(ProblemRule):
     )
 
 
-class OrphanKey(ProblemRule):
+class OrphanKey(Rule):
     """A key looks like a label without metadata, or like metadata without a label.
 
     ## Why it matters
