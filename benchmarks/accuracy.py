@@ -57,7 +57,7 @@ def healthy(data: Path) -> Iterator[Measured]:
     """The share of each set's images that a rule flags, for every rule without a service code."""
     shares: dict[str, dict[str, str]] = {}
     for name in SETS:
-        total, counts = flagged(data / name / "output.manifest")
+        total, counts = flagged(data, name)
         for code, images, _ in counts.iter_rows():
             if images:
                 shares.setdefault(code, {})[name] = f"{images / total:.1%}"

@@ -17,8 +17,8 @@ GROUND_TRUTH = "ground-truth"  # a rule on the input of labeling jobs: a finding
 class Fault(NamedTuple):
     """One fault of a line.
 
-    `code` is the service's code, or OURS or GROUND_TRUTH. `change` changes the line or returns another one, and `recode`
-    turns its text into bytes.
+    `code` is the service's code, or OURS or GROUND_TRUTH. `change` changes the line or returns another one, and
+    `recode` turns its text into bytes.
     """
 
     code: str
@@ -213,7 +213,7 @@ FAULTS = (
     Fault(_REF, "a number", with_value(1, "source-ref")),
     Fault(_REF, "empty", with_value("", "source-ref")),
     Fault(OURS, "repeated source-ref", repeated),
-    # There is no label attribute with metadata.
+    # No label attribute has metadata.
     Fault(_NO_ATTRIBUTES, "no metadata", without(METADATA)),
     Fault(_NO_ATTRIBUTES, "only metadata", without(NAME)),
     Fault(_NO_ATTRIBUTES, "metadata under another name", renamed(METADATA, "box-metadata")),

@@ -261,7 +261,7 @@ def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iter
             yield min(row.recall for row in planted), limits
 
 
-def tags(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
+def multi_label(clothing: Images, labels: Sequence[str], draws: int) -> Iterator[tuple[str, str]]:
     """Yield figures of multi-label judging, each label against the rest: as published, and with wrong labels added.
 
     For every twenty images that have a label, it is added to one more image.
@@ -325,7 +325,7 @@ def figures(data: Path) -> Iterator[Measured]:
         yield Measured("SUS102", what, "flagged labels, half 1", said)
     clothing = found["clothing, as published"][0].images
     _, given = manifest(data / "clothing" / "output.manifest")
-    for what, said in tags(clothing, given, 10):
+    for what, said in multi_label(clothing, given, 10):
         yield Measured("SUS107", f"clothing, {what}", "flagged labels, half 1", said)
     yield from objects(data)
 
@@ -348,7 +348,7 @@ def main() -> None:
         print_table(found, Limits(), half=False)
     print_table(found, Limits(), half=True)
     _, given = manifest(arguments.data / "clothing" / "output.manifest")
-    for what, said in tags(found["clothing, as published"][0].images, given, arguments.draws):
+    for what, said in multi_label(found["clothing, as published"][0].images, given, arguments.draws):
         print(f"clothing, {what}: {said}")
 
 

@@ -140,7 +140,7 @@ def rows(sizes: tuple[int, int], exact: int) -> Iterator[Row]:
         few, many = (cost(kind, size) for size in sizes)
         seconds = f"{many.cpu:.2f} s CPU, {many.wall:.2f} s wall; {many.pairs:,} pairs"
         goal = kind != "clustered"  # its time is mostly that of writing the pairs
-        yield Row(f"{kind}, {large}: time", seconds, "at most 30 s CPU, stretch goal 12 s", many.cpu <= 30)
+        yield Row(f"{kind}, {large}: time", seconds, "at most 30 s of CPU, stretch goal 12 s", many.cpu <= 30)
         peak = many.peak / MEGABYTE
         yield Row(f"{kind}, {large}: peak memory of the process", f"{peak:.0f} MB", "at most 400 MB", peak <= 400)
         exponent = math.log(many.cpu / few.cpu) / math.log(sizes[1] / sizes[0])

@@ -210,7 +210,7 @@ def planted(data: Path) -> Iterator[Measured]:
             draws = occluders(data, name, Path(folder))
             clean, _ = next(draws)
             share = clean.select((col("deviations") >= DEVIATIONS).fill_null(False).mean()).item()
-            yield Measured("VIS104", f"{name}, {clean.height:,} boxes", "flagged as published", f"{share:.1%}")
+            yield Measured("VIS104", f"{name}, {clean.height:,} boxes", "boxes flagged as published", f"{share:.1%}")
             area, found, _ = np.mean([_found(table, places) for table, places in draws], axis=0)
             text = f"recall {found:.3f}; AUROC {area:.3f}"
             yield Measured("VIS104", name, "half of a box covered in every tenth image", text)

@@ -42,7 +42,7 @@ with open(sys.argv[1], "rb") as file:
 
 
 class Run(NamedTuple):
-    """What a process and its children took: wall and CPU time in seconds, peak memory of the largest in bytes."""
+    """Cost of a process with its children: wall and CPU time in s, peak memory of the largest process in bytes."""
 
     wall: float
     cpu: float
@@ -59,7 +59,7 @@ class Row(NamedTuple):
 
 
 def measure(command: Sequence[str], folder: Path) -> Run:
-    """Run a command and wait for it. Findings are not a failure; output on standard error is, except notes."""
+    """Run a command and measure it. Findings are not a failure; output on standard error is, except notes."""
     # As installed, with its bytecode, like what it is compared with.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as errors:
@@ -113,7 +113,7 @@ def _children(pid: int) -> list[int]:
 
 
 class Pairs:
-    """A command and what it is compared with, run in turn, so that a busy minute affects both."""
+    """Runs of two commands that are compared. They alternate, so that a busy minute affects both."""
 
     def __init__(self, command: Sequence[str], against: Sequence[str], folder: Path, times: int) -> None:
         # The first run of each also fills the page cache and compiles bytecode.
@@ -126,11 +126,11 @@ class Pairs:
                 results.append(measure(side, folder))
 
     def wall(self) -> list[float]:
-        """Wall time as a share of the other's, pair by pair."""
+        """Ratios of wall times, pair by pair."""
         return [run.wall / unit.wall for run, unit in zip(self.runs, self.units, strict=True)]
 
     def cpu(self) -> list[float]:
-        """CPU time as a share of the other's, pair by pair."""
+        """Ratios of CPU times, pair by pair."""
         return [run.cpu / unit.cpu for run, unit in zip(self.runs, self.units, strict=True)]
 
     def seconds(self) -> str:
@@ -140,14 +140,14 @@ class Pairs:
 
 
 def ratio(what: str, shares: list[float], most: float, note: str = "", stretch: str = "") -> Row:
-    """A row for the median of the shares."""
+    """A row for the median of some ratios."""
     median = statistics.median(shares)
     spread = f"{median:.2f} ({min(shares):.2f} to {max(shares):.2f})"
     return Row(what, f"{spread}; {note}" if note else spread, f"at most {most:g}{stretch}", median <= most)
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print each row of the table as soon as it is known."""
+    """Print each row of the table as soon as it is measured."""
     print("| what | measured | goal | met |")
     print("|---|---|---|---|")
     for row in rows:
@@ -155,7 +155,7 @@ def show(rows: Iterable[Row]) -> None:
 
 
 def generate(path: Path, lines: int) -> None:
-    """Write the manifest and beside it the list of its faults; in a separate process, to keep this one small."""
+    """Write a manifest and, beside it, the list of its faults; in a separate process, to keep this one small."""
     truth = str(path.with_suffix(".csv"))
     command = [sys.executable, str(HERE / "generate.py"), str(path), "--lines", str(lines), "--truth", truth]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -173,7 +173,7 @@ def python(code: str, *arguments: str) -> list[str]:
 
 
 def large(folder: Path, sizes: tuple[int, int], times: int) -> Iterator[Row]:
-    """Time relative to plain decoding, memory, and whether both stay linear."""
+    """Time relative to `json.loads`, memory, and whether both grow linearly."""
     shares = []
     peaks = []
     for lines, repeats in zip(sizes, (times, max(times // 2, 1)), strict=True):
@@ -182,17 +182,18 @@ def large(folder: Path, sizes: tuple[int, int], times: int) -> Iterator[Row]:
         size = path.stat().st_size / MEGABYTE
         pairs = Pairs(check(path), python(DECODE, str(path)), folder, repeats)
         name = f"{lines:,} lines, {size:.0f} MB"
-        yield ratio(f"{name}: wall time of `json.loads`", pairs.wall(), MAX_WALL, pairs.seconds(), ", stretch 1.3")
-        yield ratio(f"{name}: CPU time of `json.loads`", pairs.cpu(), MAX_CPU, stretch=", stretch 2.2")
+        yield ratio(f"{name}: wall time of `json.loads`", pairs.wall(), MAX_WALL, pairs.seconds(), ", stretch goal 1.3")
+        yield ratio(f"{name}: CPU time of `json.loads`", pairs.cpu(), MAX_CPU, stretch=", stretch goal 2.2")
         peak = pairs.peak / MEGABYTE
         most = MAX_PEAK * lines / sizes[0]
-        yield Row(f"{name}: peak memory", f"{peak:.0f} MB", f"at most {most:,.0f} MB", peak <= most)
+        yield Row(f"{name}: peak memory", f"{peak:,.0f} MB", f"at most {most:,.0f} MB", peak <= most)
         shares.append(statistics.median(pairs.wall()))
         peaks.append(peak)
         path.unlink()
     factor = sizes[1] / sizes[0]
-    yield ratio(f"ratio of wall time at {factor:g} times the lines", [shares[1] / shares[0]], 1.1)
-    yield ratio(f"ratio of peak memory at {factor:g} times the lines", [peaks[1] / peaks[0]], factor)
+    growth = f"wall time at {factor:g} times the lines, relative to `json.loads` as before"
+    yield ratio(growth, [shares[1] / shares[0]], 1.1)
+    yield ratio(f"peak memory at {factor:g} times the lines", [peaks[1] / peaks[0]], factor)
 
 
 def correct(folder: Path, lines: int) -> Iterator[Row]:
@@ -218,7 +219,7 @@ def correct(folder: Path, lines: int) -> Iterator[Row]:
 
 
 def equal_boxes(folder: Path, times: int) -> Row:
-    """One line of 5,000 equal boxes among sound ones, against the same boxes five to a line."""
+    """One line of 5,000 equal boxes among sound lines, compared with the same boxes five to a line."""
     box = {"class_id": 0, "left": 10, "top": 10, "width": 50, "height": 50}
 
     def line(number: int, boxes: int) -> str:
@@ -242,7 +243,7 @@ def equal_boxes(folder: Path, times: int) -> Row:
 
 
 def small(folder: Path, times: int) -> Iterator[Row]:
-    """What a commit hook costs."""
+    """Costs of start-up and of a small check, as in a commit hook."""
     raccoon = folder / "raccoon.manifest"
     parts = [HERE.parent / "fixtures" / "raccoon" / f"{name}.manifest" for name in ("train", "added", "test")]
     raccoon.write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -254,7 +255,7 @@ def small(folder: Path, times: int) -> Iterator[Row]:
 
 
 def _three_images(folder: Path, times: int) -> Row:
-    """The CPU time of starting a check, in seconds: an absolute figure, since nothing else is as short."""
+    """CPU time of a check of three images, in s: an absolute figure, because nothing comparable is as short."""
     images = folder / "three"
     images.mkdir()
     source = HERE.parent / "fixtures" / "photographs"
@@ -271,7 +272,7 @@ def _three_images(folder: Path, times: int) -> Row:
 
 
 def many(folder: Path, times: int) -> Row:
-    """200 manifests of five lines against one of the same 1,000 lines."""
+    """200 manifests of five lines, compared with one manifest of the same 1,000 lines."""
     source = folder / "thousand.manifest"
     generate(source, 1_000)
     lines = source.read_bytes().splitlines(keepends=True)
@@ -284,7 +285,7 @@ def many(folder: Path, times: int) -> Row:
 
 
 def rows(folder: Path, *, quick: bool) -> Iterator[Row]:
-    """All figures."""
+    """Measure all figures."""
     sizes, times = ((20_000, 80_000), 2) if quick else ((250_000, 1_000_000), 5)
     yield from large(folder, sizes, times)
     yield many(folder, times)
@@ -295,13 +296,13 @@ def rows(folder: Path, *, quick: bool) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Read the options, measure, print."""
+    """Print the table of figures and goals."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20,000 and 80,000 lines, few repetitions")
     options = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("groundlint", "polars", "msgspec"))
     print(f"Python {platform.python_version()}, {packages}; {os.cpu_count()} cores, {platform.system()}.")
-    print("Medians of interleaved pairs, in brackets the least and the most.\n")
+    print("Medians of interleaved pairs, with minimum and maximum in parentheses.\n")
     with tempfile.TemporaryDirectory() as folder:
         show(rows(Path(folder), quick=options.quick))
 

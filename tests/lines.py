@@ -1,4 +1,4 @@
-"""Lines of manifests for tests: sound ones, and the parts from which hypothesis makes all others."""
+"""Lines of manifests for tests: valid ones, and the parts from which hypothesis makes others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def detection(
     name: str = "animals",
     **metadata: Any,
 ) -> dict[str, Any]:
-    """A line with boxes; each box may override parts of a sound one."""
+    """A line with boxes; each box may override parts of a valid one."""
     used = {"0", *(str(box.get("class_id")) for box in boxes)}
     return {
         "source-ref": source_ref,
@@ -147,7 +147,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @st.composite
-def _spoilt(draw: st.DrawFn, line: dict[str, Any]) -> dict[str, Any]:
+def _broken(draw: st.DrawFn, line: dict[str, Any]) -> dict[str, Any]:
     """A line with one part removed, replaced or added."""
     line = json.loads(json.dumps(line))
     *way, key = draw(st.sampled_from(_places(line)[1:]))
@@ -165,7 +165,7 @@ def _spoilt(draw: st.DrawFn, line: dict[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def _sound(draw: st.DrawFn) -> dict[str, Any]:
+def _valid(draw: st.DrawFn) -> dict[str, Any]:
     """A line as jobs write it, of many shapes."""
     source_ref = draw(st.sampled_from(["s3://bucket/1.jpg", "s3://bucket/é ü.jpg", "S3://b/한.png", "s3://b/c/d"]))
     sides = st.fixed_dictionaries(
@@ -217,11 +217,11 @@ def _twisted(draw: st.DrawFn, text: str) -> str:
 
 @st.composite
 def line_texts(draw: st.DrawFn) -> str:
-    """Text of one line, mostly sound, sometimes spoilt in one place."""
-    line = draw(_shuffled(draw(_sound())))
-    kind = draw(st.sampled_from(["sound", "sound", "spoilt", "spoilt", "twisted", "other"]))
-    if kind == "spoilt":
-        line = draw(_spoilt(line))
+    """Text of one line, mostly valid, sometimes broken in one place."""
+    line = draw(_shuffled(draw(_valid())))
+    kind = draw(st.sampled_from(["valid", "valid", "broken", "broken", "twisted", "other"]))
+    if kind == "broken":
+        line = draw(_broken(line))
     if kind == "other":
         return draw(
             st.sampled_from(["", " ", "[]", "{}", "null", "not json", '{"source-ref": "s3://a/b"}', "\ufeff{}"])

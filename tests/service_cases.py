@@ -591,16 +591,16 @@ CASES = [
     Case(
         AUTOSPLIT,
         "two images",
-        text(*images(10), *images(2, "cow", start=19)),
-        {"few-images-to-split": [(None, None, None, None)]},
+        text(*images(20), *images(2, "cow", start=29)),
+        {"label-few-images": [(None, None, None, None)]},
         (AUTOSPLIT,),
     ),
-    Case(AUTOSPLIT, "five images", text(*images(10)), spares=(AUTOSPLIT, "few-images-to-split")),
+    Case(AUTOSPLIT, "five images", text(*images(10)), spares=(AUTOSPLIT,)),
     Case(
         AUTOSPLIT,
         "with test data",
         text(*images(10), *images(1, "cow", start=19)),
-        spares=(AUTOSPLIT, "few-images-to-split"),
+        spares=(AUTOSPLIT,),
         test=text(*images(4, start=99)),
     ),
     # Faults of lines without a service code.

@@ -1,4 +1,4 @@
-"""Under attack: whatever the data says, people see text, programs get what was meant, and no line takes the machine."""
+"""Hostile data: people see text, programs get what was meant, and no line takes the machine down."""
 
 from __future__ import annotations
 
@@ -54,17 +54,18 @@ def naughty_strings() -> list[str]:
 
 
 def check(folder: Path, name: str, text: str | bytes, status: int | None = 1) -> tuple[str, Any]:
-    """The text report and the JSON report on a manifest of this name and text."""
+    """The text report, with every finding, and the JSON report on a manifest of this name and text."""
     (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     report = folder / "report.json"
-    result = CliRunner().invoke(app, ["check", str(folder / name), "--isolated", "--output", f"json:{report}"])
+    flags = ["--isolated", "--limit", "0", "--min-severity", "info", "--output", f"json:{report}"]
+    result = CliRunner().invoke(app, ["check", *flags, "--", str(folder / name)])
     assert status is None or result.exit_code == status, result.output
     value = json.loads(report.read_text(encoding="utf-8"))
     jsonschema.validate(value, json.loads(SCHEMA.read_text()))
     return result.output, value
 
 
-@pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus lies outside the project, in ../shared/data/corpora")
+@pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus is outside the project, in ../shared/data/corpora")
 def test_naughty_strings_as_label_attribute_and_source_ref(tmp_path: Path) -> None:
     strings = [text for text in naughty_strings() if 0 < len(text) <= 256]
     lines = []
@@ -85,7 +86,7 @@ def test_naughty_strings_as_label_attribute_and_source_ref(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("text", ATTACKS)
-def test_an_attack_is_shown_and_not_done(tmp_path: Path, text: str) -> None:
+def test_an_attack_is_shown_and_has_no_effect(tmp_path: Path, text: str) -> None:
     output, value = check(tmp_path, "a.manifest", manifest(classification(text), detection("s3://b/k", type=text)))
     assert not UNSEEN.search(output)
     assert not COMMAND.search(output)
@@ -93,7 +94,7 @@ def test_an_attack_is_shown_and_not_done(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [text for text in ATTACKS if len(text) < 200])
-def test_an_attack_as_attribute_and_label_is_shown_and_not_done(tmp_path: Path, text: str) -> None:
+def test_an_attack_as_attribute_and_label_is_shown_and_has_no_effect(tmp_path: Path, text: str) -> None:
     lines = (
         detection("s3://bucket/1.jpg", ({"left": -1},), **{"class-map": {"0": text}}),
         detection("s3://bucket/2.jpg", name=text, type="groundtruth/custom"),
@@ -105,7 +106,7 @@ def test_an_attack_as_attribute_and_label_is_shown_and_not_done(tmp_path: Path, 
     assert text in {finding["attribute"] for finding in value["findings"]}
 
 
-def test_a_label_with_too_long_a_name_is_named_and_shown_in_part(tmp_path: Path) -> None:
+def test_a_label_name_that_is_too_long_is_reported_and_cut(tmp_path: Path) -> None:
     name = "\x1b[31m" + "x" * 3000
     lines = [classification("s3://bucket/1.jpg", name), detection("s3://bucket/2.jpg", **{"class-map": {"0": name}})]
     output, value = check(tmp_path, "a.manifest", manifest(*lines))
@@ -137,7 +138,7 @@ def test_no_stream_of_the_command_carries_an_attack_by_a_file_name(tmp_path: Pat
 @pytest.mark.parametrize(
     "name", ["::error::x.manifest", "\x1b[2J.manifest", "a\n::error::b.manifest", "\u202e.manifest"]
 )
-def test_a_file_name_that_attacks_is_shown_and_not_done(
+def test_an_attack_as_file_name_is_shown_and_has_no_effect(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -170,7 +171,7 @@ HUGE = {
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_a_line_that_harms_parsers_is_a_finding_and_the_next_line_is_read(tmp_path: Path, name: str) -> None:
+def test_a_line_that_breaks_parsers_is_a_finding_and_the_next_line_is_read(tmp_path: Path, name: str) -> None:
     sound = json.dumps(detection("s3://bucket/9.jpg", ({"left": -1}, {}))).encode()
     output, value = check(tmp_path, "a.manifest", HUGE[name] + b"\n" + sound + b"\n")
     assert not UNSEEN.search(output)
@@ -198,7 +199,7 @@ def test_bytes_of_another_system_are_named(tmp_path: Path, data: bytes, name: st
     assert name in names if name else "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT" in codes
 
 
-def test_a_box_that_lacks_numbers_breaks_no_rule(tmp_path: Path) -> None:
+def test_boxes_without_numbers_break_no_rule(tmp_path: Path) -> None:
     values = (None, "x", -1, 0, 3, 1e9, 12.5)
     lines = []
     for one, other in itertools.combinations(("left", "top", "width", "height"), 2):
@@ -218,7 +219,7 @@ def test_a_box_that_lacks_numbers_breaks_no_rule(tmp_path: Path) -> None:
     assert (done.exit_code, [line for line in done.stderr.splitlines() if line.startswith("error")]) == (1, [])
 
 
-def test_only_line_feeds_part_lines(tmp_path: Path) -> None:
+def test_only_line_feeds_separate_lines(tmp_path: Path) -> None:
     ref = "s3://bucket/a\u2028b\u0085c\x1cd\u2029.jpg"
     line = json.dumps(classification(ref, "cat"), ensure_ascii=False).replace("\x1c", "\\u001c")
     _, value = check(tmp_path, "a.manifest", line + "\n" + "{}\n")
@@ -227,7 +228,7 @@ def test_only_line_feeds_part_lines(tmp_path: Path) -> None:
 
 
 @given(st.text())
-def test_visible_text_has_nothing_unseen_and_is_stable(text: str) -> None:
+def test_visible_text_hides_nothing_and_is_stable(text: str) -> None:
     shown = visible(text)
     assert not UNSEEN.search(shown)
     assert "\n" not in shown

@@ -184,14 +184,14 @@ def test_force_exclude_applies_to_named_manifests_too() -> None:
         Request(force_exclude=True),
     ],
 )
-@pytest.mark.parametrize("datasets", [{}, {"a": A}])
+@pytest.mark.parametrize("datasets", [{}, {"a": A}, {"a": {"train": "t*.manifest"}}])
 def test_where_force_exclude_leaves_no_file_a_note_says_so(
     request_: Request, datasets: dict[str, dict[str, str]]
 ) -> None:
     Path("empty").mkdir()
     notes: list[DiscoveryNote] = []
     assert found(request_, {"exclude": ["*"], "datasets": datasets}, notes) == []
-    assert [note.kind for note in notes] == ["all-files-excluded"]
+    assert [note.kind for note in notes] == ["no-files-left"]
 
 
 def test_a_missing_path_among_others_is_kept_to_be_reported() -> None:

@@ -1,4 +1,4 @@
-"""The benchmark's manifest: the same for the same seed, and mixed and faulty as it promises."""
+"""The generated manifest of the benchmarks depends only on its seed, and has the lines and faults it should have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LINES = 7_400  # one line in a hundred: each of the 74 faults once
+LINES = 7_400  # 1% of them are faulty: each of the 74 faults once
 
 
 def generate(path: Path, *options: str) -> str:
@@ -36,14 +36,14 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return path.read_bytes().splitlines()
 
 
-def test_same_seed_same_bytes(written: tuple[bytes, str], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes(written: tuple[bytes, str], tmp_path: Path) -> None:
     generate(tmp_path / "again.manifest", "--lines", str(LINES))
     generate(tmp_path / "other.manifest", "--lines", str(LINES), "--seed", "2")
     assert (tmp_path / "again.manifest").read_bytes() == written[0]
     assert (tmp_path / "other.manifest").read_bytes() != written[0]
 
 
-def test_sound_lines_are_mixed_as_promised(sound: list[bytes]) -> None:
+def test_sound_lines_differ_in_keys_order_and_spacing(sound: list[bytes]) -> None:
     lines: list[dict[str, Any]] = [json.loads(line) for line in sound]
     boxes = [
         box
@@ -65,7 +65,7 @@ def test_sound_lines_are_mixed_as_promised(sound: list[bytes]) -> None:
     assert min(spacings.values()) > LINES / 8
 
 
-def test_one_line_in_a_hundred_is_faulty(written: tuple[bytes, str], sound: list[bytes]) -> None:
+def test_one_percent_of_the_lines_are_faulty(written: tuple[bytes, str], sound: list[bytes]) -> None:
     manifest, printed = written
     assert manifest.count(b"\n") == LINES
     assert f"{LINES:,} lines, {len(manifest) / 1e6:.1f} MB, {LINES // 100} faulty" in printed
@@ -75,14 +75,14 @@ def test_one_line_in_a_hundred_is_faulty(written: tuple[bytes, str], sound: list
             json.loads(line)
         except ValueError:
             undecodable += 1
-    # Eight faults are no JSON for the standard library too: it takes a list, NaN and a lone surrogate.
+    # Eight faults are not valid JSON for the standard library either: it accepts a list, NaN and a lone surrogate.
     assert undecodable == 8
 
 
-def test_every_code_of_a_line_is_planted(written: tuple[bytes, str]) -> None:
+def test_every_service_code_about_a_line_is_planted(written: tuple[bytes, str]) -> None:
     table = ROOT.parent / "shared" / "spec" / "aws-errors.csv"
     if not table.exists():
-        pytest.skip("the table of the service's errors is not at hand")
+        pytest.skip("the table of the service's errors is not part of the project")
     with table.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["code"].startswith(("ERROR_", "WARNING_"))]
     scopes = {"line", "line / attribute", "image", "annotation", "attribute"}

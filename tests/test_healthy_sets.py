@@ -1,4 +1,4 @@
-"""Nobody is cried at: on healthy public sets no warning rule flags more than three images in a hundred."""
+"""On public data sets, no warning rule flags more than 3% of the images."""
 
 from __future__ import annotations
 
@@ -10,18 +10,46 @@ import pytest
 import groundlint
 
 DATA = Path(__file__).parents[2] / "shared/data"
-SETS = ["raccoon", "bccd", "cifar10n", "clothing", "kitti_labels", "wider_occ", "savoias", "flowers12_aug"]
+SETS = [
+    "raccoon",
+    "bccd",
+    "cifar10n",
+    "clothing",
+    "kitti_labels",
+    "wider_occ",
+    "savoias",
+    "flowers12_aug",
+    "imagenet_sample",
+    "trashnet",
+    "coco128",
+    "animalpose",
+    "savoias_objects",
+]
+MAX_SHARE = 0.03
+FEW_IMAGES = 2
+"""In sets of 50 to 64 images, one or two flagged images are more than 3% but show nothing."""
+
+TOO_SMALL = ["cifar10n"]
+"""Sets whose images are too small for Rekognition: no finding of ours stands on an image that the service drops."""
+
+MADE_TO_HAVE = {"flowers12_aug": ["near-duplicate"]}
+"""Rules that rightly flag many images of a set: flowers12_aug was made of shifted and mirrored copies."""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason="the public data sets are not part of the project"),
+]
 
 
-MADE = {"flowers12_aug": ["near-duplicate"]}
-"""What a set was made to have."""
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason="the public sets lie outside the project, in ../shared/data")
 @pytest.mark.parametrize("name", SETS)
-def test_no_warning_rule_flags_more_than_three_in_a_hundred_images(name: str) -> None:
-    manifest = DATA / name / "output.manifest"
-    images = manifest.read_bytes().count(b"\n")
-    warnings = groundlint.check(manifest, isolated=True, ignore=MADE.get(name, [])).filter(severity="warning")
-    flagged = warnings.group_by("code").agg(images=pl.col("source_ref").n_unique())
-    assert flagged.filter(pl.col("images") > 0.03 * images).is_empty(), flagged
+def test_no_warning_rule_flags_many_images_of_a_healthy_set(name: str) -> None:
+    target = "ground-truth" if name in TOO_SMALL else "rekognition"
+    result = groundlint.check(DATA / name / "output.manifest", target=target, isolated=True)
+    images = result.summary.images
+    # Otherwise rules on images would judge nothing, and the test could not fail.
+    assert images.total > 0
+    assert images.found == (0 if name == "kitti_labels" else images.total)
+    warnings = result.findings.filter(severity="warning")
+    counts = warnings.group_by("name").agg(images=pl.col("source_ref").drop_nulls().n_unique())
+    many = counts.filter(pl.col("images") > max(MAX_SHARE * images.total, FEW_IMAGES))["name"].to_list()
+    assert many == MADE_TO_HAVE.get(name, [])

@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 from groundlint.config.data_sets import DataSet, Source
 from groundlint.engine.tables import BASE
 from groundlint.manifest.kinds import Kind
-from groundlint.manifest.part import MIN_FAST_LINES
+from groundlint.manifest.part import MIN_BATCH
 from groundlint.manifest.reader import READ_TABLES, read
 
 CORPUS = Path(__file__).parents[2] / "shared/data/corpora/json_test_suite"
@@ -55,9 +55,9 @@ def kinds(data: str | bytes) -> list[str]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(line_texts(), min_size=1, max_size=4))
-def test_lines_read_together_give_the_rows_of_lines_read_one_by_one(texts: list[str]) -> None:
-    # Repeated, so that shapes are known, and lines of a shape are many enough to be read together.
-    data = "\n".join(texts * MIN_FAST_LINES)
+def test_batches_give_the_rows_of_lines_read_one_by_one(texts: list[str]) -> None:
+    # Repeated, so that shapes are known, and lines of a shape suffice for a batch.
+    data = "\n".join(texts * MIN_BATCH)
     assert_same(tables(data), tables(data, fast=False))
 
 
@@ -97,7 +97,7 @@ def test_lines_are_read_even_if_no_process_starts(large: Path, monkeypatch: pyte
 def test_manifests_read_together_have_the_rows_of_each_read_alone() -> None:
     texts = [
         manifest(*[detection(f"s3://bucket/{n}.jpg") for n in range(count)], "{", classification("s3://b/c.jpg"))
-        for count in (1, 5, 2 * MIN_FAST_LINES)
+        for count in (1, 5, 2 * MIN_BATCH)
     ]
     sources = [Source(f"{n}.manifest", "train", data=text.encode()) for n, text in enumerate(texts)]
     together = read([data_set(source) for source in sources]).tables
@@ -136,7 +136,7 @@ def test_a_merge_conflict_is_named_by_its_line_whichever_process_read_it(
 
 
 def test_many_valid_lines_are_read() -> None:
-    lines = [detection(f"s3://bucket/{n}.jpg", ({}, {"class_id": 1})) for n in range(3 * MIN_FAST_LINES)]
+    lines = [detection(f"s3://bucket/{n}.jpg", ({}, {"class_id": 1})) for n in range(3 * MIN_BATCH)]
     found = tables(manifest(detection(), *lines))
     assert found["problems"].is_empty()
     assert found["boxes"].filter(pl.col("line") == 4)["label"].to_list() == ["cat", "dog"]
@@ -202,7 +202,7 @@ def test_a_number_of_five_thousand_digits_is_read() -> None:
 def test_a_class_index_of_any_length_is_read(digits: int, sign: str) -> None:
     line = json.dumps(classification())
     changed = line.replace('"animal": 0', f'"animal": {sign}{"9" * digits}')
-    data = manifest(line, *[changed] * 2 * MIN_FAST_LINES)
+    data = manifest(line, *[changed] * 2 * MIN_BATCH)
     assert_same(tables(data), tables(data, fast=False))
 
 

@@ -7,25 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judging import REGISTRY, evaluated, judged
 from service_cases import CASES, Case
 
-from groundlint.config.data_sets import DataSet, Source
-from groundlint.engine.evaluate import evaluate
-from groundlint.engine.registry import load
-from groundlint.engine.tables import BASE
+from groundlint.config.data_sets import Source
 from groundlint.manifest.kinds import Kind
-from groundlint.manifest.reader import read
 from groundlint_rules import samples, service_codes
 
 CODES = Path(__file__).parents[2] / "shared/spec/aws-errors.csv"
 PAGE = Path(__file__).parents[1] / "docs/service-codes.md"
-REGISTRY = load(isolated=True)
 NAMED = {name for case in CASES for name in (*case.raises, *case.spares)}
-OWN = [
+RULES = [
     rule
     for rule in REGISTRY.rules.values()
     if {rule.name, rule.aws} & NAMED or rule.code in {kind.rule for kind in Kind}
@@ -34,23 +29,13 @@ OWN = [
 
 def findings(folder: Path, case: Case) -> list[dict[str, Any]]:
     """The findings in the data set of a case, under its settings."""
-    settings = dict(case.settings)
+    settings = {name.replace("-", "_"): value for name, value in case.settings.items()}
     train = folder / f"train{case.suffix}"
     train.write_bytes(case.train.encode(settings.pop("encoding", "utf-8")))
     sources = [Source(train.name, "train", train)]
     if case.test is not None:
         sources.append(Source("test.manifest", "test", data=case.test.encode()))
-    return judged(*sources, **settings)
-
-
-def judged(*sources: Source, target: str = "rekognition", **limits: Any) -> list[dict[str, Any]]:
-    tables = read([DataSet(sources, frozenset())]).tables
-    limit = {name.replace("-", "_"): value for name, value in limits.items()}
-    tables["limits"] = pl.DataFrame([{"region": None, "max_images": None} | limit], schema=BASE["limits"].schema)
-    plan = REGISTRY.graph.plan([rule() for rule in OWN if target in rule.targets])
-    evaluation = evaluate(plan, {name: frame.lazy() for name, frame in tables.items()})
-    assert evaluation.raised == []
-    return evaluation.findings.to_dicts()
+    return judged(RULES, *sources, **settings)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
@@ -109,7 +94,7 @@ def test_a_manifest_above_a_gibibyte_is_refused_unread(tmp_path: Path) -> None:
     manifest.touch()
     with manifest.open("r+b") as file:
         file.truncate(2**30 + 1)
-    found = judged(Source("a.manifest", "train", manifest))
+    found = judged(RULES, Source("a.manifest", "train", manifest))
     assert [(f["aws"], f["line"], f["loses"]) for f in found] == [("ERROR_MANIFEST_SIZE_TOO_LARGE", None, "training")]
 
 
@@ -117,9 +102,19 @@ def test_the_only_attribute_without_boxes_follows_from_the_line_without_boxes() 
     empty = json.loads(samples.detection(value={"annotations": []}, metadata={"objects": []}))
     second = {"more": empty["animals"], "more-metadata": empty["animals-metadata"]}
     text = "".join(f"{json.dumps(line)}\n" for line in (empty, empty | {"source-ref": "s3://b/2.jpg"} | second))
-    found = judged(Source("a.manifest", "train", data=text.encode()))
+    found = judged(RULES, Source("a.manifest", "train", data=text.encode()))
     causes = [(f["line"], f["attribute"], f["caused_by"]) for f in found if f["code"] == "LBL110"]
     assert causes == [(1, "animals", "LBL109"), (2, "animals", None), (2, "more", None)]
+
+
+@pytest.mark.parametrize(("target", "counts"), [("ground-truth", [2]), ("rekognition", [])])
+def test_video_lines_are_a_note_of_ground_truth(target: str, counts: list[int]) -> None:
+    video = {"v-ref": "s3://b/s.json", "v-ref-metadata": {"type": "groundtruth/video-object-tracking"}}
+    lines = [json.loads(samples.detection(source_ref=f"s3://b/{n}.jpg")) | video for n in range(2)]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    rule = REGISTRY.find("mask-without-colors")
+    notes = evaluated([rule], Source("a.manifest", "train", data=text.encode()), target=target).notes
+    assert [note.count for note in notes if note.kind == "video-or-point-cloud-lines"] == counts
 
 
 LINE_CASES = [case for case in CASES if len(case.raises) == 1 and not case.settings and case.train.count("\n") == 11]

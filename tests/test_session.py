@@ -107,7 +107,7 @@ def test_standard_input_stands_for_the_file_whose_name_it_has() -> None:
 def test_an_excluded_run_has_a_note_and_no_findings() -> None:
     outcome = checked(request=Request(("train.manifest",), force_exclude=True), rules=SMALL, exclude=["train.*"])
     assert (outcome.findings.height, outcome.unread, outcome.raised) == (0, [], [])
-    assert [note.kind for note in outcome.summary.notes] == ["all-files-excluded"]
+    assert [note.kind for note in outcome.summary.notes] == ["no-files-left"]
     assert (outcome.summary.manifests, outcome.summary.lines, outcome.summary.images.total) == (0, 0, 0)
 
 

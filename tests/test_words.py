@@ -21,8 +21,8 @@ RULES = [pytest.param(rule, id=f"{code} {rule.name}") for code, rule in sorted(R
 BANNED = {
     r"\bmend(s|ed|ing)?\b": "fix",
     r"\bpictures?\b": "image",
-    r"\bis no (?!longer\b)": "is not a",
-    r"\bare no (?!longer\b)": "are not",
+    r"(?<!there )\bis no (?!longer\b)": "is not a",
+    r"(?<!there )\bare no (?!longer\b)": "are not",
     r"\bwhereof\b|\bthereof\b|\btherein\b": "say it plainly",
     r"\btells? of\b": "report",
     r"\bstands? twice\b": "appears twice",
@@ -60,7 +60,7 @@ def faults(text: str) -> list[str]:
 def test_messages_of_a_rule_are_plain_english(rule: type[Rule]) -> None:
     messages = list(rule.messages.values()) or [rule.message]
     for message in messages:
-        assert faults(message) == [], message
+        assert faults(re.sub(r"\{[^}]*\}", "x", message)) == [], message
         assert not message.endswith(".")
         action = message.partition("; ")[0]
         assert len(re.sub(r"\{[^}]*\}", "xxxxx", action)) <= 130, message
@@ -120,7 +120,9 @@ def test_code_is_commented_in_plain_english() -> None:
     for source in (*ROOT.glob("linter/**/*.py"), *ROOT.glob("rules/**/*.py")):
         lines = source.read_text(encoding="utf-8").splitlines()
         words = [r"\bmend(s|ed|ing)?\b", r"\bpictures?\b", r"\banew\b", r"\bgrey\b", r"colour", r"labelled|labelling"]
-        bad = [line.strip() for line in lines if any(re.search(word, line, re.IGNORECASE) for word in words)]
+        # A row of the service's documents is named as it is there.
+        own = [line.strip() for line in lines if "CodeNote(" not in line]
+        bad = [line for line in own if any(re.search(word, line, re.IGNORECASE) for word in words)]
         if bad:
             found[str(source.relative_to(ROOT))] = bad[:3]
     assert found == {}

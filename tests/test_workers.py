@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,11 +137,18 @@ def test_a_worker_ends_when_its_parent_is_gone(folder: Path, start: Start) -> No
         psutil.Process(child).wait(30)
 
 
-def test_the_worker_that_measures_images_imports_no_tables(start: Start) -> None:
-    code = "import sys, groundlint.images.worker, groundlint.images.measure; print(*sys.modules)"
-    modules = psutil.Popen([sys.executable, "-c", code], stdout=-1, text=True).communicate()[0].split()
-    assert "PIL" in modules
-    assert not {"polars", "numpy", "pydantic", "sqlite3", "typer"} & set(modules)
+@pytest.mark.parametrize(
+    ("module", "needless"),
+    [
+        ("groundlint.images.measure, groundlint.images.worker", {"polars", "numpy", "pydantic", "sqlite3", "typer"}),
+        ("groundlint.manifest.worker", {"numpy", "PIL", "pydantic", "sqlite3", "typer"}),
+        ("groundlint.session", {"multiprocessing", "numpy", "PIL", "scipy"}),
+    ],
+)
+def test_no_process_imports_what_it_does_not_need(module: str, needless: set[str]) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert needless & set(done.stdout.split()) == set()
 
 
 # The pool that measures images

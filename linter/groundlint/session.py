@@ -108,7 +108,7 @@ class Session:
         reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
         failed = {source.name for source, _ in reading.unreadable}
         tables = dict(reading.tables)
-        limits = {"region": settings.region, "max_images": settings.max_images}
+        limits = {"target": settings.target, "region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
         notes = [MadeNote(note.kind, None, None, note.message) for note in dict.fromkeys(found)]
         notes += self._brought.notes(tables)

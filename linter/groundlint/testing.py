@@ -34,7 +34,7 @@ _TASKS = {"detection": "object-detection", "classification": "image-classificati
 
 
 def example_faults(registry: Registry, rule: type[Rule]) -> list[str]:
-    """What is wrong with the examples of a rule, as sentences; empty if all hold."""
+    """The faults of a rule's examples, as sentences; empty if all examples hold."""
     found = []
     for number, example in enumerate(rule.examples, 1):
         if fault := _example_fault(registry, rule, example):
@@ -44,14 +44,14 @@ def example_faults(registry: Registry, rule: type[Rule]) -> list[str]:
 
 
 def property_faults(registry: Registry, rule: type[Rule]) -> list[str]:
-    """Which properties of a sound rule it lacks, as sentences; empty if it has all.
+    """The properties of a sound rule that a rule lacks, as sentences; empty if it has all of them.
 
     - It does not raise on empty tables, nor on nulls in columns that allow them.
     - It does not depend on the order of rows.
-    - Data sets that are judged together give the findings of each judged alone.
+    - Data sets judged together give the same findings as each judged alone.
     - Each option has an example on each side of its limit, and changes a result.
     """
-    faults = [*_empty_faults(registry, rule), *_option_faults(registry, rule)]
+    faults = [*_empty_faults(registry, rule), *_option_faults(registry, rule), *_null_faults(registry, rule)]
     for number, example in enumerate(rule.examples, 1):
         place = f"{rule.code} {rule.name}, example {number}"
         faults += [f"{place}: {fault}" for fault in _robustness_faults(registry, rule, example)]
@@ -74,7 +74,7 @@ def example_tables(registry: Registry, example: Example) -> Tables:
 
 
 def together(parts: Sequence[Mapping[str, LazyFrame]]) -> Tables:
-    """The tables of several runs as those of one run: data sets and ids are counted on."""
+    """The tables of several runs as the tables of one run, with data sets and ids numbered consecutively."""
     offsets = dict.fromkeys(("data_set", "line_id", "attribute_id", "box_id"), 0)
     frames: dict[str, list[DataFrame]] = {}
     for number, part in enumerate(parts):
@@ -100,7 +100,7 @@ def together(parts: Sequence[Mapping[str, LazyFrame]]) -> Tables:
 
 
 def _example_fault(registry: Registry, rule: type[Rule], example: Example) -> str | None:
-    """Why an example does not hold, as the rest of a sentence; None where it holds."""
+    """Why an example does not hold, as the rest of a sentence; None if it holds."""
     if unknown := sorted(set(example.rows) - {*BASE, *registry.tables}):
         return f"cannot be judged: no package offers the table {unknown[0]}"
     try:
@@ -142,7 +142,7 @@ def _option_faults(registry: Registry, rule: type[Rule]) -> Iterator[str]:
 
 
 def _changes(registry: Registry, rule: type[Rule], example: Example, option: str) -> bool:
-    """Whether an example is judged otherwise with the default of an option."""
+    """Whether the default of an option gives other findings in an example."""
     tables = example_tables(registry, example)
     others = {name: value for name, value in example.options.items() if name != option}
     results = [
@@ -152,7 +152,7 @@ def _changes(registry: Registry, rule: type[Rule], example: Example, option: str
 
 
 def _robustness_faults(registry: Registry, rule: type[Rule], example: Example) -> Iterator[str]:
-    """Whether nulls, another order of rows and another data set beside it change what they should not."""
+    """Whether another order of rows or another data set beside it changes the findings of an example."""
     tables = example_tables(registry, example)
     instance = rule(**example.options)
     alone = _findings(registry, instance, tables)
@@ -173,15 +173,24 @@ def _robustness_faults(registry: Registry, rule: type[Rule], example: Example) -
         if not plain.equals(expected):
             yield "judged together with another data set the findings differ; does something not group by data_set?"
             break
-    for name, frame in tables.items():
-        if name not in BASE:
-            continue
-        for column, meaning in BASE[name].columns.items():
-            if meaning.nullable:
-                nothing = frame.with_columns(lit(None, frame.collect_schema()[column]).alias(column))
-                evaluation = evaluate(registry.graph.plan([instance]), tables | {name: nothing})
-                if evaluation.raised:
-                    yield f"it raises where {name}.{column} is null: {evaluation.raised[0].error}"
+
+
+def _null_faults(registry: Registry, rule: type[Rule]) -> Iterator[str]:
+    """Whether the rule raises where a column that may be null is null in every second row of its first bad example."""
+    example = next((example for example in rule.examples if isinstance(example, Bad)), None)
+    if example is None:
+        return
+    tables = example_tables(registry, example)
+    plan = registry.graph.plan([rule(**example.options)])
+    for name in sorted(plan.base & tables.keys()):
+        nullable = [column for column, meaning in BASE[name].columns.items() if meaning.nullable]
+        for column in nullable:
+            is_null = pl.int_range(pl.len()) % 2 == 0
+            nulls = tables[name].with_columns(pl.when(~is_null).then(column).alias(column))
+            evaluation = evaluate(plan, tables | {name: nulls})
+            if evaluation.raised:
+                fault = evaluation.raised[0].error
+                yield f"{rule.code} {rule.name} raises where {name}.{column} is null: {fault}"
 
 
 def _findings(registry: Registry, rule: Rule, tables: Tables) -> DataFrame:
@@ -234,7 +243,7 @@ def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str
 
 
 def _number_boxes(boxes: Iterable[dict[str, Any]]) -> None:
-    """Give boxes their position within their attribute, unless they have one."""
+    """Number boxes within their attribute, unless they have a number."""
     counts: Counter[Any] = Counter()
     for row in boxes:
         key = _key(row, *_ATTRIBUTE)
@@ -243,7 +252,7 @@ def _number_boxes(boxes: Iterable[dict[str, Any]]) -> None:
 
 
 def _number(rows: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Give lines, attributes and boxes their ids, and refer to them from what belongs to them."""
+    """Number lines, attributes and boxes, and set these ids in the rows that belong to them."""
     lines: dict[Any, int] = {}
     attributes: dict[Any, int] = {}
     boxes: dict[Any, int] = {}
@@ -296,9 +305,9 @@ def _complete(rows: Mapping[str, Sequence[Row]], features: Mapping[str, Feature]
 
 
 def manifest_lines(example: Example) -> list[str]:
-    """An example as lines of a manifest, for readers; empty where its rows are of other tables.
+    """An example as lines of a manifest, for pages; empty if it has rows of tables other than lines, labels and boxes.
 
-    Lines, attributes, labels and boxes become the lines that a reader would make them from.
+    Reading these lines gives the rows of the example.
     """
     if any(text is not None for text in example.manifests.values()):
         return [line for text in example.manifests.values() if text is not None for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""Sound lines of a manifest, from which the examples of rules are made."""
+"""Valid lines of a manifest, from which the examples of rules are made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def detection(
     metadata: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
-    """A line with boxes, one sound box unless others are given; a part given as None is left out."""
+    """A line with boxes, one valid box unless others are given. A part given as None is omitted."""
     box = {"class_id": 0, "left": 10, "top": 20, "width": 30, "height": 40}
     annotations = [box | dict(own) for own in boxes or ({},)]
     label = {"image_size": [{"width": size[0], "height": size[1], "depth": 3}], "annotations": annotations}
@@ -36,7 +36,7 @@ def classification(
     metadata: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
-    """A line with one image-level label; a part given as None is left out."""
+    """A line with one image-level label. A part given as None is omitted."""
     described = {"class-name": label, "confidence": 0.9, "type": "groundtruth/image-classification"} | _METADATA
     return _line(source_ref, name, value, described | dict(metadata or {}), extra)
 

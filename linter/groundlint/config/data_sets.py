@@ -111,7 +111,7 @@ class _Search:
         else:
             found = self._of_paths(request.paths or (".",), configured)
         if not found:
-            self.on_note(DiscoveryNote("all-files-excluded", "all files are excluded; nothing was checked"))
+            self.on_note(DiscoveryNote("no-files-left", "nothing was checked: --force-exclude left no file"))
         return found
 
     def _of_paths(self, paths: Sequence[str], configured: Iterable[DataSet]) -> list[DataSet]:
@@ -164,11 +164,13 @@ class _Search:
     def _matching(self, pattern: str) -> list[str]:
         """The paths that a pattern of the configuration matches, or the pattern itself, to be reported as missing."""
         root = self.config.root
-        names = files_matching(pattern, root)
-        if names != [pattern]:
-            left_out = excluded([str(root / name) for name in names], self.config.settings.exclude, root)
-            names = [name for name in names if str(root / name) not in left_out]
-        return [os.path.relpath(root / name) for name in names or [pattern]]
+        matched = files_matching(pattern, root)
+        paths = [os.path.relpath(root / name) for name in matched or [pattern]]
+        if matched == [pattern]:
+            return paths
+        left_out = excluded(paths, self.config.settings.exclude, root)
+        kept = [path for path in paths if path not in left_out]
+        return kept or ([] if matched and self.request.force_exclude else [os.path.relpath(root / pattern)])
 
     def _named_splits(self) -> list[DataSet]:
         sources = [

@@ -336,8 +336,9 @@ BASE: Mapping[str, Table] = {
         ),
         _run_table(
             "limits",
-            "the limits of the service that depend on the account: always one row",
+            "what the data is for, and the limits of the service that depend on the account: always one row",
             "",
+            target=Column(_TEXT, "The target: rekognition or ground-truth.", "rekognition"),
             region=_null(_TEXT, "Region of the service; null where it is not configured."),
             max_images=_null(_BIG, "Raised quota of images in a manifest; null for the documented default."),
         ),

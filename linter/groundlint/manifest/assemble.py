@@ -50,7 +50,7 @@ class Assembler:
         self._manifests.append((data_set, source.name, source.split, None, None))
 
     def tables(self) -> dict[str, DataFrame]:
-        """The base tables, each in one piece. The rows are released on the way: memory does not suffice for both."""
+        """The base tables, each in one piece. Rows are released table by table, because holding both costs memory."""
         places = DataFrame(self._places, schema=_PLACES, orient="row")
         tables = {}
         named = [*_PLACES.names()[:3], "bytes", "lines"]
@@ -98,7 +98,7 @@ class Assembler:
 
 
 def _run_lengths(runs: Sequence[tuple[int, int]]) -> Series:
-    """Numbers, each repeated as often as it is followed by."""
+    """Numbers from pairs of a number and how often it is repeated."""
     frame = DataFrame(runs, schema={"number": pl.Int32, "count": pl.Int32}, orient="row")
     return frame.select(col("number").repeat_by("count").explode(empty_as_null=False)).to_series()
 

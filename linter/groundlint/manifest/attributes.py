@@ -148,8 +148,9 @@ def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> 
         if _number(entry.get("confidence") if isinstance(entry, dict) else None) is None:
             path = f"{name}-metadata.objects[{position}]"
             yield Fault(Kind.OBJECT_WITHOUT_CONFIDENCE, {"key": path}, f"{pointer}/{position}")
+    class_map = metadata["class-map"]
     for position, box in enumerate(annotations):
-        if str(box["class_id"]) not in metadata["class-map"]:
+        if str(box["class_id"]) not in class_map:
             values: Values = {"key": name, "count": position, "found": str(box["class_id"])}
             yield Fault(Kind.MISSING_CLASS_ID, values, f"/{escape(name)}/annotations/{position}/class_id")
 
@@ -216,9 +217,16 @@ def _read_detection(attribute: Attribute, value: Any, metadata: dict[str, Any]) 
         class_id = str(box.get("class_id"))
         used.add(class_id)
         entry = objects[position] if position < len(objects) else None
-        left, top, width, height = (_number(box.get(side)) for side in ("left", "top", "width", "height"))
-        confidence = _number(entry.get("confidence") if isinstance(entry, dict) else None)
-        attribute.boxes.append(Box(names.get(class_id), left, top, width, height, confidence))
+        attribute.boxes.append(
+            Box(
+                names.get(class_id),
+                _number(box.get("left")),
+                _number(box.get("top")),
+                _number(box.get("width")),
+                _number(box.get("height")),
+                _number(entry.get("confidence") if isinstance(entry, dict) else None),
+            )
+        )
     attribute.classes = [(key, name, key in used) for key, name in names.items()]
 
 
@@ -250,10 +258,11 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and -1e9 <= value <= 1e9
+    # Not by isinstance: a bool is an int.
+    is_number = type(value) in (int, float) and -1e9 <= value <= 1e9  # type: ignore[operator]
     return float(value) if is_number else None  # type: ignore[arg-type]
 
 
 def _size(value: object) -> int | None:
-    is_size = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2147483647
+    is_size = type(value) is int and 0 <= value <= 2147483647
     return value if is_size else None  # type: ignore[return-value]

@@ -77,8 +77,8 @@ SCHEMAS = {
 """Columns of rows by table: those of the base tables without those that the file or `lines` gives."""
 
 
-class SoundLine(NamedTuple):
-    """A line without any fault, which teaches the fast reader its shape."""
+class ValidLine(NamedTuple):
+    """A line without any fault, from which the shape of a batch is learned."""
 
     value: Mapping[str, Any]
     attributes: tuple[Attribute, ...]
@@ -91,7 +91,7 @@ class LineReader:
         self._rows = rows
         self._explainer = Explainer()
 
-    def read(self, number: int, raw: bytes) -> SoundLine | None:
+    def read(self, number: int, raw: bytes) -> ValidLine | None:
         """Append the rows of one line, and return the line if it has no fault.
 
         Args:
@@ -100,11 +100,11 @@ class LineReader:
         """
         raw = raw.removesuffix(b"\r")
         faults = _LineFaults(number, raw)
-        sound = self._read(faults, raw)
+        valid = self._read(faults, raw)
         self._rows.problems += faults.rows
-        return None if faults.rows else sound
+        return None if faults.rows else valid
 
-    def _read(self, faults: _LineFaults, raw: bytes) -> SoundLine | None:
+    def _read(self, faults: _LineFaults, raw: bytes) -> ValidLine | None:
         if len(raw) > MAX_BYTES:
             faults.add(Kind.LINE_NOT_PARSED, {"count": len(raw), "limit": MAX_BYTES})
             return None
@@ -128,7 +128,7 @@ class LineReader:
         ]
         line_is_lost = faults.check_line(raw, value, attributes)
         self._append(faults, value, attributes, line_is_lost)
-        return SoundLine(value, tuple(attributes))
+        return ValidLine(value, tuple(attributes))
 
     def _append(
         self, faults: _LineFaults, value: dict[str, Any], attributes: list[Attribute], line_is_lost: bool
@@ -210,7 +210,9 @@ class _LineFaults:
         """All checks of the line and of its attributes; whether the line as a whole is lost."""
         is_too_long = self._check_length(raw)
         self._check_keys(value, attributes)
-        self._add_recorded(value, attributes)
+        # Unless an escape hides it, the key of a recorded error shows in the bytes.
+        if b"errors" in raw or b"warnings" in raw or b"\\u" in raw:
+            self._add_recorded(value, attributes)
         if not self._check_source_ref(value):
             return True
         if not attributes:

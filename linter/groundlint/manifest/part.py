@@ -1,4 +1,4 @@
-"""Whole lines of a manifest to rows: many at once where their shape is known, the others one by one."""
+"""Whole lines of a manifest to rows: in batches where their shape is known, the others one by one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import msgspec
 from msgspec import MsgspecError
 from polars import DataFrame
 
-from groundlint.manifest.fast import FastReader
-from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows, SoundLine
+from groundlint.manifest.batches import BatchReader
+from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows, ValidLine
 from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
 
 MAX_ROWS = 20_000
 """Rows that are held as tuples; more are turned into frames."""
 
-MIN_FAST_LINES = 64
-"""Lines from which the fast reader is faster: each of its calls costs as much as reading this many one by one."""
+MIN_BATCH = 64
+"""Lines of a known shape that are worth a batch: a batch costs at least as much as reading so many one by one."""
 
 _CONFLICT_MARKER = b"<<<<<<< "
 
@@ -115,14 +115,14 @@ def as_frames(rows: Rows) -> Frames:
 
 
 class PartReader:
-    """Reads lines, block by block: those of known shape together, the others one by one."""
+    """Reads lines, block by block: those of known shape in batches, the others one by one."""
 
     def __init__(self, manner: Manner) -> None:
-        self._is_fast = manner.fast
+        self._uses_batches = manner.fast
         self._with_classes = manner.classes
         self._rows = Rows()
         self._line_reader = LineReader(self._rows)
-        self._fast_reader = FastReader(classes=manner.classes)
+        self._batch_reader = BatchReader(classes=manner.classes)
         self._shape = Shape()
         self._decode: Callable[[bytes], Any] | None = None
         self._part = Part()
@@ -141,7 +141,7 @@ class PartReader:
         return self._part
 
     def read(self, data: bytes) -> None:
-        """Read the lines of known shape together and the others one by one, and learn the shape of these."""
+        """Read the lines of known shape in batches and the others one by one, and learn the shape of these."""
         lines = data.split(b"\n")
         if data.endswith(b"\n"):
             lines.pop()
@@ -149,7 +149,7 @@ class PartReader:
         self._part.lines += len(lines)
         # Searching for one byte is many times faster than searching for two, and usually enough.
         self._part.crlf_lines += data.count(b"\r\n") + data.endswith(b"\r") if b"\r" in data else 0
-        if not self._is_fast or len(lines) < MIN_FAST_LINES:
+        if not self._uses_batches or len(lines) < MIN_BATCH:
             for number, raw in enumerate(lines, first):
                 self._read_line(number, raw)
             return
@@ -177,8 +177,8 @@ class PartReader:
     def _take(self, first: int, lines: list[bytes], decoded: Decoded) -> None:
         """Keep the rows of decoded lines that pass all checks, and read the other lines one by one."""
         doubtful = decoded.numbers
-        if len(doubtful) >= MIN_FAST_LINES:
-            taken = self._fast_reader.take(decoded)
+        if len(doubtful) >= MIN_BATCH:
+            taken = self._batch_reader.take(decoded)
             for name, frames in taken.tables.items():
                 self._part.frames[name] += frames
             doubtful = taken.doubtful
@@ -187,16 +187,16 @@ class PartReader:
         if len(self._rows.problems) + len(self._rows.boxes) > MAX_ROWS:
             self._flush()
 
-    def _read_line(self, number: int, raw: bytes) -> SoundLine | None:
+    def _read_line(self, number: int, raw: bytes) -> ValidLine | None:
         if not raw.strip(b" \t\r"):
             self._part.blank_lines += 1
         elif raw.startswith(_CONFLICT_MARKER) and self._part.conflict is None:
             self._part.conflict = number
         return self._line_reader.read(number, raw)
 
-    def _learn(self, sound: SoundLine | None) -> None:
+    def _learn(self, valid: ValidLine | None) -> None:
         """Include a line without faults in the shape."""
-        shape = self._shape.learn(sound) if sound else self._shape
+        shape = self._shape.learn(valid) if valid else self._shape
         if shape != self._shape:
             self._shape = shape
             self._decode = shape.decoder().decode

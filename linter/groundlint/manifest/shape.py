@@ -15,7 +15,7 @@ from groundlint.manifest.label_formats import (
     ImageSize,
     Metadata,
 )
-from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, SoundLine, is_plain_extra
+from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, ValidLine, is_plain_extra
 
 MAX_NAMES = 64
 """Attributes and extra keys that a shape may have; lines with further names are read one by one."""
@@ -34,13 +34,13 @@ The decoder has no fields of such characters, and `cl-metadata`, which the conso
 
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_NAME)]
 _Scalar = str | int | float | bool | None
-# The slow reader knows which of the larger ones are read as numbers.
+# Larger ones are read one by one.
 _Index = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _DetectionMetadata(Metadata, forbid_unknown_fields=True, gc=False, kw_only=True):
     type: Literal["groundtruth/object-detection"]
-    # The fast reader checks the dates of many lines at once.
+    # The dates of a batch are checked at once.
     created: str = msgspec.field(name="creation-date")
     class_map: dict[str, _Name] = msgspec.field(name="class-map")
     objects: Raw
@@ -81,16 +81,16 @@ class Shape(NamedTuple):
     attributes: Mapping[str, str] = {}
     extras: tuple[str, ...] = ()
 
-    def learn(self, sound: SoundLine) -> Shape:
+    def learn(self, valid: ValidLine) -> Shape:
         """The shape that includes lines like this one; the same shape if it already does or must not."""
         attributes = dict(self.attributes)
-        for attribute in sound.attributes:
+        for attribute in valid.attributes:
             if attribute.kind not in _FORMATS or attribute.is_prediction:
                 return self
             attributes.setdefault(attribute.name, attribute.kind)
         known = {"source-ref", "cl-metadata", *attributes, *(f"{name}-metadata" for name in attributes)}
-        extras = [key for key in sound.value if key not in known]
-        if not all(is_plain_extra(key, sound.value[key]) for key in extras):
+        extras = [key for key in valid.value if key not in known]
+        if not all(is_plain_extra(key, valid.value[key]) for key in extras):
             return self
         # An extra key of other lines may be part of a label here.
         names = tuple(key for key in dict.fromkeys([*self.extras, *extras]) if key not in known)

@@ -58,7 +58,7 @@ class UnusualImageFormat(Rule):
     Convert the image to an RGB JPEG or PNG that looks as you want it to be seen.
 
     ## Causes
-    - The file has another format. Custom Labels rejects it.
+    - Under the target ground-truth, the file is neither JPEG nor PNG. Custom Labels rejects it: see IMG101.
     - The file has several frames, transparency, a palette, more than 8 bits per channel, or colors other than RGB.
     - The image is gray and fewer than 5% of the images of its data set are: it looks unlike all others.
     """
@@ -82,9 +82,15 @@ class UnusualImageFormat(Rule):
     examples = (
         Good(images=[{"mode": "RGB", "format": "PNG", "path": "1.png"} for _ in range(20)]),
         Good(images=[{"mode": "L"} for _ in range(20)]),
-        Bad(images=[{"format": "BMP", "path": "1.bmp"}], says="the file is BMP; convert it to JPEG or PNG"),
+        Good(images=[{"format": "BMP", "path": "1.bmp"}]),
+        Bad(
+            images=[{"format": "BMP", "path": "1.bmp"}],
+            limits=[{"target": "ground-truth"}],
+            says="the file is BMP; convert it to JPEG or PNG",
+        ),
         Bad(
             images=[{"format": "WEBP", "path": "1.jpg", "animated": True}],
+            limits=[{"target": "ground-truth"}],
             says="the file is WEBP, animated, with the extension .jpg; convert it to JPEG or PNG",
         ),
         Bad(images=[{"animated": True}], says="the image is animated; readers use different frames"),
@@ -98,13 +104,16 @@ class UnusualImageFormat(Rule):
         Bad(images=[{"mode": "L"}, *({} for _ in range(30))], says="gray image (mode L) in a data set of color images"),
     )
 
-    def check(self, images: LazyFrame) -> LazyFrame:
+    def check(self, images: LazyFrame, limits: LazyFrame) -> LazyFrame:
         """Unusual images, each with its most important cause."""
         more = pl.when("animated").then(lit(", animated")).otherwise(lit(""))
         named = worded(", with the extension .{}", _extension())
         more += pl.when(_has_other_extension()).then(named).otherwise(lit(""))
         columns = ("data_set", "source_ref", "format", "mode", "bit_depth")
-        return images.select(*columns, kind=_unusual(), more=more).filter(col("kind").is_not_null())
+        unusual = images.select(*columns, kind=_unusual(), more=more).filter(col("kind").is_not_null())
+        # For Custom Labels, the service's code for an image that it rejects covers the fault.
+        of_target = unusual.join(limits.select("target"), how="cross")
+        return of_target.filter((col("kind") != "file-format") | (col("target") == "ground-truth"))
 
 
 def _unusual() -> Expr:

@@ -36,7 +36,7 @@ class InvalidImage(ServiceRule):
     aws = "ERROR_INVALID_IMAGE"
     messages = MappingProxyType(
         {
-            "image-refused": "image not opened: {found}",
+            "image-refused": "image not opened: {found}; put the file below a given image folder",
             "image-not-found": "image not found; add the file or correct the source-ref",
             "not-an-image": "not an image: {found}; replace the file",
             "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
@@ -70,7 +70,7 @@ class InvalidImage(ServiceRule):
         ),
         Bad(
             images=[{"fault": "refused", "detail": "it is outside the given folders", "found": False}],
-            says="image not opened: it is outside the given folders",
+            says="image not opened: it is outside the given folders; put the file below a given image folder",
         ),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-import polars as pl
 from polars import LazyFrame, col
 
 from groundlint import Bad, Good, Severity, note
@@ -107,11 +106,11 @@ class MaskWithoutColors(ProblemRule):
 
 
 @note(
-    rules=("invalid-attribute-name", "mask-without-colors"),
-    message="{count:# line} with `{attribute}` of type {type} are not judged by rules on images",
+    rules=(MaskWithoutColors.name,),
+    message="{count:# line} with the video or point cloud labels `{attribute}` (type {type}) not fully judged",
 )
 def video_or_point_cloud_lines(attributes: LazyFrame) -> LazyFrame:
-    """Lines of each manifest that label a video or a point cloud."""
+    """The number of lines of each manifest with labels of a video or a point cloud, which no rule reads."""
     moving = attributes.filter(col("type").str.contains("^groundtruth/(?:video|point.?cloud|3d)"))
     counts = moving.group_by("data_set", "manifest", "attribute", "type").agg(count=col("line").n_unique())
-    return counts.sort("data_set", "manifest", "attribute", pl.col("type"))
+    return counts.sort("data_set", "manifest", "attribute", "type")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from polars import LazyFrame, col, lit
+from polars import LazyFrame, col
 
 from groundlint import FACT, Bad, Good, Rule, Severity
+from groundlint.manifest.kinds import kinds_of
 from groundlint_rules.samples import classification, detection, lines
 from groundlint_rules.service import ProblemRule, ServiceRule, first_lines, problems_of
 
@@ -186,6 +187,7 @@ class OrphanKey(ProblemRule):
             manifest=lines(classification(extra={"animal_metadata": {"class-name": "pear"}})),
             says="`animal_metadata` is metadata without a label; remove the key",
         ),
+        Good(manifest=lines(classification().replace("animal-metadata", "animal_metadata"))),
         Bad(
             manifest=lines(
                 *(
@@ -193,17 +195,18 @@ class OrphanKey(ProblemRule):
                     for n in range(3)
                 )
             ),
+            limits=[{"target": "ground-truth"}],
             says="`animal` has no `animal-metadata`; rename `animal_metadata`; also on 2 other lines",
         ),
     )
 
-    def check(self, problems: LazyFrame) -> LazyFrame:
+    def check(self, problems: LazyFrame, limits: LazyFrame) -> LazyFrame:
         """One line of each manifest with the key, and the number of the others."""
-        lost = problems.filter(col("loses") == "line").select("line_id", is_lost=lit(True)).unique()
-        orphans = problems_of(self, problems).join(lost, on="line_id", how="left")
-        # A finding on a lost line is hidden under that loss: the other lines come first.
-        ranked = orphans.with_columns(col("is_lost").fill_null(False))
-        return first_lines(ranked, "data_set", "manifest", "attribute", order=("is_lost", "source_ref", "line"))
+        # For Custom Labels, the service's code for a line without any label attribute covers the fault.
+        is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
+        unlabeled = problems.filter(col("kind").is_in(kinds_of("LBL101"))).join(is_custom_labels, how="cross")
+        orphans = problems_of(self, problems).join(unlabeled, on="line_id", how="anti")
+        return first_lines(orphans, "data_set", "manifest", "attribute")
 
 
 class RecordedError(Rule):

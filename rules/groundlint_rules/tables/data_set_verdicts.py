@@ -219,14 +219,14 @@ def _overlap(train: _Split, test: _Split, use_cases: list[str]) -> Iterator[_Ver
     if len(use_cases) == 1:
         [(use_case, share)] = short.items()
         values: Values = {"found": use_case, "count": round(100 * share), "limit": limit}
-        yield _Verdict(train.data_set, Kind.LABEL_OVERLAP, values)
+        yield _Verdict(train.data_set, Kind.INSUFFICIENT_LABEL_OVERLAP, values)
     else:
         shown = " and ".join(f"{share:.0%} of the {use_case} labels" for use_case, share in short.items())
         # A use case without training labels would fail as well.
         fails_in_any_case = all(use_case in short or shares[use_case] is None for use_case in use_cases)
         yield _Verdict(
             train.data_set,
-            Kind.USABLE_LABEL_OVERLAP,
+            Kind.INSUFFICIENT_USABLE_LABEL_OVERLAP,
             {"found": shown, "limit": limit},
             depends_on_choice=not fails_in_any_case,
         )

@@ -1,4 +1,4 @@
-"""The fast reader: many lines of a known shape at once, decoded by a typed decoder and checked column by column.
+"""Batches of lines of a known shape, decoded by a typed decoder and checked column by column.
 
 It accepts a line only if the line certainly passes every check of `LineReader`, which reads the others one by one.
 Boxes never become Python objects: the annotations of a block are checked by a regular expression and parsed as one CSV.
@@ -60,7 +60,7 @@ _Columns = Mapping[str, Sequence[Any]]
 """Values of decoded lines by field; UNSET where a line lacks the field."""
 
 
-class FastReader:
+class BatchReader:
     """Checks decoded lines column by column and makes their rows."""
 
     def __init__(self, *, classes: bool) -> None:
