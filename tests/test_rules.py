@@ -157,6 +157,9 @@ def _plain(rows: DataFrame) -> DataFrame:
     ids = [name for name in rows.columns if name.startswith(("data_set", "line_id", "attribute_id", "box_id"))]
     manifests = [name for name in rows.columns if "manifest" in name]
     plain = rows.drop(ids).with_columns(pl.col(manifests).str.replace("^[0-9]+/", ""))
+    if "related" in plain.columns:
+        place = pl.element().struct.with_fields(pl.field("manifest").str.replace("^[0-9]+/", ""))
+        plain = plain.with_columns(pl.col("related").list.eval(place))
     return plain.select(sorted(plain.columns))
 
 
