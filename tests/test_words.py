@@ -95,7 +95,7 @@ def test_descriptions_of_tables_are_plain_english() -> None:
     for name, feature in REGISTRY.features.items():
         assert faults(feature.function.__doc__ or "") == [], name
     for kind, note in REGISTRY.notes.items():
-        assert faults(note.message) == [], kind
+        assert faults(re.sub(r"\{[^}]*\}", "x", note.message)) == [], kind
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
@@ -168,7 +167,7 @@ class UnusualBox(Rule):
 
     Where the spread is narrow, boxes whose aspect ratio has a z score of 2 or more were objects that people call
     occluded: precision 0.85 and recall 0.46 for tvmonitor of VOC, 0.79 and 0.16 for Pedestrian of KITTI. Elsewhere the
-    aspect ratio is no better than chance (AUROC 0.37 for cats and 0.44 for dogs of VOC).
+    aspect ratio is at or below chance (AUROC 0.37 for cats and 0.44 for dogs of VOC).
 
     Of red cells of bccd whose box was flattened it finds 0.95, and of those whose box was grown to the whole image 0.95
     (recall; means of 20 draws of 10 boxes; benchmarks/planted.py). It reports 1.4% of the set's own 364 images: 1.1% by
@@ -178,7 +177,7 @@ class UnusualBox(Rule):
     code = "BOX309"
     name = "unusual-box"
     severity = Severity.INFO
-    messages: ClassVar = {
+    messages = {
         "aspect-ratio": "box {box} ({label!r}) has aspect ratio {value:.2f}; the median for {label!r} is {median:.2f}",
         "size": "box {box} ({label!r}) covers {value:.2%} of the image; the median for {label!r} is {median:.2%}",
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -113,7 +111,7 @@ class MissingImage(Rule):
     name = "image-missing"
     severity = Severity.ERROR
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "refused": "the image cannot be opened: {detail}; put a readable file below an image folder",
         "not-found": "the image was not found; add the file or correct the source-ref",
         "no-image": "the file is not an image that can be read: {detail}; replace or convert the file",
@@ -192,7 +190,7 @@ class ExifRotatedImage(Rule):
     name = "image-exif-rotated"
     severity = Severity.WARNING
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "boxes": "EXIF orientation {orientation} {turns} this image; boxes drawn on the {turned} view are in the wrong "
         "place",
         "size": "EXIF orientation {orientation} {turns} this image, and `image_size` is that of the {turned} view; "
@@ -255,7 +253,7 @@ class WrongImageSize(Rule):
     name = "wrong-image-size"
     severity = Severity.WARNING
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "other": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "
         "{width} x {height} px; scale the boxes and `image_size`",
         "swapped": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -67,7 +65,7 @@ class UnusualImageFormat(Rule):
     name = "unusual-image-format"
     severity = Severity.INFO
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "file-format": "the file is {format}{more}; convert it to JPEG or PNG",
         "animated": "the image is animated, and readers use different frames; save one frame",
         "cmyk": "CMYK image: its colors depend on the reader; convert it to RGB",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from groundlint import Bad, Good, Severity
 from groundlint_rules.service import ServiceRule
 
@@ -34,17 +32,15 @@ class InvalidImage(ServiceRule):
     name = "invalid-image"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_IMAGE"
-    messages = MappingProxyType(
-        {
-            "image-refused": "image not opened: {found}; put a readable file below an image folder",
-            "image-not-found": "image not found; add the file or correct the source-ref",
-            "not-an-image": "not an image: {found}; replace or convert the file",
-            "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
-            "image-file-too-large": "image file too large: {count:,} bytes, but {limit:,} are allowed; compress it",
-            "image-side-out-of-range": "image of {found} px: each side must have 64 to 4,096 px; resize it",
-            "image-too-elongated": "image of {found} px: its aspect ratio is above 20:1; crop it",
-        }
-    )
+    messages = {
+        "image-refused": "image not opened: {found}; put a readable file below an image folder",
+        "image-not-found": "image not found; add the file or correct the source-ref",
+        "not-an-image": "not an image: {found}; replace or convert the file",
+        "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
+        "image-file-too-large": "image file too large: {count:,} bytes, but {limit:,} are allowed; compress it",
+        "image-side-out-of-range": "image of {found} px: each side must have 64 to 4,096 px; resize it",
+        "image-too-elongated": "image of {found} px: its aspect ratio is above 20:1; crop it",
+    }
     examples = (
         Good(attributes=[{"image_width": 2000, "image_height": 100}]),
         Bad(

@@ -1,4 +1,4 @@
-"""How complete each boxed object looks beside the others of its label, whatever covers it, boxed or not."""
+"""How complete each boxed object looks compared with the others of its label, whatever may cover it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from groundlint import table
 from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 MIN_SIDE = 20
-"""Pixels of the longer side from which a box is judged: in smaller ones, an occluded part cannot be made out."""
+"""Pixels of the longer side from which a box is judged: in smaller boxes, an occluded part cannot be recognized."""
 
 MIN_BOXES, MIN_IMAGES = 50, 10
-"""Boxes that a label needs, and images that they come from: what its objects have in common is their mean."""
+"""Boxes that a label needs, and images that they must come from, so that their mean shows what they have in common."""
 
 SCHEMA = pl.Schema(
     {
@@ -33,13 +33,16 @@ _ATTRIBUTE = ("data_set", "attribute")
 
 @table(features=("foreground", "foreground_sharpness"))
 def occlusion_scores(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
-    """How complete the object of one box looks, for boxes of at least 20 px of labels with 50 of them in 10 images.
+    """One box of at least 20 px, of a label with 50 such boxes in 10 images, and how complete its object looks.
 
-    `boxes` of its label; `foreground`, how far the middle of the box differs from its surroundings in the way in which
-    the label's boxes do, 1 for as far as their mean; `deviations`, how far that lies, in the most deviating quarter of
-    the middle, below what is usual for boxes of its size and sharpness, in robust standard deviations; `score`, 0
-    visible to 1 occluded: the share of the label's boxes that deviate less. `deviations` and `score` are null for a box
-    that differs rather in the way of another label: its label is to be doubted first.
+    - `boxes`: number of boxes of its label.
+    - `foreground`: how much the middle of the box differs from its surroundings in the direction in which the boxes of
+      its label differ from theirs; 1 is their mean.
+    - `deviations`: how far this is below what is usual for boxes of its size and sharpness, in robust standard
+      deviations, for the quarter of the middle where it is farthest.
+    - `score`: share of the label's boxes that deviate less, from 0 (visible) to 1 (occluded).
+
+    `deviations` and `score` are null for a box that resembles the boxes of another label more: its label may be wrong.
     """
     seen = crops.filter(col("foreground").is_not_null()).select(
         "box_id", vector="foreground", sharpness="foreground_sharpness"

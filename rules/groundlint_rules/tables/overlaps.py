@@ -17,7 +17,7 @@ MIN_IOU = 0.5
 """Intersection over union from which boxes of two attributes are counterparts."""
 
 _PAIRS = 2_000_000
-"""Pairs that are formed at once: 100 MB."""
+"""Pairs that are held in memory at once: 100 MB."""
 
 
 @table()
@@ -74,7 +74,7 @@ def counterparts(attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         with_edges(boxes.join(several, on="line_id", how="semi"))
         .join(shared, on=[*manifest, "label"], how="semi")
         .select(*of_line, "data_set", "box_id", "label", *EDGES)
-        # It is used three times below; polars would compute it as often.
+        # It is used three times below, and polars would compute it each time.
         .collect()
         .lazy()
     )
