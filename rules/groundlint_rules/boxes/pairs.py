@@ -6,6 +6,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.tables.overlaps import MAX_BOXES
 
 _BOX = ("box_id", "box", "label")
@@ -56,7 +57,7 @@ class DuplicatedBox(Rule):
         """Each box with the first one before it that it repeats; in crowded attributes, equal boxes only."""
         same = overlaps.filter(col("label") == col("label_other"), col("iou") >= self.iou)
         crowded = attributes.filter(col("boxes") > MAX_BOXES)
-        place = ("attribute_id", "label", "left", "top", "width", "height")
+        place = ("attribute_id", "label", *RECTANGLE)
         equal = (
             boxes.filter(col("width") > 0, col("height") > 0, col("label").is_not_null())
             .join(crowded, on="attribute_id", how="semi")

@@ -8,6 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.algorithms.robust import robust_sigma
 
 _TIMES = 2
@@ -104,7 +105,7 @@ class FractionalPixels(Rule):
 
     def check(self, boxes: LazyFrame) -> LazyFrame:
         """One such box of each manifest and attribute."""
-        is_whole = pl.all_horizontal(col(side) == col(side).round() for side in ("left", "top", "width", "height"))
+        is_whole = pl.all_horizontal(col(side) == col(side).round() for side in RECTANGLE)
         first = col("box_id", "box").sort_by("source_ref", "line", "box").first()
         fractional = boxes.filter(~is_whole).group_by("data_set", "split", "manifest", "attribute")
         return fractional.agg(first, lines=col("line").n_unique())

@@ -8,6 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.features.clutter import GRID
 from groundlint_rules.geometry import EDGES
 
@@ -76,7 +77,7 @@ def _placed(measured: DataFrame, boxes: LazyFrame) -> DataFrame:
         "right": (col("left") + col("width")) / width,
         "bottom": (col("top") + col("height")) / height,
     }
-    sides = ("left", "top", "width", "height", "image_width", "image_height")
+    sides = (*RECTANGLE, "image_width", "image_height")
     return (
         boxes.select(*_IMAGE, "attribute_id", *sides)
         .join(images, on=_IMAGE)

@@ -8,6 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 MIN_SIDE = 20
@@ -27,7 +28,6 @@ SCHEMA = pl.Schema(
     }
 )
 
-_EDGES = ("left", "top", "width", "height")
 _ATTRIBUTE = ("data_set", "attribute")
 
 
@@ -50,12 +50,12 @@ def occlusion_scores(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
     label = (*_ATTRIBUTE, "label")
     rows = (
         boxes.filter(col("label").is_not_null(), pl.max_horizontal("width", "height") >= MIN_SIDE)
-        .select("box_id", *label, "source_ref", *_EDGES)
+        .select("box_id", *label, "source_ref", *RECTANGLE)
         .join(seen, on="box_id")
         .filter(pl.len().over(label) >= MIN_BOXES, col("source_ref").n_unique().over(label) >= MIN_IMAGES)
     )
     # In an order of their own, so that sums do not depend on the order of lines.
-    ordered = rows.sort(*_ATTRIBUTE, "source_ref", *_EDGES).collect()
+    ordered = rows.sort(*_ATTRIBUTE, "source_ref", *RECTANGLE).collect()
     groups = ordered.partition_by(*_ATTRIBUTE, maintain_order=True)
     empty = DataFrame(schema=SCHEMA)
     return pl.concat([empty, *(part for group in groups for part in _of_attribute(group))])

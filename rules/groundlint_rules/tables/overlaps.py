@@ -8,6 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import note, table
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.geometry import EDGES, area, common, iou, overlapping, with_edges
 
 MAX_BOXES = 200
@@ -44,7 +45,7 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
 
 def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
     """The boxes with area that have others beside them, in parts of about `_PAIRS` pairs; at least one part."""
-    columns = ("data_set", "attribute_id", "box_id", "box", "label", "left", "top", "width", "height")
+    columns = ("data_set", "attribute_id", "box_id", "box", "label", *RECTANGLE)
     beside = (
         boxes.select(*columns, count=pl.len().over("attribute_id"))
         .filter(col("count").is_between(2, MAX_BOXES), col("width") > 0, col("height") > 0)

@@ -8,7 +8,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import table, worded
-from groundlint.engine.tables import VALUES
+from groundlint.engine.tables import RECTANGLE, VALUES
 from groundlint.manifest.kinds import Effect, Kind, kinds_with
 
 MAX_BOXES = 50
@@ -203,7 +203,7 @@ def losses(
     sound = boxes.filter("usable")
     bad = sound.filter(is_outside() | is_too_small())
     size = _size("image_width", "image_height")
-    edges = worded("left {}, top {}, width {}, height {}", "left", "top", "width", "height")
+    edges = worded("left {}, top {}, width {}, height {}", *RECTANGLE)
     all_bad = (
         bad.group_by("line_id")
         .agg(col("data_set", "manifest", "line", "source_ref").first(), bad=pl.len())
