@@ -93,7 +93,7 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
 
 
 def collected(rows: LazyFrame | DataFrame) -> DataFrame:
-    """Rows in memory. Not by the streaming engine, in which `pl.format`, which plugins may use, panics in polars 2.1."""
+    """Rows in memory. Not by the streaming engine: in polars 2.1 `pl.format`, which plugins may use, panics there."""
     return rows.collect(engine="in-memory") if isinstance(rows, LazyFrame) else rows
 
 

@@ -57,7 +57,7 @@ class Plan:
         return uses
 
     def in_order(self) -> Iterator[Scoped]:
-        """The rules, ordered so that those that share tables follow each other: a table is dropped after its last use."""
+        """The rules, so that those that share tables follow each other: tables are dropped after their last use."""
         left = [(scoped, self._derived_inputs(scoped)) for scoped in self.rules]
         computed: set[str] = set()
         while left:

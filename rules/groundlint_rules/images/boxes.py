@@ -105,14 +105,18 @@ class ObjectDark(Rule):
     code = "IMG402"
     name = "object-dark"
     severity = Severity.INFO
-    message = "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255"
+    message = (
+        "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255; "
+        "light the object or remove the box"
+    )
     features = ("crop_brightness",)
     examples = (
         Good(boxes=[{}], crops=[_SOUND]),
         Bad(
             boxes=[{}],
             crops=[_SOUND | {"crop_brightness": 40.0}],
-            says="box 0 ('cat') is dark: 95% of its pixels are darker than 40 of 255",
+            says="box 0 ('cat') is dark: 95% of its pixels are darker than 40 of 255; "
+            "light the object or remove the box",
         ),
         Good(boxes=[{}], crops=[_SOUND | {"crop_brightness": 80.0}], options={"min_brightness": 70.0}),
         Bad(boxes=[{}], crops=[_SOUND | {"crop_brightness": 80.0}], options={"min_brightness": 85.0}),

@@ -131,7 +131,8 @@ class BrightImage(Rule):
     name = "image-bright"
     severity = Severity.WARNING
     messages = _messages(
-        "overexposed: {clipped_share:.0%} of pixels are white, and 95% are brighter than {dark_level:.0f} of 255",
+        "overexposed: {clipped_share:.0%} of pixels are white, and 95% are brighter than {dark_level:.0f} of 255; "
+        "take the image again",
         "overexposed",
     )
     features = ("clipped_share", "dark_level")
@@ -139,7 +140,7 @@ class BrightImage(Rule):
         Good(images=[_SOUND, _SOUND | {"clipped_share": 0.6}]),
         Bad(
             images=[_SOUND | {"clipped_share": 0.6, "dark_level": 120.0}],
-            says="overexposed: 60% of pixels are white, and 95% are brighter than 120 of 255",
+            says="overexposed: 60% of pixels are white, and 95% are brighter than 120 of 255; take the image again",
         ),
         Good(images=[_SOUND | {"clipped_share": 0.4, "dark_level": 120.0}], options={"min_clipped_share": 0.5}),
         Bad(images=[_SOUND | {"clipped_share": 0.4, "dark_level": 120.0}], options={"min_clipped_share": 0.4}),
@@ -177,11 +178,17 @@ class LowContrastImage(Rule):
     code = "IMG303"
     name = "image-low-contrast"
     severity = Severity.INFO
-    messages = _messages("low contrast: 90% of pixels lie within {spread:.0f} of 255 gray levels", "low in contrast")
+    messages = _messages(
+        "low contrast: 90% of pixels lie within {spread:.0f} of 255 gray levels; take the image again",
+        "low in contrast",
+    )
     features = ("spread", "bright_level", "clipped_share", "dark_level")
     examples = (
         Good(images=[_SOUND, _SOUND | {"spread": 20.0, "bright_level": 50.0}]),
-        Bad(images=[_SOUND | {"spread": 20.0}], says="low contrast: 90% of pixels lie within 20 of 255 gray levels"),
+        Bad(
+            images=[_SOUND | {"spread": 20.0}],
+            says="low contrast: 90% of pixels lie within 20 of 255 gray levels; take the image again",
+        ),
         Good(images=[_SOUND | {"spread": 30.0}], options={"min_spread": 25.0}),
         Bad(images=[_SOUND | {"spread": 30.0}], options={"min_spread": 31.0}),
     )
@@ -262,13 +269,15 @@ class LowInformationImage(Rule):
     code = "IMG305"
     name = "image-low-information"
     severity = Severity.WARNING
-    messages = _messages("nearly empty: only {structure:.1%} of pixels differ from a neighbor", "nearly empty")
+    messages = _messages(
+        "nearly empty: only {structure:.1%} of pixels differ from a neighbor; remove the image", "nearly empty"
+    )
     features = ("structure",)
     examples = (
         Good(images=[_SOUND]),
         Bad(
             images=[_SOUND | {"structure": 0.001}],
-            says="nearly empty: only 0.1% of pixels differ from a neighbor",
+            says="nearly empty: only 0.1% of pixels differ from a neighbor; remove the image",
         ),
         Good(images=[_SOUND | {"structure": 0.004}], options={"min_structure": 0.003}),
         Bad(images=[_SOUND | {"structure": 0.006}], options={"min_structure": 0.007}),
@@ -301,11 +310,16 @@ class NoisyImage(Rule):
     code = "IMG306"
     name = "image-noisy"
     severity = Severity.WARNING
-    messages = _messages("noisy: color noise has a standard deviation of {noise:.1f} of 255", "noisy")
+    messages = _messages(
+        "noisy: color noise has a standard deviation of {noise:.1f} of 255; take the image with more light", "noisy"
+    )
     features = ("noise",)
     examples = (
         Good(images=[_SOUND]),
-        Bad(images=[_SOUND | {"noise": 8.0}], says="noisy: color noise has a standard deviation of 8.0 of 255"),
+        Bad(
+            images=[_SOUND | {"noise": 8.0}],
+            says="noisy: color noise has a standard deviation of 8.0 of 255; take the image with more light",
+        ),
         Good(images=[_SOUND | {"noise": 5.0}], options={"max_noise": 6.0}),
         Bad(images=[_SOUND | {"noise": 4.0}], options={"max_noise": 3.0}),
     )
@@ -337,11 +351,16 @@ class CompressedImage(Rule):
     code = "IMG307"
     name = "image-compressed"
     severity = Severity.WARNING
-    messages = _messages("strongly compressed: JPEG quality {jpeg_quality:.0f} of 100", "strongly compressed")
+    messages = _messages(
+        "strongly compressed: JPEG quality {jpeg_quality:.0f} of 100; export the image again", "strongly compressed"
+    )
     features = ("jpeg_quality",)
     examples = (
         Good(images=[_SOUND, {"jpeg_quality": None}]),
-        Bad(images=[_SOUND | {"jpeg_quality": 12.0}], says="strongly compressed: JPEG quality 12 of 100"),
+        Bad(
+            images=[_SOUND | {"jpeg_quality": 12.0}],
+            says="strongly compressed: JPEG quality 12 of 100; export the image again",
+        ),
         Good(images=[_SOUND | {"jpeg_quality": 15.0}], options={"min_quality": 10.0}),
         Bad(images=[_SOUND | {"jpeg_quality": 25.0}], options={"min_quality": 30.0}),
     )

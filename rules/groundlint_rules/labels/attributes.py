@@ -69,8 +69,8 @@ class InvalidLabelAttribute(ServiceRule):
 
     ## How to fix it
     A bounding box attribute is an object with `image_size`, a list of one object with width, height and depth, and
-    `annotations`, a list of boxes with class_id, left, top, width and height. An image label is a whole number. The
-    JSON Schemas `detection` and `classification` define both formats.
+    `annotations`, a list of boxes with class_id, left, top, width and height. An image-level label is a whole number.
+    The JSON Schemas `detection` and `classification` define both formats.
 
     ## Causes
     - A key is missing or has another name.
@@ -90,7 +90,7 @@ class InvalidLabelAttribute(ServiceRule):
         "label-without-key": "`{key}` has no `{expected}`; {hint}",
         "label-with-invalid-value": "`{key}` is {found}, expected {expected}; {hint}",
         "label-with-invalid-length": "`{key}` has {count:# item}, expected {limit}; {hint}",
-        "label-of-unknown-form": "`{key}` is neither an image label nor boxes, and its type is missing; add it",
+        "label-of-unknown-form": "`{key}` is neither an image-level label nor boxes, and its type is missing; add it",
     }
     examples = (
         Good(manifest=lines(detection({"left": 10.5}))),
@@ -114,7 +114,7 @@ class InvalidLabelAttribute(ServiceRule):
         ),
         Bad(
             manifest=lines(classification(value={"cat": 1}, metadata={"type": None})),
-            says="`animal` is neither an image label nor boxes, and its type is missing; add it",
+            says="`animal` is neither an image-level label nor boxes, and its type is missing; add it",
         ),
         Bad(manifest=lines(detection(value={"image_size": {"width": 640, "height": 480, "depth": 3}}))),
         Bad(manifest=lines(classification(value="cat"))),
@@ -129,7 +129,7 @@ class InvalidLabelMetadata(ServiceRule):
 
     ## How to fix it
     Metadata needs `type`, `human-annotated` (yes or no) and `creation-date`; that of boxes also needs `class-map` and
-    `objects`, that of image labels `class-name` and `confidence`. The JSON Schemas `detection-metadata` and
+    `objects`, that of image-level labels `class-name` and `confidence`. The JSON Schemas `detection-metadata` and
     `classification-metadata` define both formats.
 
     ## Causes
@@ -296,7 +296,7 @@ class UnsupportedLabelType(ServiceRule):
         "write groundtruth/image-classification or groundtruth/object-detection",
         "unsupported-multilabel-type": "`{key}` has the unsupported type {found}; "
         "write one image-classification attribute per label",
-        "unsupported-mask-type": "`{key}` has the unsupported type {found}; replace the mask by boxes",
+        "unsupported-mask-type": "`{key}` has the unsupported type {found}; replace the mask with boxes",
         "unsupported-verification-type": "`{key}` has the unsupported type {found}; "
         "remove it after filtering the labels by its verdict",
     }
@@ -323,7 +323,7 @@ class UnsupportedLabelType(ServiceRule):
         ),
         Bad(
             manifest=lines(classification(metadata={"type": "groundtruth/semantic-segmentation"})),
-            says="`animal` has the unsupported type groundtruth/semantic-segmentation; replace the mask by boxes",
+            says="`animal` has the unsupported type groundtruth/semantic-segmentation; replace the mask with boxes",
         ),
         Bad(
             manifest=lines(classification(metadata={"type": "groundtruth/label-verification"})),

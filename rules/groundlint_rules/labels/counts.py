@@ -37,7 +37,7 @@ class TooFewLabels(ServiceRule):
     """A split has fewer labels than the service needs.
 
     ## Why it matters
-    The training fails: both training and test data need two labels if these are image labels, and one if they are
+    The training fails: both training and test data need two labels if these are image-level labels, and one if they are
     boxes. Only labels that remain after dropped boxes and lines are removed count.
 
     ## How to fix it
@@ -87,7 +87,7 @@ class TooManyLabels(ServiceRule):
 
 
 class TooFewUsableLabels(ServiceRule):
-    """Image labels and boxes are mixed, and one kind alone has too few labels.
+    """Image-level labels and boxes are mixed, and one kind alone has too few labels.
 
     ## Why it matters
     The service trains on one kind, chosen in a way that is not documented, and drops the lines of the other. If too few
@@ -105,13 +105,13 @@ class TooFewUsableLabels(ServiceRule):
     name = "too-few-usable-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS"
-    message = "image labels and boxes are mixed, which leaves too few labels of one kind: {found}; keep one kind"
+    message = "image-level labels and boxes are mixed, which leaves too few labels of one kind: {found}; keep one kind"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}], boxes=[{"line": 3}]),
         Bad(
             labels=[{"label": "cat"}],
             boxes=[{"line": 3}],
-            says="image labels and boxes are mixed, which leaves too few labels of one kind: "
+            says="image-level labels and boxes are mixed, which leaves too few labels of one kind: "
             "1 for classification (at least 2) in the train split; keep one kind",
         ),
     )

@@ -59,7 +59,7 @@ class FailedLabel(ProblemRule):
 
 
 class QuotedClassIndex(ProblemRule):
-    """The index of an image label is written as a string.
+    """The index of an image-level label is written as a string.
 
     ## Why it matters
     Some pages of the guides show it in quotes, but the format requires a whole number, and built-in training reads

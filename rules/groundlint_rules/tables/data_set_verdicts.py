@@ -108,7 +108,7 @@ def data_set_verdicts(
 
 
 def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verdict]:
-    """Whether a manifest has too many lines: the limit depends on region, split and the quota for image labels."""
+    """Whether a manifest has too many lines, by region and split, and by the quota for image-level labels."""
     most = MAX_LINES
     if limit["max_images"] is not None and not manifest["has_boxes"]:
         most = min(limit["max_images"], RAISED_MAX_LINES)
