@@ -192,10 +192,10 @@ def test_a_sound_rule_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("rule", "fault"),
     [
-        (RaisesOnNull, "it raises where boxes.width is null: TypeError"),
+        (RaisesOnNull, "raises where boxes.width is null: TypeError"),
         (RaisesOnEmpty, "raises on empty tables: IndexError"),
         (DependsOnOrder, "the findings depend on the order of rows"),
-        (PoolsDataSets, "judged together with another data set the findings differ"),
+        (PoolsDataSets, "the findings differ if another data set is judged in the same run"),
         (LacksExamplesOfTheOption, "has no Good example that sets the option most"),
         (LacksExamplesOfTheOption, "has no Bad example that sets the option most"),
         (IgnoresTheOption, "in no example does the option most change a result"),

@@ -82,7 +82,9 @@ class ClutteredImage(Rule):
     min_score_of_few: float = Option(
         0.18, gt=0, description="Clutter score from which an image of a small data set is cluttered."
     )
-    min_images: int = Option(30, ge=2, description="Images from which a data set is compared with its median.")
+    min_images: int = Option(
+        30, ge=2, description="Number of images from which a data set is compared with its median."
+    )
 
     def check(self, clutter: LazyFrame) -> LazyFrame:
         """Images that are cluttered in themselves and in comparison with their data set."""
@@ -157,8 +159,10 @@ class ManySmallBoxes(Rule):
             options={"min_z": 2.0},
         ),
     )
-    min_boxes: int = Option(10, ge=2, description="Boxes from which an image may have too many.")
-    max_largest: float = Option(0.05, gt=0, le=1, description="Share of the image that the largest box must not reach.")
+    min_boxes: int = Option(10, ge=2, description="Number of boxes from which an image may have too many.")
+    max_largest: float = Option(
+        0.05, gt=0, le=1, description="Share of the image that the largest box must stay below."
+    )
     min_z: float = Option(
         3.0,
         ge=0,
@@ -206,7 +210,9 @@ class SmallObjectInClutter(Rule):
         Good(images=[_image(46)], boxes=_boxes(1, 35.0), options={"min_score": 0.2}),
         Bad(images=[_image(30)], boxes=_boxes(1, 35.0), options={"min_score": 0.1}),
     )
-    max_largest: float = Option(0.01, gt=0, le=1, description="Share of the image that the largest box must not reach.")
+    max_largest: float = Option(
+        0.01, gt=0, le=1, description="Share of the image that the largest box must stay below."
+    )
     min_score: float = Option(0.15, gt=0, description="Clutter score from which an image is cluttered.")
 
     def check(self, clutter: LazyFrame) -> LazyFrame:

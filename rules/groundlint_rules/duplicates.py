@@ -259,7 +259,7 @@ class LabelWithManyDuplicates(Rule):
         Bad(images=[_ONE, _EQUAL], labels=[{}, {"line": 2}], options={"min_images": 2, "share": 0.5}),
     )
     share: float = Option(0.3, gt=0, le=1, description="Share of duplicates from which a label is reported.")
-    min_images: int = Option(20, ge=2, description="Minimum number of images of the label.")
+    min_images: int = Option(20, ge=2, description="Number of images that a label needs.")
 
     def check(self, duplicates: LazyFrame, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         """Labels with a high share of duplicates."""

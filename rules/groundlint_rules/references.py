@@ -22,7 +22,7 @@ class MissingSourceRef(ServiceRule):
     Write the image's URI as `source-ref`.
 
     ## Causes
-    - No key has a similar name.
+    - The line has no such key, nor one with a similar name.
     - A key has a similar name, such as `source_ref`.
     - The line has `source`: it holds text, which Custom Labels does not train on.
     """

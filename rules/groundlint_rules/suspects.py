@@ -86,7 +86,9 @@ class FolderLabelMismatch(Rule):
     agreement: float = Option(
         0.8, gt=0.5, lt=1, description="Share of images that must have the label of their folder."
     )
-    min_images: int = Option(20, ge=2, description="Minimum number of images in folders named after labels.")
+    min_images: int = Option(
+        20, ge=2, description="Number of images in folders named after labels that an attribute needs."
+    )
 
     def check(self, labels: LazyFrame) -> LazyFrame:
         """Labels that differ from the folder of the image, where folders are named after labels."""
@@ -275,9 +277,9 @@ class ConfusedLabels(Rule):
         Bad(labels=[{}], label_odds=_CONFUSED, options={"min_labels": 30}),
     )
     share: float = Option(
-        0.2, gt=0, lt=1, description="Share of images or boxes of a label that look like another label."
+        0.2, gt=0, lt=1, description="Share of a label's images or boxes that must look like another label."
     )
-    min_labels: int = Option(20, ge=5, description="Minimum number of images or boxes of the label.")
+    min_labels: int = Option(20, ge=5, description="Number of images or boxes that a label needs.")
 
     def check(self, label_odds: LazyFrame) -> LazyFrame:
         """Labels many of whose images or boxes have one and the same other label as the most probable."""

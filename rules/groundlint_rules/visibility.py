@@ -64,7 +64,7 @@ class ObjectTruncated(Rule):
         ),
         Good(boxes=[_ON_EDGE], options={"min_sides": 3}),
     )
-    min_sides: int = Option(1, ge=1, le=4, description="Sides of the image that a box must touch.")
+    min_sides: int = Option(1, ge=1, le=4, description="Number of sides of the image that a box must touch.")
 
     def check(self, box_coverage: LazyFrame) -> LazyFrame:
         """Boxes at the image edge."""
@@ -171,7 +171,7 @@ class OftenOccludedLabel(Rule):
     share: float = Option(
         0.5, gt=0, le=1, description="Share of truncated or occluded boxes above which a label is reported."
     )
-    min_boxes: int = Option(50, ge=1, description="Boxes that a label needs.")
+    min_boxes: int = Option(50, ge=1, description="Number of boxes that a label needs.")
 
     def check(self, box_coverage: LazyFrame) -> LazyFrame:
         """Labels most of whose boxes are at the image edge or covered."""

@@ -142,8 +142,8 @@ class NestedBox(Rule):
         Good(boxes=_NINE_TENTHS_DOG, options={"fills": 0.95}),
         Bad(boxes=[{"width": 50, "label": "dog"}, {}], options={"fills": 0.5}),
     )
-    inside: float = Option(0.98, ge=0.5, le=1, description="Share of the inner box that lies in the outer.")
-    fills: float = Option(0.7, ge=0.1, le=1, description="Share of the outer box that the inner fills.")
+    inside: float = Option(0.98, ge=0.5, le=1, description="Share of the inner box that must lie in the outer one.")
+    fills: float = Option(0.7, ge=0.1, le=1, description="Share of the outer box that the inner one must fill.")
 
     def check(self, overlaps: LazyFrame) -> LazyFrame:
         """The inner box of each nested pair, unless the two coincide and conflicting-box-labels reports them."""
@@ -161,7 +161,7 @@ class NestedBox(Rule):
 
 
 class DisagreeingAttributes(Rule):
-    """Two attributes of a line box the same labels and disagree.
+    """Two attributes of a line have boxes of the same labels that disagree.
 
     ## Why it matters
     Usually one is the first labeling and the other its adjustment. If a model is trained on both, each object counts

@@ -194,9 +194,9 @@ class UnusualBox(Rule):
         Bad(boxes=_VARIED_FLAT, options={"max_spread": 1.0, "min_z": 2}),
     )
     min_z: float = Option(5.0, ge=2, description="Robust standard deviations from which a box is unusual.")
-    min_boxes: int = Option(50, ge=10, description="Boxes that a label needs.")
+    min_boxes: int = Option(50, ge=10, description="Number of boxes that a label needs.")
     max_spread: float = Option(
-        0.25, gt=0, description="Largest robust standard deviation of the logarithm at which a label is judged."
+        0.25, gt=0, description="Largest robust standard deviation, of logarithms, with which a label is judged."
     )
 
     def check(self, boxes: LazyFrame) -> LazyFrame:

@@ -170,7 +170,7 @@ class ObjectLowContrast(Rule):
 
 
 class LowResolutionObject(Rule):
-    """A box has hardly any pixels.
+    """A box has very few pixels.
 
     ## Why it matters
     An object of a few pixels has no details to learn, and the model is taught to see it in noise.

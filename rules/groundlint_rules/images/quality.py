@@ -254,7 +254,7 @@ class BlurredImage(Rule):
 
 
 class LowInformationImage(Rule):
-    """The image shows almost nothing.
+    """The image has almost no structure.
 
     ## Why it matters
     A model learns nothing from an empty frame, a lens cap or a placeholder.

@@ -8,7 +8,7 @@ from groundlint_rules.service import ProblemRule
 
 
 class MultilabelWithClassName(ProblemRule):
-    """An attribute has one `class-name`, but the type of several labels.
+    """An attribute has one `class-name`, but the type for several labels.
 
     ## Why it matters
     The service's own conversion script leaves the type `groundtruth/image-classification-multilabel` on the attributes

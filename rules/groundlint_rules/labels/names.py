@@ -136,7 +136,7 @@ class HiddenCharactersInLabel(Rule):
 
 
 class UnusedClass(Rule):
-    """Classes of a class map are used by no box and no label.
+    """No box and no label uses some classes of a class map.
 
     ## Why it matters
     They do no harm, but an unused class may mean that labels are missing. Each attribute of a manifest gets one

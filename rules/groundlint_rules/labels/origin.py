@@ -175,7 +175,9 @@ class LowConfidenceLabel(Rule):
         Bad(labels=[{"line": n, "confidence": 0.9 if n else 0.2} for n in range(99)], options={"min_labels": 99}),
     )
     share: float = Option(0.5, gt=0, lt=1, description="Share of the median confidence below which a label is low.")
-    rarest: float = Option(0.02, gt=0, lt=1, description="Largest share of a job's labels that may be low.")
+    rarest: float = Option(
+        0.02, gt=0, lt=1, description="Largest share of a job's labels that are reported; if more are low, none is."
+    )
     min_labels: int = Option(100, ge=10, description="Number of labels that a job needs.")
 
     def check(self, labels: LazyFrame, boxes: LazyFrame, attributes: LazyFrame) -> LazyFrame:

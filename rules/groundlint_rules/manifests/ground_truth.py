@@ -66,7 +66,7 @@ class MissingSource(ProblemRule):
     Write the image's URI as `source-ref`.
 
     ## Causes
-    - No key has a similar name.
+    - The line has no such key, nor one with a similar name.
     - A key has a similar name, such as `source_ref`.
     """
 

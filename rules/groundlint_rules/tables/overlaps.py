@@ -60,7 +60,7 @@ def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
 
 @table()
 def counterparts(attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-    """Two attributes of a line with boxes of the same labels: of `count` boxes in both, `alone` have no counterpart.
+    """Two attributes of a line with boxes of the same labels: `alone` of their `count` boxes have no counterpart.
 
     `attribute` comes after `attribute_other`. Only labels that the manifest has in several attributes are compared: one
     attribute for cars and one for people do not contradict each other.

@@ -278,5 +278,5 @@ def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) ->
 
 @table()
 def verdicts(losses: LazyFrame, data_set_verdicts: LazyFrame) -> LazyFrame:
-    """One loss by the service, of a box, an attribute, a line or the training: its code, and our rule as `cause`."""
+    """One box, attribute, line or training that the service rejects: its code, and the code of our rule as `cause`."""
     return pl.concat([losses, data_set_verdicts])
