@@ -65,7 +65,7 @@ def test_a_configuration_is_found_given_or_ignored() -> None:
         (UsageError, "missing.manifest: No such file", {"paths": ["missing.manifest"]}),
         (UsageError, "empty: the folder has no manifest", {"paths": ["empty"]}),
         (UsageError, "--test takes one path; repeat it", {"test": ["other.manifest"]}),
-        (SelectionError, "did you mean BOX3", {"select": ["BOX30X"]}),
+        (SelectionError, "did you mean `BOX3", {"select": ["BOX30X"]}),
         (ConfigError, "--target", {"target": "mars"}),
         (ConfigError, "no.toml: the configuration cannot be read", {"config": "no.toml", "isolated": False}),
     ],

@@ -94,7 +94,7 @@ def test_all_rules_with_a_service_code_are_explained(folder: Path) -> None:
     assert titles == sorted(code for code, rule in RULES.items() if rule.aws == UNSUPPORTED)
     missing = groundlint("rule", "ERROR_INVALID_BOUNDING_BOXES", cwd=folder)
     assert (missing.returncode, missing.stdout) == (2, "")
-    assert "did you mean ERROR_INVALID_BOUNDING_BOX?" in missing.stderr
+    assert "did you mean `ERROR_INVALID_BOUNDING_BOX`?" in missing.stderr
 
 
 def test_an_unknown_package_has_nothing_to_test(folder: Path) -> None:

@@ -189,7 +189,7 @@ def test_an_unknown_table_is_named_with_its_user_and_a_suggestion() -> None:
     assert fault.startswith("the rule TST002 of the package acme needs the table blurred_labels, which no package")
     (fault,) = faults({"blurred_labels": blurred_labels, "blured": blurred}, OnBlurred)
     assert fault.startswith("the table blurred_labels of the package acme needs the table blurred, ")
-    assert fault.endswith("did you mean blured?")
+    assert fault.endswith("did you mean `blured`?")
 
 
 def test_an_unknown_feature_and_an_unknown_input_are_named() -> None:
@@ -198,7 +198,7 @@ def test_an_unknown_feature_and_an_unknown_input_are_named() -> None:
         return images
 
     (fault,) = faults({"odd": odd})
-    assert "needs the feature sharpnes, which no package offers; did you mean sharpness?" in fault
+    assert "needs the feature sharpnes, which no package offers; did you mean `sharpness`?" in fault
     registry = Registry(features={"sharpness": sharpness})
     (fault,) = registry.graph.faults({}, {}, {"sharpness": "acme"})
     assert "the feature sharpness of the package acme needs the input gray" in fault

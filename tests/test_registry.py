@@ -72,7 +72,7 @@ def test_preview_rules_are_selected_by_flag_or_by_code() -> None:
 
 
 def test_an_unknown_selector_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(SelectionError, match="did you mean box-too-small"):
+    with pytest.raises(SelectionError, match="did you mean `box-too-small`"):
         selected(["box-to-small"])
 
 

@@ -145,7 +145,7 @@ def test_options_are_checked_whether_the_rule_is_selected_or_not(options: Any, s
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"duplicate-box": {}}, r"\[rules.duplicate-box\]: .*; did you mean duplicated-box\?"),
+        ({"duplicate-box": {}}, r"\[rules.duplicate-box\]: .*; did you mean `duplicated-box`\?"),
         (
             {"BOX301": {"iou": 0.9}, "duplicated-box": {}},
             r"\[rules.duplicated-box\]: BOX301 has two tables of options",

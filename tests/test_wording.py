@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundlint import counted, worded
-from groundlint.engine.wording import Sentence, number_of
+from groundlint.engine.wording import Sentence, first_of, number_of
 
 PIECES = st.lists(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=3) | st.none()), max_size=3), max_size=4)
 SCHEMA = {"number": pl.Int64, "word": pl.String}
@@ -54,3 +54,16 @@ def test_a_sentence_keeps_braces_conversions_and_formats() -> None:
     assert sentence.fields == {"label", "share", "n", "most"}
     (text,) = sentence.texts([{"label": "a", "share": 0.5, "n": 1}], {"most": 0})
     assert text == "{x} 'a': 50% of 1 image, 1 > 0"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["a"], "a"),
+        (["a", "b", "c"], "a, b, c"),
+        (["a", "b", "c", "d"], "a, b, c and 1 other"),
+        (["a", "b", "c", "d", "e"], "a, b, c and 2 others"),
+    ],
+)
+def test_only_the_first_of_many_names_are_listed(names: list[str], text: str) -> None:
+    assert first_of(names) == text

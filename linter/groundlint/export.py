@@ -10,10 +10,10 @@ import polars as pl
 from polars import DataFrame, Series, col
 
 from groundlint.config.data_sets import DataSet, UsageError
-from groundlint.config.settings import suggestion
 from groundlint.engine.evaluate import MadeNote, Workspace, collected
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
+from groundlint.engine.wording import suggestion
 from groundlint.session import Session, no_images_note
 
 _INTERNAL = ("data_set", "line_id", "attribute_id", "box_id")

@@ -16,13 +16,12 @@ import polars as pl
 from pydantic.fields import FieldInfo
 
 from groundlint.config.data_sets import UsageError
-from groundlint.config.settings import suggestion
 from groundlint.engine.evaluate import Workspace
 from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule
 from groundlint.engine.tables import BASE
-from groundlint.engine.wording import number_of
+from groundlint.engine.wording import number_of, suggestion
 from groundlint.testing import judged, manifest_lines
 
 FAMILIES = {

@@ -21,6 +21,7 @@ from groundlint.engine.evaluate import MadeNote, Raised
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
+from groundlint.engine.wording import first_of
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import ImageTables
@@ -230,7 +231,7 @@ def no_images_note(loaded: Loaded) -> MadeNote | None:
         return None
     folders = ", ".join(loaded.tried[:6])
     message = (
-        f"no image of {_listed(names)} was found in {folders}; name their folder with --images FOLDER or "
+        f"no image of {first_of(names)} was found in {folders}; name their folder with --images FOLDER or "
         "--images PREFIX=FOLDER; image rules were skipped"
     )
     return MadeNote("images-not-found", names[0] if len(names) == 1 else None, None, message)
@@ -240,7 +241,7 @@ def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) 
     images = numbers.images(loaded.tables, loaded.data_sets)
     hidden = judged.hidden
     names = loaded.manifests_without_images
-    reason = f"no image of {_listed(names)} was found" if images.found else "no image was found"
+    reason = f"no image of {first_of(names)} was found" if images.found else "no image was found"
     skipped = judged.skipped if names else []
     counts = numbers.numbers(loaded.tables, loaded.data_sets)
     return numbers.Summary(
@@ -252,7 +253,3 @@ def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) 
         skipped_rules=[numbers.SkippedRule(code=code, reason=reason) for code in skipped],
         notes=[numbers.NoteEntry(**note._asdict()) for note in notes],
     )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")

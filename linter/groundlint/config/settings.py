@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from groundlint import __version__
+from groundlint.engine.wording import suggestion
 from groundlint.errors import GroundlintError
 
 FILE = "groundlint.toml"
@@ -255,12 +255,6 @@ def first_fault(error: ValidationError, known: Callable[[Sequence[str | int]], l
     # pydantic puts "Value error, " before the text of a validator of ours.
     text = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
     return f"`{key}`: {text}" if key else text
-
-
-def suggestion(written: str, known: Iterable[str]) -> str:
-    """A hint at the known name that is closest, if one is close."""
-    near = difflib.get_close_matches(written, list(known), n=1)
-    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def _satisfies(version: str, requirement: str) -> bool:

@@ -6,7 +6,6 @@ must not import tables, and finds out itself which features it can measure on a 
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from groundlint.engine.features import INPUTS, Feature
 from groundlint.engine.rule import Rule, inputs
 from groundlint.engine.tables import BASE, DerivedTable
+from groundlint.engine.wording import suggestion
 
 if TYPE_CHECKING:
     from polars import DataFrame, Expr, LazyFrame
@@ -193,9 +193,7 @@ class Graph:
 def _unknown(user: str, what: str, wanted: Iterable[str], known: Collection[str]) -> Iterator[str]:
     for name in wanted:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"{user} needs the {what} {name}, which no package offers{hint}"
+            yield f"{user} needs the {what} {name}, which no package offers{suggestion(name, known)}"
 
 
 def _cycles(needs: Mapping[str, Sequence[str]], owner: Mapping[str, str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -19,6 +18,7 @@ from groundlint.engine.graph import Graph
 from groundlint.engine.notes import Note
 from groundlint.engine.rule import Rule, Status, defects
 from groundlint.engine.tables import BASE, DerivedTable
+from groundlint.engine.wording import suggestion
 from groundlint.errors import GroundlintError
 
 ENTRY_POINTS = "groundlint.rules"
@@ -145,11 +145,8 @@ class Registry:
         )
 
     def _unknown(self, selector: str) -> str:
-        known = {
-            name.lower(): name for rule in self.rules.values() for name in (rule.code, rule.name, rule.aws) if name
-        }
-        near = difflib.get_close_matches(selector.lower(), known, n=1)
-        return f"no rule has the code or name {selector!r}" + (f"; did you mean {known[near[0]]}?" if near else "")
+        known = [name for rule in self.rules.values() for name in (rule.code, rule.name, rule.aws) if name]
+        return f"no rule has the code or name {selector!r}{suggestion(selector, known)}"
 
 
 def load(*, isolated: bool = False) -> Registry:

@@ -12,7 +12,7 @@ from polars.exceptions import PolarsError
 
 from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.tables import BASE
-from groundlint.engine.wording import number_of
+from groundlint.engine.wording import first_of, number_of
 from groundlint.errors import GroundlintError
 
 KEYS = ("source_ref", "attribute", "box")
@@ -69,9 +69,11 @@ class ModelOutputs:
                 unknown, missed = sorted(columns - labels), sorted(labels - columns)
                 _refuse_misspelled(path, unknown, missed)
                 if unknown:
-                    said.append(f"columns that match no label of the manifests: {_some(unknown)}")
+                    said.append(f"columns that match no label of the manifests: {first_of(list(map(repr, unknown)))}")
                 if missed:
-                    said.append(f"labels without a column, which are not judged by it: {_some(missed)}")
+                    said.append(
+                        f"labels without a column, which are not judged by it: {first_of(list(map(repr, missed)))}"
+                    )
             if said:
                 found.append(MadeNote("model-outputs-incomplete", None, lost + missing, f"{path}: {'; '.join(said)}"))
         return found
@@ -86,11 +88,6 @@ def _refuse_misspelled(path: Path, columns: Sequence[str], labels: Sequence[str]
                 f"{path}: the column {column!r} matches no label of the manifests, but {known[near[0]]!r} has no "
                 "column; rename the column, or remove it if it is another label"
             )
-
-
-def _some(names: Sequence[str]) -> str:
-    """A few names, and how many more there are."""
-    return ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def read_embeddings(path: Path) -> dict[str, DataFrame]:

@@ -16,6 +16,7 @@ from groundlint.config.settings import Config, ConfigError, Settings, first_faul
 from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry, SelectionError
 from groundlint.engine.rule import TARGETS, Cost, Rule
+from groundlint.engine.wording import first_of
 from groundlint.policy.suppression import Suppression
 
 
@@ -64,9 +65,8 @@ def nothing_selected(registry: Registry, settings: Settings) -> str:
     """Why a configuration selects no rule, as a sentence for the user."""
     for target in set(TARGETS) - {settings.target}:
         if codes := _selected(registry, settings, target):
-            named = ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
             are = "are" if len(codes) > 1 else "is"
-            return f"no rule is selected for target {settings.target}; {named} {are} for target {target}"
+            return f"no rule is selected for target {settings.target}; {first_of(codes)} {are} for target {target}"
     return "no rule is selected, so nothing would be checked; see --select, --ignore, --fast and --preview"
 
 
