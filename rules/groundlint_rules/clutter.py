@@ -37,16 +37,18 @@ class ClutteredImage(Rule):
     """The image has more edges and colors outside its boxes than most of the data set.
 
     ## Why it matters
-    The guide asks for images that are not cluttered with irrelevant things, because a model learns these as well.
+    The service's guide asks for images that are not cluttered with irrelevant things, because a model learns these as
+    well.
 
     ## How to fix it
     Check whether the image shows what it is labeled for. Crop it, or remove it.
 
     ## How reliable it is
     On the 200 scenes of savoias, which people compared in pairs, the score follows their judgment (rank correlation
-    0.70). Of the 39 scenes of half 1 with a score of 0.15 or more, 82% are among the 40% that people found most complex
-    (precision 0.82; recall was not measured), and 5% among the 40% least complex. Grass and foliage are sometimes taken
-    for clutter, because they have many edges, though few colors. So are patterned objects without a box.
+    0.70). Of the 39 scenes of half 1, which was not used for tuning, with a score of 0.15 or more, 82% are among the
+    40% that people found most complex (precision 0.82; recall was not measured), and 5% among the 40% least complex.
+    Grass and foliage are sometimes taken for clutter, because they have many edges, though few colors. So are patterned
+    objects without a box.
     """
 
     code = "CLU101"
@@ -99,14 +101,14 @@ class ManySmallBoxes(Rule):
     """The image has far more boxes than most of the data set, and all of them are small.
 
     ## Why it matters
-    The guide asks for objects that fill a good part of the image. In a crowd annotators miss objects, and a model
-    learns to miss them too.
+    The service's guide asks for objects that fill a good part of the image. In a crowd annotators miss objects, and a
+    model learns to miss them too.
 
     ## How to fix it
     Check whether all objects have a box, or split the image into parts.
 
     ## How reliable it is
-    The rule follows from the guide. No public set has human judgments of it.
+    The rule follows from the service's guide. No public set has human judgments of it.
     """
 
     code = "CLU102"
@@ -189,7 +191,7 @@ class SmallObjectInClutter(Rule):
     Crop the image around the object, or remove it.
 
     ## How reliable it is
-    The rule follows from the guide. No public set has human judgments of it.
+    The rule follows from the service's guide. No public set has human judgments of it.
     """
 
     code = "CLU103"

@@ -93,7 +93,7 @@ class NearDuplicate(Rule):
     """An image is a version of another image: re-encoded, resized, slightly cropped, brightened, mirrored or rotated.
 
     ## Why it matters
-    Like an exact duplicate it counts twice, and it leaks into the test data when a random split separates the two.
+    Like an exact duplicate, it counts twice, and it leaks into the test data when a random split separates the two.
 
     ## How to fix it
     Remove the line. Of the frames of a burst, keep a few.

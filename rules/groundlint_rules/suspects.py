@@ -247,8 +247,8 @@ class ConfusedLabels(Rule):
     """Two labels look alike: many of their images could have either.
 
     ## Why it matters
-    If a model confuses two labels, the guide advises to look for wrong labels first, and then to add images that show
-    the difference.
+    If a model confuses two labels, the service's guide advises to look for wrong labels first, and then to add images
+    that show the difference.
 
     ## How to fix it
     Look at the labels that `label_odds` suspects among the two. Define the labels more precisely, or merge them.
@@ -308,7 +308,8 @@ class ImageOutlier(Rule):
     is usual for its label, because some labels are more varied than others; all distances are exported as `outliers`.
     Unusual images do not stand out if there are dozens of them. It flags a cat's eye, black images and drawings in
     CIFAR-10N, and garments on strongly patterned carpets in clothing. When 15 images of another set are added to the
-    793 images of clothing (half 1), precision is 0.59 to 0.70 and recall 0.62 to 0.90, depending on the set.
+    793 images of clothing (half 1, not used for tuning), precision is 0.59 to 0.70 and recall 0.62 to 0.90, depending
+    on the set.
     """
 
     code = "SUS106"

@@ -32,7 +32,7 @@ class ObjectTruncated(Rule):
     """A box touches the image edge: the object is probably truncated.
 
     ## Why it matters
-    The guide asks for objects that are fully visible. From a truncated object the model learns only a part.
+    The service's guide asks for objects that are fully visible. From a truncated object the model learns only a part.
 
     ## How to fix it
     Take the image from further away, or leave the object out.
@@ -76,7 +76,7 @@ class ObjectOccluded(Rule):
     """A box is covered by boxes in front of it: the object is probably occluded.
 
     ## Why it matters
-    The guide asks for objects that are not occluded. From an occluded object the model learns what covers it.
+    The service's guide asks for objects that are not occluded. From an occluded object the model learns what covers it.
 
     ## How to fix it
     Take the image from another position, or leave the object out.
@@ -86,8 +86,8 @@ class ObjectOccluded(Rule):
     On VOC, among objects that do not touch the image edge, people called 0.67 of the boxes occluded that boxes of their
     own label cover by 0.3 or more, and 0.41 of those that boxes of other labels cover by 0.5 or more. What occludes an
     object is usually not boxed, and then the rule cannot detect it: on wider_occ (2,707 faces) the recall is 0.02, at a
-    precision of 0.56 (benchmarks/visibility.py). VIS104 looks for such objects. For views from above set `front =
-    "any"`: there, a lower bottom edge does not mean nearer.
+    precision of 0.56 (benchmarks/visibility.py). VIS104 looks for such objects. For views from above set `front` to
+    `"any"`: there, a lower bottom edge does not mean nearer.
     """
 
     code = "VIS102"
@@ -187,16 +187,16 @@ class ObjectPossiblyOccluded(Rule):
     """A box shows less of its object than other boxes of its label: something without a box may occlude it.
 
     ## Why it matters
-    The guide asks for objects that are not occluded. Most of what occludes an object is not boxed: a hand, a pole, a
-    leaf.
+    The service's guide asks for objects that are not occluded. Most of what occludes an object is not boxed: a hand, a
+    pole, a leaf.
 
     ## How to fix it
     Look at the boxes from the top of the ranking. Leave out objects that are hardly visible, or take the image from
     another position.
 
     ## How reliable it is
-    A small net compares the middle of each box with its surroundings. How they differ is compared, quarter by quarter,
-    with the mean of the label's other boxes, after subtracting what blur and size explain.
+    A small neural net compares the middle of each box with its surroundings. How they differ is compared, quarter by
+    quarter, with the mean of the label's other boxes, after subtracting what blur and size explain.
 
     - On wider_occ (2,267 faces of at least 20 px, 273 of which people called occluded), an occluded face ranks before
       another in 0.82 of the pairs (95% interval 0.78 to 0.86; 0.83 among faces of similar height, 0.82 among similarly
@@ -204,9 +204,9 @@ class ObjectPossiblyOccluded(Rule):
     - Of the 116 faces that are reported there by default, 0.48 are occluded (precision), where 0.12 of all faces are,
       and 0.21 of the occluded faces are found (recall). People called 0.71 of the reported faces occluded, heavily
       blurred, oddly posed or oddly lit; many of the others are seen from the side.
-    - Of boxes half of which was covered by a piece of another image it finds 0.40 in bccd (4,886 boxes) and 0.11 in
-      raccoon (192 boxes; recall), and ranks them before others in 0.84 of the pairs. Of all boxes of the two sets as
-      published it reports 2% (benchmarks/occlusion.py).
+    - When half of a box is covered by a piece of another image, it finds 0.40 of such boxes in bccd (4,886 boxes) and
+      0.11 in raccoon (192 boxes; recall), and ranks them before others in 0.84 of the pairs. Of all boxes of the two
+      sets as published it reports 2% (benchmarks/occlusion.py).
 
     So it is a ranking to look through; `groundlint export occlusion_scores` writes all boxes. Labels with at least 50
     boxes of at least 20 px in 10 images are judged. Boxes that look like those of another label are left out, because

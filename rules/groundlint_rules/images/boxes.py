@@ -22,16 +22,16 @@ class ObjectBlurred(Rule):
     """The object in a box is blurred, or has too few pixels to be sharp.
 
     ## Why it matters
-    The guide asks for sharp objects. A blurred object teaches a model its outline at best.
+    The service's guide asks for sharp objects. A blurred object teaches a model its outline at best.
 
     ## How to fix it
     Take the image again, focused on the object and from a shorter distance, or remove the box.
 
     ## How reliable it is
-    Of 1,275 faces of wider_occ (half 1) it flags 322. People called 0.96 of these blurred (precision), and 0.40 of the
-    faces that they called blurred are flagged (recall). It also agrees with people among faces of similar size (AUROC
-    0.79). For a label whose objects are all soft, such as cells under a microscope, only those that are softer than the
-    others are reported.
+    Of 1,275 faces of wider_occ (half 1, not used for tuning) it flags 322. People called 0.96 of these blurred
+    (precision), and 0.40 of the faces that they called blurred are flagged (recall). It also agrees with people among
+    faces of similar size (AUROC 0.79). For a label whose objects are all soft, such as cells under a microscope, only
+    those that are softer than the others are reported.
     """
 
     code = "IMG401"
@@ -92,7 +92,7 @@ class ObjectDark(Rule):
     """The object in a box is nearly black.
 
     ## Why it matters
-    The guide asks for well-lit objects. A nearly black object teaches a model nothing.
+    The service's guide asks for well-lit objects. A nearly black object teaches a model nothing.
 
     ## How to fix it
     Light the object, or remove the box. If it is black by nature, suppress the finding with that reason.
@@ -133,8 +133,8 @@ class ObjectLowContrast(Rule):
     """The content of a box looks like its surroundings.
 
     ## Why it matters
-    The guide asks for contrast between object and background. A model cannot learn what does not stand out, and a box
-    that looks like its surroundings may be empty.
+    The service's guide asks for contrast between object and background. A model cannot learn what does not stand out,
+    and a box that looks like its surroundings may be empty.
 
     ## How to fix it
     Check whether the object is there, and take the image in front of another background.
@@ -179,7 +179,8 @@ class LowResolutionObject(Rule):
     Take the image from a shorter distance or at a higher resolution, or remove the box.
 
     ## How reliable it is
-    The size is a fact. People called 97% of the 261 faces below 16 px in wider_occ (half 1) blurred.
+    The size is a fact. People called 97% of the 261 faces below 16 px in wider_occ (half 1, not used for tuning)
+    blurred.
     """
 
     code = "IMG404"

@@ -81,8 +81,9 @@ class DarkImage(Rule):
     Take the image again with more light, or remove it.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after they are exposed three stops darker
-    (recall 1.00), and flags 0.1% of the originals, such as a raccoon at night. Precision has not been measured.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after they are exposed
+    three stops darker (recall 1.00), and flags 0.1% of the originals, such as a raccoon at night. Precision has not
+    been measured.
     """
 
     code = "IMG301"
@@ -121,10 +122,10 @@ class BrightImage(Rule):
     Take the image again with less exposure, or remove it.
 
     ## How reliable it is
-    Of 903 photographs of clothing, raccoon and savoias (half 1) that have at least 40% clipped pixels after they are
-    exposed four stops brighter, it finds 0.965 (recall). It flags none of the 1,009 originals. Precision has not been
-    measured. A dark object in front of a white wall is not flagged, because the darkest 5% of the pixels must be bright
-    too.
+    Of 903 photographs of clothing, raccoon and savoias (half 1, not used for tuning) that have at least 40% clipped
+    pixels after they are exposed four stops brighter, it finds 0.965 (recall). It flags none of the 1,009 originals.
+    Precision has not been measured. A dark object in front of a white wall is not flagged, because the darkest 5% of
+    the pixels must be bright too.
     """
 
     code = "IMG302"
@@ -171,8 +172,8 @@ class LowContrastImage(Rule):
     Take the image again, or remove it.
 
     ## How reliable it is
-    It flags none of 1,009 photographs of clothing, raccoon and savoias (half 1). Precision and recall have not been
-    measured.
+    It flags none of 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning). Precision and
+    recall have not been measured.
     """
 
     code = "IMG303"
@@ -210,9 +211,9 @@ class BlurredImage(Rule):
     Take the image again, or remove it.
 
     ## How reliable it is
-    Of 1,009 photographs of clothing, raccoon and savoias (half 1), scaled to 512 px, it finds 0.997 after a Gaussian
-    blur of 4 px and 0.961 after a motion blur of 21 px (recall), and flags 0.2% of the originals. Precision has not
-    been measured.
+    Of 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning), scaled to 512 px, it finds
+    0.997 after a Gaussian blur of 4 px and 0.961 after a motion blur of 21 px (recall), and flags 0.2% of the
+    originals. Precision has not been measured.
 
     It measures how steeply the strongest edges rise, so a plain background does not matter. It measures the image
     reduced to 160 px, so an image that is soft only at full size passes, and so does a sharp object in front of a
@@ -302,9 +303,10 @@ class NoisyImage(Rule):
     Take the image with more light, or remove it.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after noise with a standard deviation of 40
-    of 255 is added (recall 1.00), and flags 0.3% of the originals. Precision has not been measured. It measures color,
-    in which foliage and fabric are smooth, so it does not detect the noise of a monochrome camera.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after noise with a
+    standard deviation of 40 of 255 is added (recall 1.00), and flags 0.3% of the originals. Precision has not been
+    measured. It measures color, in which foliage and fabric are smooth, so it does not detect the noise of a monochrome
+    camera.
     """
 
     code = "IMG306"
@@ -343,9 +345,10 @@ class CompressedImage(Rule):
     Export the image again from its original.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1) after they are saved as JPEG of quality 5
-    (recall 1.00), and flags none of the originals. Precision has not been measured. It reads the quantization tables of
-    the file, so an image that was strongly compressed earlier and saved again at a high quality passes.
+    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after they are saved
+    as JPEG of quality 5 (recall 1.00), and flags none of the originals. Precision has not been measured. It reads the
+    quantization tables of the file, so an image that was strongly compressed earlier and saved again at a high quality
+    passes.
     """
 
     code = "IMG307"
