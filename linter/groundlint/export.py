@@ -1,4 +1,4 @@
-"""Tables of the data for other programs: what the rules judge, base or derived."""
+"""Export of the tables that rules judge, base or derived, for other programs."""
 
 from __future__ import annotations
 

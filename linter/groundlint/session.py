@@ -80,7 +80,7 @@ class Outcome:
 
 
 class Session:
-    """A run of the installed rules on what was asked for."""
+    """A run of the installed rules on the requested data."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Session:
         self._brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
 
     def load(self, plan: Plan) -> Loaded:
-        """Read and measure what a plan needs.
+        """Read manifests and measure images as far as a plan needs them.
 
         Raises:
             GroundlintError: There is nothing to read, or images cannot be looked for as asked.
@@ -142,7 +142,7 @@ class Session:
         )
 
     def check(self, selection: Selection, *, baseline: Baseline | None = None) -> Outcome:
-        """Judge what was asked for.
+        """Judge the requested data.
 
         Args:
             selection: The rules to judge by, and what becomes of their findings.

@@ -1,4 +1,4 @@
-"""The numbers of a run: what was read, what was found, what was skipped."""
+"""The numbers of a run: manifests, lines, images and findings, with skipped rules and notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CLU: images that show much besides what they are labeled for."""
+"""CLU: images that show much besides the labeled objects."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def check(
     _say_notes(outcome, is_blind=is_blind, quiet=reporting.quiet)
     if outcome.stale:
         are = "entries are" if len(outcome.stale) > 1 else "entry is"
-        say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes what is fixed")
+        say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes fixed findings")
     look = _presentation(reporting, registry, settings.settings)
     report = _report(outcome, registry, settings.settings, look, reporting.min_severity)
     report = replace(report, is_whole=is_whole, baseline=str(file) if file else None)

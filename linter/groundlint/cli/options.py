@@ -1,4 +1,4 @@
-"""Flags that several commands share, in groups, and what they mean for a run."""
+"""Flags that several commands share, in groups, and how they set up a run."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def _standard_input() -> bytes:
 
 
 def cache_folder(config: Config) -> Path:
-    """Folder for cached measurements: as configured, else beside the configuration."""
+    """Folder for cached measurements: as configured, else in the folder of the configuration."""
     from groundlint.images.cache import FOLDER
 
     return config.root / (config.settings.cache_dir or FOLDER)
@@ -261,7 +261,7 @@ def load(config: Config, *, isolated: bool, fast: bool = False) -> tuple[Registr
 
 
 def baseline_file(given: Path | None, config: Config, *, isolated: bool) -> Path | None:
-    """The baseline to use: the one that is named, else the one beside the configuration if there is one."""
+    """The baseline to use: the given one, else the one in the folder of the configuration if there is one."""
     from groundlint.policy.baseline import FILE
 
     default = Path(os.path.relpath(config.root / FILE))

@@ -1,4 +1,4 @@
-"""What the commands print and write, and how they end."""
+"""Printing, writing and ending, as all commands do it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def list_files(settings: Config, request: Request) -> None:
 
 @contextlib.contextmanager
 def progress(*, wanted: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows what is being done, on one line of a terminal that is cleared at the end."""
+    """Give a function that shows progress on one line of a terminal, which is cleared at the end."""
     from groundlint.sanitize import visible
 
     if not wanted or not sys.stderr.isatty():

@@ -14,7 +14,7 @@ class Example:
 
     Args:
         manifest: Text of a training manifest, read as a file is.
-        test_manifest: Text of a test manifest beside it.
+        test_manifest: Text of the test manifest of the same data set.
         options: Options of the rule.
         tables: Partial rows by table. Defaults complete them, and rows of the tables that they belong to are added.
     """

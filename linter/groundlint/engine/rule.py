@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TARGETS = ("rekognition", "ground-truth")
 
 FACT = 1.0
-"""The `precision` of a rule that reports what is plainly so, such as a duplicate key."""
+"""The `precision` of a rule that reports plain facts, such as a duplicate key."""
 
 _CODE = re.compile(r"[A-Z]{3}[0-9]{3}")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")

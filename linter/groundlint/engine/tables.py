@@ -1,4 +1,4 @@
-"""The tables that rules judge: what a row of each is, and the type, unit and meaning of every column."""
+"""The tables that rules judge: the meaning of their rows, and the type, unit and meaning of their columns."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ VALUES = pl.Struct(
         "limit": pl.Int64(),
     }
 )
-"""What the message on a structural fault is made of: the key, what was found and expected, a count and its limit."""
+"""Values for the message on a structural fault: the key, the found and expected values, a hint, a count, a limit."""
 
 _TEXT = pl.String()
 # Lines, sizes and positions are signed, because differences of unsigned columns wrap around.

@@ -1,4 +1,4 @@
-"""The cache: what was measured before, by content, and the contents of files by path, size and date."""
+"""The cache: earlier measurements by content, and the contents of files by path, size and date."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class Cache:
         return {path: digest for path, stamp, digest in rows if stamps[path].text == stamp and isinstance(digest, str)}
 
     def images(self, digests: Iterable[str]) -> dict[str, ImageRecord]:
-        """Return what is known of contents, by digest."""
+        """Return the known records of contents, by digest."""
         rows = self._records("SELECT digest, record FROM images WHERE digest IN", digests, ImageRecord)
         return {digest: record for digest, record in rows if record.digest == digest}
 
     def crops(self, digests: Iterable[str]) -> dict[str, dict[Any, CropRecord]]:
-        """Return what is known of boxes, by digest and box."""
+        """Return the known records of boxes, by digest and box."""
         rows = self._records("SELECT digest, records FROM crops WHERE digest IN", digests, list[CropRecord])
         return {digest: {crop.box: crop for crop in crops} for digest, crops in rows}
 

@@ -70,7 +70,7 @@ class ImageTables:
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
         """Return the tables `images` and `crops` of all data sets.
 
-        A data set of which no image is found has rows only for images that were found and refused.
+        A data set none of whose images is found has rows only for images that were refused.
 
         Args:
             lines: The base table.
@@ -217,7 +217,7 @@ class ImageTables:
         self.on_progress(f"measuring images: {done:,} of {count:,} ({rate:,.0f}/s, {left:,.0f} s left)")
 
     def _keep(self, measured: Sequence[tuple[ImageTask, MeasuredImage]], stamps: Mapping[str, Stamp]) -> None:
-        """Keep what was measured, and store in the cache what will be the same next time."""
+        """Keep the measurements, and store those in the cache that will be the same next time."""
         files: list[tuple[str, Stamp, str]] = []
         records: dict[str, ImageRecord] = {}
         crops: dict[str, list[CropRecord]] = {}

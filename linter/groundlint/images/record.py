@@ -60,7 +60,7 @@ FACTS = tuple(name for name in ImageRecord.__struct_fields__ if name != "values"
 
 
 class CropRecord(msgspec.Struct, array_like=True):
-    """A box of an image, and what was measured of the pixels in it."""
+    """A box of an image, and the values measured on the pixels in it."""
 
     box: Rectangle
     values: Values = {}

@@ -1,4 +1,4 @@
-"""One label attribute: what kind it is, what it says, and the first check of the service that it fails."""
+"""One label attribute: its kind, its content, and the first check of the service that it fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNSUPPORTED = {
 
 
 class Box(NamedTuple):
-    """One entry of `annotations`, read leniently: None stands for what is not a number or not a name."""
+    """One entry of `annotations`, read leniently: None stands for a value that is not a number or not a name."""
 
     label: str | None
     left: float | None

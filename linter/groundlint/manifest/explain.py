@@ -24,7 +24,7 @@ _ROOT_HINT = "write the label as the manifest format says"
 
 
 class Fault(NamedTuple):
-    """One fault: its kind, what its message is made of, where in the line it is, and of which label."""
+    """One fault: its kind, the values for its message, its place in the line, and its label."""
 
     kind: Kind
     values: Values
@@ -33,7 +33,7 @@ class Fault(NamedTuple):
 
 
 class _Reason(NamedTuple):
-    """What is the same for all faults of one shape."""
+    """The part that all faults of one shape share."""
 
     kind: Kind
     values: Values

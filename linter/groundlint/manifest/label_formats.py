@@ -144,7 +144,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _inlined(format_: Any) -> dict[str, Any]:
-    """The JSON Schema of a format without references, so that the hint on a part stands beside its type."""
+    """The JSON Schema of a format without references, so that the hint on a part is next to its type."""
     schema = msgspec.json.schema(format_)
     definitions = schema.pop("$defs", {})
 

@@ -37,7 +37,7 @@ def no_frames() -> Frames:
 
 @dataclass
 class Part:
-    """The rows of some lines of a manifest, as frames or as tuples, and what the file as a whole is judged by.
+    """The rows of some lines of a manifest, as frames or as tuples, and the facts by which the whole file is judged.
 
     Lines are counted from 1 at the beginning of the part; `conflict` is the first line with a merge conflict marker.
     """

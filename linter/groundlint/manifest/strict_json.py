@@ -19,7 +19,7 @@ class InvalidJson(Exception):
 
 
 class Parsed(NamedTuple):
-    """A parsed line: its value, and the duplicate keys of its objects, of which the last one counts."""
+    """A parsed line: its value, and the duplicate keys of its objects, whose last value counts."""
 
     value: Any
     duplicate_keys: tuple[str, ...]

@@ -21,12 +21,12 @@ _TYPO = 0.85
 
 
 def attribute_keys(value: dict[str, Any]) -> list[str]:
-    """Keys with metadata beside them."""
+    """Keys that have metadata."""
     return [key for key in value if key not in NO_ATTRIBUTES and f"{key}-metadata" in value]
 
 
 class UnpairedKey(NamedTuple):
-    """A key that has no counterpart: its kind of fault and what its message is made of."""
+    """A key that has no counterpart: its kind of fault and the values for its message."""
 
     key: str
     kind: Kind

@@ -4,8 +4,8 @@ Multi-index hashing (Norouzi, Punjani, Fleet, "Fast Exact Search in Hamming Spac
 in the form without probing (Greene, Parnas, Yao, "Multi-index hashing for information retrieval", FOCS 1994; Manku,
 Jain, Das Sarma, "Detecting Near-Duplicates for Web Crawling", WWW 2007, section 3): the bits are divided into m chunks.
 Two hashes at distance r or less agree in at least m - r of them. For each choice of m - r chunks the hashes are sorted
-by these chunks, and only hashes that agree in them are compared. This is sorting and comparing of plain values, what
-numpy does fastest; only the hits are looked up again.
+by these chunks, and only hashes that agree in them are compared. This takes only sorting and comparing of plain values,
+which numpy does fastest; only the hits are looked up again.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _near(a: _Hashes, b: _Hashes | None, radius: int) -> Iterator[tuple[_Hashes,
 
 
 def _gathered(found: Iterator[tuple[_Hashes, _Hashes]]) -> Iterator[tuple[_Hashes, _Hashes]]:
-    """The same pairs in blocks: processing thousands takes hardly longer than processing one."""
+    """The same pairs in blocks: processing thousands takes little longer than processing one."""
     gathered: list[tuple[_Hashes, _Hashes]] = []
     count = 0
     for pair in found:

@@ -1,4 +1,4 @@
-"""Probably wrong labels: the probability of each given label, by features of what the images show.
+"""Probably wrong labels: the probability of each given label, by features of the images.
 
 Every label is judged by a model that has not seen it. The method:
 

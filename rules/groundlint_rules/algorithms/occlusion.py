@@ -7,7 +7,7 @@
 2. A crop that differs more in the direction of another label than in that of its own, and by more than the rest of its
    label does, is mislabeled rather than occluded.
 3. Small and blurred crops show less of any object. A quadratic in the logarithms of size and sharpness is fitted by
-   least absolute deviations, which the occluded crops hardly bend, and subtracted; what remains is expressed in robust
+   least absolute deviations, which the occluded crops barely change, and subtracted; the rest is expressed in robust
    standard deviations. The fit is by reweighted least squares (Schlossmacher, "An iterative technique for absolute
    deviations curve fitting", JASA 1973).
 """

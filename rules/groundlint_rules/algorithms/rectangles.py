@@ -12,7 +12,7 @@ _CELLS = 4_000_000
 def union_areas(rectangles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Area of the union of each set of rectangles.
 
-    The edges of a set cut the plane into cells, each of which lies in a rectangle or outside all.
+    The edges of a set cut the plane into cells, each of them inside a rectangle or outside all.
 
     Args:
         rectangles: (sets, rectangles of a set, 4): left, top, right and bottom.

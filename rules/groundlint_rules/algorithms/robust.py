@@ -1,4 +1,4 @@
-"""Robust statistics: how far values lie from their median, in units that outliers hardly change.
+"""Robust statistics: how far values lie from their median, in units that outliers barely change.
 
 The median absolute deviation (MAD) is the median distance from the median. Times 1.4826 it estimates the standard
 deviation of normally distributed values, and half of the values may be outliers without moving it far (Rousseeuw and

@@ -1,1 +1,1 @@
-"""Features: what is measured on each image and on each box."""
+"""Features: values measured on each image and on each box."""

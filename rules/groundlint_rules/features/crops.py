@@ -34,7 +34,7 @@ def crop_gray(crop: Image) -> Image | None:
 def crop_sharpness(crop_gray: Image | None) -> float | None:
     """Standard deviation of the Laplacian of the box scaled to 64 x 64 px, in gray levels.
 
-    It is low for what is out of focus, and for what is enlarged from few pixels, which looks the same.
+    It is low for objects out of focus, and for those enlarged from few pixels, which look the same.
     """
     import numpy as np
     from PIL import Image as Pillow

@@ -57,7 +57,7 @@ def layout(square: NDArray[np.uint8]) -> bytes:
 def efficientnet(detail: Image) -> bytes:
     """Activations of EfficientNet-Lite0 without its head, if the extra `embed` is installed: 1,280 bytes.
 
-    A byte is the square root of an activation, 255 for the root of 6, because the roots are what is compared.
+    A byte is the square root of an activation, 255 for the root of 6: it is the roots that are compared.
     """
     import numpy as np
     from PIL import Image as Pillow

@@ -19,8 +19,8 @@ SIDE = 128
 """Side, in px, of the square to which the box with its surroundings is scaled."""
 
 QUARTERS, CHANNELS = 4, 384
-"""A foreground has `CHANNELS` numbers for each quarter of the middle, because usually one part of an object is
-occluded."""
+"""A foreground has `CHANNELS` numbers for each quarter of the middle, because usually only a part of an object
+is occluded."""
 
 SCALE = 256
 """Stored value of a difference of 1; differences beyond one half are clipped."""
@@ -60,7 +60,7 @@ def foreground(context_square: NDArray[np.uint8] | None, context: Context) -> by
     if context_square is None:
         return None
     cells = np.sqrt(activations(context_square, _FIRE))
-    # Roots of unit length (Hellinger): they say what is there, not how strongly it responds.
+    # Roots of unit length (Hellinger): the kind of content counts, not the strength of the response.
     cells /= np.maximum(np.linalg.norm(cells, axis=2, keepdims=True), np.finfo(np.float32).tiny)
     x, y = _cell_centers(context, len(cells))
     depth = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y))

@@ -1,4 +1,4 @@
-"""LBL: what a Ground Truth labeling job requires of label attributes."""
+"""LBL: label attributes that a Ground Truth labeling job does not accept."""
 
 from __future__ import annotations
 

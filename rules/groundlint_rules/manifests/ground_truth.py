@@ -1,4 +1,4 @@
-"""MAN: what a Ground Truth labeling job requires of the lines of its input."""
+"""MAN: lines that a Ground Truth labeling job does not accept as input."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
     exchanged as a check, is high enough. For flagged labels, `nearest` holds the nearest images with the suggested
     label. `box` is null for the label of an image. At most 20,000 boxes of a label and 200,000 boxes in all are judged.
 
-    Embeddings of the user's own model are used beside the measured features; the user's own probabilities replace those
+    Embeddings of the user's own model are used with measured features; the user's own probabilities replace those
     of the model. Labels that they leave out are not judged. With the extra `embed` a larger net is used too.
     """
     return pl.concat([image_label_odds, box_label_odds])

@@ -53,7 +53,7 @@ def multi_label_odds(
     AUROC for images that were given it as a check, is high enough. For flagged labels, `nearest` holds the nearest
     images without the label.
 
-    Embeddings of the user's own model are used beside the measured features; the user's own probabilities replace those
+    Embeddings of the user's own model are used with measured features; the user's own probabilities replace those
     of the model. Labels that they leave out are not judged. Of attributes that are judged together, the first with
     embeddings or probabilities of an image counts.
     """

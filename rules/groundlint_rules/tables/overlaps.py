@@ -44,7 +44,7 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
 
 
 def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
-    """The boxes with area that have others beside them, in parts of about `_PAIRS` pairs; at least one part."""
+    """The boxes with area in attributes of several boxes, in parts of about `_PAIRS` pairs; at least one part."""
     columns = ("data_set", "attribute_id", "box_id", "box", "label", *RECTANGLE)
     beside = (
         boxes.select(*columns, count=pl.len().over("attribute_id"))
