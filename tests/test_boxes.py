@@ -16,7 +16,7 @@ from groundlint.testing import example_tables
 from groundlint_rules.algorithms.rectangles import union_areas
 from groundlint_rules.algorithms.robust import median_absolute_deviation, robust_z, sigma_of_residuals
 from groundlint_rules.tables import overlaps as overlap_tables
-from groundlint_rules.tables.overlaps import MAX_BOXES, overlaps
+from groundlint_rules.tables.overlaps import MAX_COMPARED_BOXES, overlaps
 
 REGISTRY = load(isolated=True)
 NUMBERS = st.lists(st.integers(-1000, 1000), min_size=1, max_size=30)
@@ -55,7 +55,7 @@ def test_overlaps_do_not_depend_on_the_size_of_batches(monkeypatch: pytest.Monke
 
 
 def test_a_note_counts_the_boxes_that_are_not_compared() -> None:
-    crowded = [{"left": n % 500} for n in range(MAX_BOXES + 1)]
+    crowded = [{"left": n % 500} for n in range(MAX_COMPARED_BOXES + 1)]
     tables = example_tables(REGISTRY, Good(boxes=[*crowded, {"line": 2}]))
     rule = REGISTRY.find("nested-box")()
     notes = evaluate(REGISTRY.graph.plan([rule], notes=REGISTRY.notes.values()), tables).notes
@@ -113,7 +113,7 @@ def test_a_box_with_an_unknown_side_overlaps_nothing() -> None:
 
 
 def test_equal_boxes_of_a_crowded_attribute_are_reported_though_it_is_not_compared() -> None:
-    crowded = [{"left": n, "top": n} for n in range(MAX_BOXES)]
+    crowded = [{"left": n, "top": n} for n in range(MAX_COMPARED_BOXES)]
     tables = example_tables(REGISTRY, Good(boxes=[*crowded, crowded[7]]))
     found = evaluate(REGISTRY.graph.plan([REGISTRY.find("duplicated-box")()]), tables).findings
     assert found.select("box", "message").rows() == [

@@ -43,7 +43,7 @@ def test_markdown_without_findings_says_so() -> None:
 def test_markdown_stays_below_its_limit_in_bytes_and_counts_what_is_left_out() -> None:
     of = report(*(finding(line=n, message="ä" * 400) for n in range(1, 5001)))
     text = FORMATS["markdown"](of)
-    assert 899 * 1024 < len(text.encode()) <= 900 * 1024 == markdown.MAX_BYTES
+    assert 899 * 1024 < len(text.encode()) <= 900 * 1024 == markdown.MAX_REPORT_BYTES
     *_, last = text.splitlines()
     assert last == f"{5000 - text.count('- error'):,} findings are left out."
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile
 from groundlint.engine.features import Feature, file_features
 from groundlint.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 from groundlint.images.record import (
-    MAX_SIDE,
+    MAX_RECORDED_SIDE,
     CropRecord,
     ImageFault,
     ImageRecord,
@@ -250,7 +250,7 @@ def _opened(data: bytes) -> Image.Image:
     except Exception as error:  # noqa: BLE001
         raise UnusableImage(ImageFault.NO_IMAGE, _content_reason(data) or _reason(error)) from None
     width, height = header.size
-    if max(width, height) > MAX_SIDE:
+    if max(width, height) > MAX_RECORDED_SIDE:
         raise UnusableImage(ImageFault.TOO_BIG, f"its header says {width:,} x {height:,} px")
     return header
 

@@ -16,7 +16,7 @@ Rectangle = tuple[float, float, float, float]
 Values = dict[str, Any]
 """Measured values by key of their feature. Their types are checked when they become columns."""
 
-MAX_SIDE = 2**31 - 1
+MAX_RECORDED_SIDE = 2**31 - 1
 """Pixels of a side that a table can hold; a larger one, which only a forged header has, is not recorded."""
 
 
@@ -33,7 +33,7 @@ class ImageFault(StrEnum):
     TIMED_OUT = "timed-out"
 
 
-_Side = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIDE)]
+_Side = Annotated[int, msgspec.Meta(ge=0, le=MAX_RECORDED_SIDE)]
 
 
 class ImageRecord(msgspec.Struct, array_like=True):

@@ -31,7 +31,7 @@ MAX_CHARACTERS = 100_000
 MAX_ATTRIBUTE_CHARACTERS = 20_000
 """Characters in one value of a line that is input of a Ground Truth job."""
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_PARSED_BYTES = 8 * 1024 * 1024
 """Longer lines are not parsed."""
 
 _SOURCE_REF = re.compile(r"[sS]3://([^/]+)/(.+)", re.DOTALL)
@@ -105,8 +105,8 @@ class LineReader:
         return None if faults.rows else valid
 
     def _read(self, faults: _LineFaults, raw: bytes) -> ValidLine | None:
-        if len(raw) > MAX_BYTES:
-            faults.add(Kind.LINE_NOT_PARSED, {"count": len(raw), "limit": MAX_BYTES})
+        if len(raw) > MAX_PARSED_BYTES:
+            faults.add(Kind.LINE_NOT_PARSED, {"count": len(raw), "limit": MAX_PARSED_BYTES})
             return None
         if not raw.strip(_BLANKS):
             faults.add(Kind.BLANK_LINE)

@@ -15,7 +15,7 @@ from polars import DataFrame
 
 from groundlint.manifest.batches import BatchReader
 from groundlint.manifest.lines import ROW_TABLES, SCHEMAS, LineReader, Rows, ValidLine
-from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BYTES, Decoded, Shape
+from groundlint.manifest.shape import ESCAPED_QUOTE, MAX_BATCHED_BYTES, Decoded, Shape
 
 MAX_ROWS = 20_000
 """Rows that are held as tuples; more are turned into frames."""
@@ -213,8 +213,8 @@ class PartReader:
 def _suspects(lines: list[bytes], data: bytes) -> set[int]:
     """Positions of lines that must be read one by one, although the decoder may accept them."""
     suspects = set()
-    if max(map(len, lines)) > MAX_BYTES:
-        suspects = {k for k, raw in enumerate(lines) if len(raw) > MAX_BYTES}
+    if max(map(len, lines)) > MAX_BATCHED_BYTES:
+        suspects = {k for k, raw in enumerate(lines) if len(raw) > MAX_BATCHED_BYTES}
     # Searching for one byte is many times faster than searching for two, and usually enough.
     if b"\\" in data:
         suspects |= {k for k, raw in enumerate(lines) if b"\\" in raw and ESCAPED_QUOTE in raw}

@@ -20,7 +20,7 @@ from groundlint.manifest.lines import MAX_ATTRIBUTE_CHARACTERS, ValidLine, is_pl
 MAX_NAMES = 64
 """Attributes and extra keys that a shape may have; lines with further names are read one by one."""
 
-MAX_BYTES = MAX_ATTRIBUTE_CHARACTERS
+MAX_BATCHED_BYTES = MAX_ATTRIBUTE_CHARACTERS
 """Longer lines are read one by one, which checks the length of their values."""
 
 ESCAPED_QUOTE = b'\\"'

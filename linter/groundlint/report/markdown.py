@@ -13,7 +13,7 @@ from groundlint.report.listing import LINE_COLUMNS, sentence, with_images, with_
 from groundlint.report.report import Report
 from groundlint.sanitize import visible
 
-MAX_BYTES = 900 * 1024
+MAX_REPORT_BYTES = 900 * 1024
 """Size of a report; GitHub drops the summary of a step of 1 MiB and more, and sometimes one slightly below."""
 
 _TAIL = 100
@@ -36,7 +36,7 @@ def render(report: Report) -> str:
         return text + "\nNo findings to show.\n"
     text += "\n| rule | name | severity | findings |\n| --- | --- | --- | ---: |\n" + "".join(_rows(findings))
     parts = [text + "\n## Findings\n\n"]
-    free = MAX_BYTES - _TAIL - len(parts[0].encode())
+    free = MAX_REPORT_BYTES - _TAIL - len(parts[0].encode())
     listed = with_typical_merged(findings)
     for item in _items(listed):
         free -= len(item.encode())

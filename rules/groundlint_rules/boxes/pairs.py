@@ -7,7 +7,7 @@ from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint.engine.tables import RECTANGLE
-from groundlint_rules.tables.overlaps import MAX_BOXES
+from groundlint_rules.tables.overlaps import MAX_COMPARED_BOXES
 
 _BOX = ("box_id", "box", "label")
 
@@ -48,7 +48,8 @@ class DuplicatedBox(Rule):
         Good(boxes=_NINE_TENTHS, options={"iou": 0.95}),
         Bad(boxes=_NINE_TENTHS, options={"iou": 0.9}, says="boxes 0 and 1 ('cat') overlap by 90%; remove one of them"),
         Bad(
-            boxes=[{} for _ in range(MAX_BOXES + 1)], says="boxes 0 and 200 ('cat') overlap by 100%; remove one of them"
+            boxes=[{} for _ in range(MAX_COMPARED_BOXES + 1)],
+            says="boxes 0 and 200 ('cat') overlap by 100%; remove one of them",
         ),
     )
     iou: float = Option(_IOU, ge=0.5, le=1, description=_IOU_MEANING)
@@ -56,7 +57,7 @@ class DuplicatedBox(Rule):
     def check(self, overlaps: LazyFrame, attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         """Each box with the first one before it that it repeats; in crowded attributes, equal boxes only."""
         same = overlaps.filter(col("label") == col("label_other"), col("iou") >= self.iou)
-        crowded = attributes.filter(col("boxes") > MAX_BOXES)
+        crowded = attributes.filter(col("boxes") > MAX_COMPARED_BOXES)
         place = ("attribute_id", "label", *RECTANGLE)
         equal = (
             boxes.filter(col("width") > 0, col("height") > 0, col("label").is_not_null())

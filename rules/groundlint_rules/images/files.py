@@ -6,7 +6,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Rule, Severity, note
-from groundlint_rules.tables.verdicts import MAX_BYTES, MAX_SIDE
+from groundlint_rules.tables.verdicts import MAX_IMAGE_BYTES, MAX_IMAGE_SIDE
 
 
 class UnreadableImage(Rule):
@@ -94,7 +94,7 @@ def image_too_big(images: LazyFrame) -> LazyFrame:
 
 def _is_refused_for_size() -> Expr:
     """Whether Custom Labels refuses the size of a file or of its image with a code of its own."""
-    return ((col("bytes") > MAX_BYTES) | (pl.max_horizontal("width", "height") > MAX_SIDE)).fill_null(False)
+    return ((col("bytes") > MAX_IMAGE_BYTES) | (pl.max_horizontal("width", "height") > MAX_IMAGE_SIDE)).fill_null(False)
 
 
 class MissingImage(Rule):

@@ -7,7 +7,7 @@ from polars import DataFrame, Expr, LazyFrame, col, lit
 
 from groundlint import table
 from groundlint_rules.geometry import EDGES
-from groundlint_rules.tables.overlaps import MAX_BOXES
+from groundlint_rules.tables.overlaps import MAX_COMPARED_BOXES
 
 _NEAR_PX, _NEAR_SHARE = 2, 0.0025
 """Distance from the image edge that counts as contact: converters write width - 1 and count from 1."""
@@ -38,7 +38,7 @@ def box_coverage(attributes: LazyFrame, boxes: LazyFrame, overlaps: LazyFrame) -
     bottom edge counts as in front, or the larger of two at the same height: on the ground, nearer objects are lower in
     the image. The shares are null in attributes of more than 200 boxes, which are not compared.
     """
-    crowded = attributes.filter(col("boxes") > MAX_BOXES).select("attribute_id").collect().to_series()
+    crowded = attributes.filter(col("boxes") > MAX_COMPARED_BOXES).select("attribute_id").collect().to_series()
     is_compared = ~col("attribute_id").is_in(crowded.implode())
     kept = ("data_set", "box_id", "split", "attribute", "label")
     known = boxes.select(*kept, sides=_sides(), is_compared=is_compared)

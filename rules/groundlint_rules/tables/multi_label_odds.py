@@ -10,7 +10,7 @@ from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
 
-MAX_LABELS = 100
+MAX_JUDGED_LABELS = 100
 """Labels that are judged, the most frequent ones: each takes about a second for some thousand images."""
 
 _OWN = ("embedding", "probability")
@@ -111,7 +111,9 @@ def _of_scope(rows: DataFrame, images: DataFrame, columns: tuple[str, ...]) -> I
     refs = images["source_ref"]
     numbers = images.select("source_ref").with_row_index("row")
     labeled = rows.select("source_ref", "label").unique().join(numbers, on="source_ref")
-    frequent = labeled.group_by("label").len().sort("len", "label", descending=[True, False]).head(MAX_LABELS)["label"]
+    frequent = (
+        labeled.group_by("label").len().sort("len", "label", descending=[True, False]).head(MAX_JUDGED_LABELS)["label"]
+    )
     having = {label: labeled.filter(col("label") == label)["row"].to_list() for label in frequent}
     groups = images.select(pl.coalesce("group", "source_ref")).to_series().to_list()
     probabilities = None

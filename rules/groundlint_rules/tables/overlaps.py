@@ -11,7 +11,7 @@ from groundlint import note, table
 from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.geometry import EDGES, area, common, iou, overlapping, with_edges
 
-MAX_BOXES = 200
+MAX_COMPARED_BOXES = 200
 """Boxes of an attribute above which pairs are not formed: 5,000 boxes would make twelve million."""
 
 MIN_IOU = 0.5
@@ -48,7 +48,7 @@ def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
     columns = ("data_set", "attribute_id", "box_id", "box", "label", *RECTANGLE)
     beside = (
         boxes.select(*columns, count=pl.len().over("attribute_id"))
-        .filter(col("count").is_between(2, MAX_BOXES), col("width") > 0, col("height") > 0)
+        .filter(col("count").is_between(2, MAX_COMPARED_BOXES), col("width") > 0, col("height") > 0)
         .collect()
     )
     parts = 1 + beside["count"].cast(pl.Int64).sum() // _PAIRS
@@ -104,10 +104,10 @@ def counterparts(attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         "object-occluded",
         "often-occluded-label",
     ),
-    message=f"{{attributes:# attribute}} with more than {MAX_BOXES} boxes: {{count:,}} boxes were not compared with "
-    "each other; only equal boxes are reported",
+    message=f"{{attributes:# attribute}} with more than {MAX_COMPARED_BOXES} boxes: {{count:,}} boxes were not compared "
+    "with each other; only equal boxes are reported",
 )
 def boxes_not_compared(attributes: LazyFrame) -> LazyFrame:
     """Manifests in which attributes have too many boxes for `overlaps`."""
-    crowded = attributes.filter(col("boxes") > MAX_BOXES)
+    crowded = attributes.filter(col("boxes") > MAX_COMPARED_BOXES)
     return crowded.group_by("data_set", "manifest").agg(count=col("boxes").sum(), attributes=pl.len())

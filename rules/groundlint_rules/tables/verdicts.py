@@ -11,10 +11,10 @@ from groundlint import table, worded
 from groundlint.engine.tables import RECTANGLE, VALUES
 from groundlint.manifest.kinds import Effect, Kind, kinds_with
 
-MAX_BOXES = 50
-MIN_SIDE, MAX_SIDE = 64, 4096
+MAX_ACCEPTED_BOXES = 50
+MIN_IMAGE_SIDE, MAX_IMAGE_SIDE = 64, 4096
 MAX_ASPECT = 20
-MAX_BYTES = 15 * 1024 * 1024
+MAX_IMAGE_BYTES = 15 * 1024 * 1024
 """The documents say 15 MB without saying which; the larger reading raises no false alarm."""
 RESIZED_SIDE = 1280
 """Longest side, in px, to which training scales larger images."""
@@ -116,13 +116,13 @@ def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, i
     first. Where a line declares `image_size`, the aspect ratio is judged by that, in `declared_size_losses`.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
-    is_out = (short < MIN_SIDE) | (long > MAX_SIDE)
+    is_out = (short < MIN_IMAGE_SIDE) | (long > MAX_IMAGE_SIDE)
     reasons = (
         (Kind.IMAGE_REFUSED, col("fault") == "refused", col("detail")),
         (Kind.IMAGE_NOT_FOUND, ~col("found"), lit(None)),
         (Kind.NOT_AN_IMAGE, col("fault") == "no-image", col("detail")),
         (Kind.UNSUPPORTED_IMAGE_FORMAT, ~col("format").is_in(["JPEG", "PNG", "MPO"]), col("format")),
-        (Kind.IMAGE_FILE_TOO_LARGE, col("bytes") > MAX_BYTES, lit(None)),
+        (Kind.IMAGE_FILE_TOO_LARGE, col("bytes") > MAX_IMAGE_BYTES, lit(None)),
         (Kind.IMAGE_SIDE_OUT_OF_RANGE, is_out, _size("width", "height")),
         (Kind.IMAGE_TOO_ELONGATED, long > MAX_ASPECT * short, _size("width", "height")),
     )
@@ -165,7 +165,7 @@ def declared_size_losses(attributes: LazyFrame, images: LazyFrame, image_losses:
     return (
         attributes.filter("usable", col("kind") == "detection")
         .with_columns(
-            is_out=((sides[0] < MIN_SIDE) | (sides[1] > MAX_SIDE)) & (col("boxes") > 0),
+            is_out=((sides[0] < MIN_IMAGE_SIDE) | (sides[1] > MAX_IMAGE_SIDE)) & (col("boxes") > 0),
             is_long=sides[1] > MAX_ASPECT * sides[0],
         )
         .filter(col("is_out") | col("is_long"))
@@ -216,7 +216,7 @@ def losses(
         .filter(col("bad") == col("boxes"))
         .join(labels.filter("usable").select("line_id"), on="line_id", how="anti")
     )
-    crowded = attributes.filter("usable", col("kind") == "detection", col("boxes") > MAX_BOXES)
+    crowded = attributes.filter("usable", col("kind") == "detection", col("boxes") > MAX_ACCEPTED_BOXES)
     repeated = {"found": col("first_manifest"), "count": col("first_line")}
     return pl.concat(
         [
@@ -227,10 +227,14 @@ def losses(
             ),
             losses_of(all_bad, Kind.NO_VALID_BOXES, {"count": col("boxes")}),
             losses_of(
-                crowded, Kind.TOO_MANY_BOXES, {"key": col("attribute"), "count": col("boxes"), "limit": MAX_BOXES}
+                crowded,
+                Kind.TOO_MANY_BOXES,
+                {"key": col("attribute"), "count": col("boxes"), "limit": MAX_ACCEPTED_BOXES},
             ),
             losses_of(declared_size_losses, col("kind"), {"found": col("found")}),
-            losses_of(image_losses, col("kind"), {"found": col("found"), "count": col("bytes"), "limit": MAX_BYTES}),
+            losses_of(
+                image_losses, col("kind"), {"found": col("found"), "count": col("bytes"), "limit": MAX_IMAGE_BYTES}
+            ),
             losses_of(repeated_lines, Kind.REPEATED_SOURCE_REF, repeated),
         ]
     )
