@@ -104,8 +104,8 @@ def counterparts(attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         "object-occluded",
         "often-occluded-label",
     ),
-    message=f"{{attributes:# attribute}} with more than {MAX_COMPARED_BOXES} boxes: {{count:,}} boxes were not compared "
-    "with each other; only equal boxes are reported",
+    message=f"{{attributes:# attribute}} with more than {MAX_COMPARED_BOXES} boxes: {{count:,}} boxes were not "
+    "compared with each other; only equal boxes are reported",
 )
 def boxes_not_compared(attributes: LazyFrame) -> LazyFrame:
     """Manifests in which attributes have too many boxes for `overlaps`."""
