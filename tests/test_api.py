@@ -39,7 +39,7 @@ def test_the_findings_are_a_table_with_the_keys_of_the_json_report() -> None:
     assert "<table" in result._repr_html_()
 
 
-def test_what_limited_the_check_is_shown_with_the_table() -> None:
+def test_notes_are_shown_with_an_exported_table() -> None:
     result = groundlint.check("train.manifest", select=["IMG207"], isolated=True)
     assert [rule.code for rule in result.summary.skipped_rules] == ["IMG207"]
     assert "<p>no image of train.manifest was found" in result._repr_html_()
@@ -70,9 +70,7 @@ def test_a_configuration_is_found_given_or_ignored() -> None:
         (ConfigError, "no.toml: the configuration cannot be read", {"config": "no.toml", "isolated": False}),
     ],
 )
-def test_what_makes_the_command_exit_with_2_is_raised(
-    error: type[Exception], says: str, arguments: dict[str, Any]
-) -> None:
+def test_errors_with_exit_status_2_are_raised(error: type[Exception], says: str, arguments: dict[str, Any]) -> None:
     Path("empty").mkdir()
     paths = arguments.pop("paths", ["train.manifest"])
     with pytest.raises(error, match=says):

@@ -268,7 +268,7 @@ def stored() -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of Unix")
-def test_ctrl_c_keeps_what_was_measured() -> None:
+def test_ctrl_c_keeps_measurements() -> None:
     large = image_bytes((3000, 2000), quality=90)
     for n in range(600):
         Path(f"images/{n}.jpg").write_bytes(large)
@@ -285,7 +285,7 @@ def test_ctrl_c_keeps_what_was_measured() -> None:
     assert 0 < stored() < 600
 
 
-def test_what_was_measured_before_an_interruption_is_kept(folder: Path) -> None:
+def test_measurements_made_before_an_interruption_are_kept(folder: Path) -> None:
     made = image_tables(folder / "cache")
 
     def interrupt(text: str) -> None:

@@ -54,7 +54,7 @@ def test_github_gives_ten_of_a_severity() -> None:
     assert last == "groundlint: 20 of 40 findings annotated, 20 left out"
 
 
-def test_worse_is_what_is_more_reliable_and_then_what_scores_higher() -> None:
+def test_worst_first_sorts_by_reliability_and_then_by_score() -> None:
     given = [(None, 0.9), (0.7, 0.2), (0.7, None), (1.0, None), (0.7, 0.9), (0.9, 0.1)]
     rows = (
         finding(line=n, code=f"BOX{n}", precision=precision, score=score)
@@ -113,7 +113,7 @@ def test_junit_has_a_suite_for_each_manifest_and_a_case_for_each_finding() -> No
 @pytest.mark.parametrize(
     ("failing", "failures"), [((), 0), (("error",), 1), (("error", "warning"), 2), (("error", "warning", "info"), 3)]
 )
-def test_in_junit_only_what_fails_the_run_is_a_failure(failing: tuple[str, ...], failures: int) -> None:
+def test_junit_failures_are_only_the_findings_that_fail_the_run(failing: tuple[str, ...], failures: int) -> None:
     of = report(*(finding(severity=level) for level in ("error", "warning", "info")), failing=frozenset(failing))
     root = ElementTree.fromstring(FORMATS["junit"](of))
     assert len(list(root.iter("failure"))) == failures
@@ -142,7 +142,7 @@ def test_junit_cases_of_one_place_have_names_of_their_own_that_stay_when_others_
 
 
 @pytest.mark.parametrize("texts", [ATTACKS, pytest.param(naughty_strings(), marks=NEEDS_NAUGHTY)])
-def test_xml_is_read_back_as_what_people_are_shown(texts: list[str]) -> None:
+def test_xml_is_read_back_as_it_is_shown(texts: list[str]) -> None:
     texts = [*texts, "\x00\x0b\x1f\ufffe\uffff", "]]>", "</failure><failure>"]
     of = hostile(texts)
     text = FORMATS["junit"](of)

@@ -101,7 +101,7 @@ def test_an_empty_manifest_is_a_finding_under_every_target(folder: Path, target:
     assert "ERROR_EMPTY_MANIFEST" in done.stdout
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_reported(folder: Path) -> None:
+def test_unreadable_files_are_named_and_the_rest_is_reported(folder: Path) -> None:
     done = groundlint("check", "missing.manifest", "bad.manifest", "--output", "concise", cwd=folder)
     assert done.returncode == 2
     assert "error: missing.manifest: No such file or directory" in done.stderr
@@ -133,7 +133,7 @@ def test_an_empty_path_is_named_and_the_rest_is_reported(folder: Path) -> None:
         ("none", "the folder "),
     ],
 )
-def test_what_is_not_a_manifest_is_refused(folder: Path, path: str, says: str) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused(folder: Path, path: str, says: str) -> None:
     (folder / "none").mkdir()
     done = groundlint("check", path, cwd=folder)
     assert done.returncode == 2
@@ -176,7 +176,7 @@ def test_a_folder_means_its_manifests_less_hidden_and_ignored_ones(folder: Path)
     assert done.stdout.split() == ["bad.manifest", "good.manifest", "sub/a.jsonl", "sub/b.ndjson", "warn.manifest"]
 
 
-def test_a_glob_of_the_command_line_starts_from_here_and_one_of_the_file_from_there(folder: Path) -> None:
+def test_globs_are_relative_to_the_working_directory_or_to_the_folder_of_the_configuration(folder: Path) -> None:
     (folder / "sub/out").mkdir(parents=True)
     (folder / "sub/in/out").mkdir(parents=True)
     (folder / "sub/out/a.manifest").write_text(GOOD)

@@ -59,7 +59,7 @@ def test_only_the_cluttered_image_is_found_in_a_small_and_in_a_large_data_set(tm
     assert flagged(tmp_path, images, {"left": 100, "top": 100, "width": 20, "height": 20}) == [count + 1]
 
 
-def test_what_lies_in_a_box_is_not_clutter(tmp_path: Path) -> None:
+def test_the_content_of_boxes_is_not_clutter(tmp_path: Path) -> None:
     images = [*(plain(n) for n in range(40)), crowded(0.5)]
     outside = {"left": 200, "top": 100, "width": 20, "height": 20}
     assert flagged(tmp_path, images, outside) == [41]

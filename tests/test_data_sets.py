@@ -130,7 +130,7 @@ def test_a_pattern_of_a_data_set_means_manifests(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["missing.manifest", "missing/*.manifest", "**/x.manifest", "[", "a" * 2000 + "*"])
-def test_a_pattern_that_matches_nothing_is_read_and_so_reported_as_missing(pattern: str) -> None:
+def test_a_pattern_that_matches_nothing_is_reported_as_missing(pattern: str) -> None:
     assert sources(datasets={"a": {"train": pattern}}) == [[pattern]]
 
 

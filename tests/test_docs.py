@@ -37,7 +37,7 @@ def test_a_generated_document_is_fresh(name: str, text: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == text, "update it with: make docs"
 
 
-def test_no_page_is_left_of_a_rule_that_is_gone() -> None:
+def test_removed_rules_have_no_page() -> None:
     assert {path.stem for path in (DOCS / "rules").glob("*.md")} == {*REGISTRY.rules, "index"}
 
 

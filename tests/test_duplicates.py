@@ -75,7 +75,7 @@ def test_hashes_equal_those_of_imagehash() -> None:
     assert [f"{made:016x}" for made in phashes(squares)] == [str(wanted) for wanted in expected]
 
 
-def test_a_burst_is_a_star_around_one_of_its_images(tmp_path: Path) -> None:
+def test_images_of_a_burst_are_paired_with_one_of_them(tmp_path: Path) -> None:
     image = Image.open(RACCOONS[0]).convert("RGB")
     pairs = near_pairs(tmp_path, [(f"{n:02}", image, 90) for n in range(30)])
     assert pairs == {("00", f"{n:02}", "exact") for n in range(1, 30)}

@@ -54,7 +54,7 @@ def test_an_unknown_table_is_refused_with_a_suggestion() -> None:
         exported("boxs", "train.manifest")
 
 
-def test_an_export_has_shared_manifests_once_and_only_what_was_named() -> None:
+def test_an_export_has_only_named_manifests_and_shared_ones_once() -> None:
     datasets = {name: {"train": f"{name}.manifest", "test": "test.manifest"} for name in ("train", "other")}
     assert exported("lines", datasets=datasets).rows.height == 11
     assert exported("lines", "test.manifest", datasets=datasets).rows.height == 3

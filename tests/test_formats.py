@@ -46,7 +46,7 @@ def test_json_lines_are_the_findings_of_the_json_report() -> None:
         ("-", "-"),
     ],
 )
-def test_paths_are_those_of_the_repository_and_what_is_outside_is_not_taken_for_one(given: str, path: str) -> None:
+def test_paths_are_relative_to_the_repository_and_marked_if_outside(given: str, path: str) -> None:
     of = report(finding(manifest=given))
     location = sarif_run(of)["results"][0]["locations"][0]["physicalLocation"]
     assert unquote(location["artifactLocation"]["uri"]) == path

@@ -125,7 +125,7 @@ MANY = {
 
 @pytest.mark.parametrize("name", MANY)
 @pytest.mark.parametrize("radius", [0, 1, 7, 8, 9])
-def test_pairs_of_many_hashes_are_those_of_brute_force(name: str, radius: int) -> None:
+def test_pairs_of_many_hashes_equal_those_of_brute_force(name: str, radius: int) -> None:
     hashes = MANY[name]
     assert set(found := listed(hamming.pairs(hashes, radius))) == brute_force_within(hashes, radius)
     assert len(found) == len(set(found))

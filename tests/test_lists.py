@@ -58,7 +58,7 @@ def read_markdown(text: str) -> tuple[list[str], list[Any]]:
 
 
 @pytest.mark.parametrize("texts", [ATTACKS, pytest.param(naughty_strings(), marks=NEEDS_NAUGHTY)])
-def test_markdown_shows_data_as_it_is_and_obeys_none(texts: list[str]) -> None:
+def test_markdown_shows_data_literally(texts: list[str]) -> None:
     of = hostile(texts)
     items, tokens = read_markdown(FORMATS["markdown"](of))
     allowed = {"text", "text_special", "link_open", "link_close", "inline", "heading_open", "heading_close"}
@@ -76,7 +76,7 @@ def test_markdown_shows_data_as_it_is_and_obeys_none(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["https://evil.example", "HTTP://EVIL", "www.evil.example", "WWW.evil", "ftp://evil"])
-def test_markdown_makes_no_link_of_an_address(text: str) -> None:
+def test_markdown_does_not_link_addresses(text: str) -> None:
     shown = markdown.escaped(f"see {text} now")
     assert not re.search(r"[a-z]://|www\.", shown, re.IGNORECASE)
 

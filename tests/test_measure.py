@@ -150,7 +150,7 @@ def broken(data: bytes) -> int:
     raise RuntimeError("odd \ud800")
 
 
-def test_values_of_features_are_what_they_declare_and_never_nan() -> None:
+def test_feature_values_have_the_declared_type_and_are_never_nan() -> None:
     found = measured(b"12345" + image_bytes(format="PNG"), of_numpy)
     assert found.record.fault == "no-image"
     data = image_bytes()

@@ -108,7 +108,7 @@ def test_manifests_read_together_have_the_rows_of_each_read_alone() -> None:
         assert_same(*({name: rows.drop(ids, strict=False) for name, rows in each.items()} for each in (own, alone)))
 
 
-def test_ids_join_what_lines_hold() -> None:
+def test_ids_join_lines_with_their_contents() -> None:
     lines = [detection(f"s3://bucket/{n}.jpg", ({}, {"left": 300})) | classification() for n in range(3)]
     source = Source("a.manifest", "train", data=manifest(*lines).encode())
     # A manifest in two splits and two data sets has its rows once for each.
@@ -330,7 +330,7 @@ def test_problems_of_metadata_are_reported_on_its_attribute() -> None:
         (b"hello\nworld\n", Kind.NO_JSON_OBJECTS),
     ],
 )
-def test_a_file_that_is_not_a_manifest_is_reported_as_what_it_is(data: bytes, kind: Kind) -> None:
+def test_a_file_that_is_not_a_manifest_is_reported_by_its_kind(data: bytes, kind: Kind) -> None:
     assert kinds(data) == [kind]
 
 

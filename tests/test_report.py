@@ -161,7 +161,7 @@ def test_consequences_that_name_each_other_are_listed_all_the_same() -> None:
     assert sum("too-many-invalid-lines" in row for row in lines(of)) == 2
 
 
-def test_what_is_typical_of_a_data_set_is_one_line_for_people_and_whole_for_programs() -> None:
+def test_typical_findings_are_one_line_for_people_and_complete_for_programs() -> None:
     of = report(
         *(finding(severity="info", typical=True, line=n, source_ref=f"s3://bucket/{n // 2}.jpg") for n in range(8))
     )

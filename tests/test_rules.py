@@ -114,7 +114,7 @@ def test_every_derived_table_and_feature_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.tables))
-def test_a_derived_table_of_two_data_sets_is_that_of_each(name: str) -> None:
+def test_a_derived_table_of_two_data_sets_has_the_rows_of_each(name: str) -> None:
     pools = [tables for tables in _base_examples() if _touches(name, tables)]
     assert pools or not _is_of_lines(name)
     for first, second in zip(pools[:6], [*pools[1:6], pools[0]] if pools else [], strict=False):

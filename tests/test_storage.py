@@ -110,7 +110,7 @@ def test_nothing_outside_the_folders_is_opened(tmp_path_factory: pytest.TempPath
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links, pipes and devices are those of Unix")
-def test_what_is_found_and_not_opened_is_refused_with_the_reason(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_files_found_but_not_opened_are_refused_with_the_reason(tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside")
     Path("images/out.jpg").symlink_to(outside / "secret.jpg")
     Path("images/other.jpg").symlink_to(tmp_path_factory.getbasetemp())
@@ -146,7 +146,7 @@ def assert_unreadable(reason: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may read every folder")
-def test_a_folder_without_permission_is_said_to_be_unreadable() -> None:
+def test_a_folder_without_permission_is_reported_as_unreadable() -> None:
     Path("images").chmod(0)
     try:
         assert_unreadable("Permission denied")
@@ -155,7 +155,7 @@ def test_a_folder_without_permission_is_said_to_be_unreadable() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links are those of Unix")
-def test_a_folder_that_is_a_loop_of_links_is_said_to_be_unreadable() -> None:
+def test_a_folder_that_is_a_loop_of_links_is_reported_as_unreadable() -> None:
     Path("images").rename("gone")
     Path("images").symlink_to("images")
     assert_unreadable("Too many levels of symbolic links")

@@ -61,7 +61,7 @@ def counted_shares(places: list[tuple[int, ...]]) -> list[tuple[float, ...]]:
 
 
 @given(places=st.lists(PLACE, min_size=1, max_size=8))
-def test_covered_shares_are_those_of_the_pixels_under_other_boxes(
+def test_covered_shares_equal_the_share_of_pixels_under_other_boxes(
     tmp_path_factory: pytest.TempPathFactory, places: list[tuple[int, ...]]
 ) -> None:
     places = [(left, top, 3 * width, 3 * height, label) for left, top, width, height, label in places]

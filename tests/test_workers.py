@@ -277,15 +277,13 @@ def test_parts_read_by_processes_make_the_same_tables(large: DataSet) -> None:
 
 
 @unix_only
-def test_a_part_whose_process_does_not_start_is_read_all_the_same(
-    large: DataSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_whose_process_does_not_start_is_still_read(large: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sorted_rows(sorted_tables(large, 1))
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert sorted_rows(sorted_tables(large, 3)) == whole
 
 
-def test_a_part_whose_process_raises_is_read_all_the_same(
+def test_a_part_whose_process_raises_is_still_read(
     large: DataSet, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = sorted_rows(sorted_tables(large, 1))
