@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from corpora import DATA
 from image_sets import DECODED, image_bytes, image_tables, images_of, write_images
 from PIL import Image
 
@@ -20,8 +21,6 @@ from groundlint.engine.features import Feature, feature
 from groundlint.images import pool
 from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageRecord, ImageTask, MeasuredImage
-
-SHARED = Path(__file__).parents[2] / "shared/data"
 
 
 @pytest.fixture(autouse=True)
@@ -169,10 +168,9 @@ def test_a_feature_that_raises_is_named_with_its_traceback_and_the_image_has_no_
     assert 'raise RuntimeError("odd' in found.raised[0].traceback
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the corpora are outside the project, in ../shared/data")
 @pytest.mark.parametrize("corpus", ["png", "png_crashers", "exif_orientation"])
 def test_a_corpus_of_hostile_files_is_measured_to_the_end(corpus: str) -> None:
-    paths = sorted(path for path in (SHARED / "corpora" / corpus).rglob("*") if path.is_file())
+    paths = sorted(path for path in (DATA / corpus).rglob("*") if path.is_file())
     tasks = [ImageTask(n, str(path)) for n, path in enumerate(paths)]
     records = {each.number: each.record for each in pool.measure(tasks, [DECODED], jobs=2)}
     assert sorted(records) == list(range(len(paths)))

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Cost, Good, Option, Rule, Severity, note
+from groundlint import Bad, Cost, Good, Option, Rule, Severity, Status, note
 from groundlint_rules.tables.label_odds import MIN_SIGNAL
 
 _SORTED = [
@@ -304,6 +304,7 @@ class ImageOutlier(Rule):
 
     code = "SUS106"
     name = "image-outlier"
+    status = Status.PREVIEW
     severity = Severity.INFO
     cost = Cost.SLOW
     message = "unlike other images: {deviations:.1f} robust deviations farther from them than usual for {label!r}"
