@@ -192,7 +192,7 @@ def test_a_sound_rule_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("rule", "fault"),
     [
-        (RaisesOnNull, "it raises where boxes.width is null: TypeError"),
+        (RaisesOnNull, "raises where boxes.width is null: TypeError"),
         (RaisesOnEmpty, "raises on empty tables: IndexError"),
         (DependsOnOrder, "the findings depend on the order of rows"),
         (PoolsDataSets, "judged together with another data set the findings differ"),
