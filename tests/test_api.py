@@ -48,6 +48,16 @@ def test_what_limited_the_check_is_shown_with_the_table() -> None:
 def test_rules_are_selected_and_ignored() -> None:
     assert codes() == codes(select=["duplicated-box"]) == codes(select=["MAN3"], extend_select=["BOX301"]) == {"BOX301"}
     assert codes(ignore=["BOX301"]) == set()
+    assert codes(select="BOX301") == {"BOX301"}
+    assert codes(ignore="BOX301") == set()
+
+
+def test_a_part_of_one_manifest_and_one_folder_of_images_need_no_list() -> None:
+    Path("test.manifest").write_text(manifest(detection("s3://bucket/1.jpg")))
+    result = groundlint.check(train="train.manifest", test=Path("test.manifest"), select="SPL204", isolated=True)
+    assert result.findings["manifest"].to_list() == ["test.manifest"]
+    with pytest.raises(UsageError, match="there is no folder nowhere"):
+        groundlint.check("train.manifest", images="nowhere", isolated=True)
 
 
 def test_a_configuration_is_found_given_or_ignored() -> None:
