@@ -240,7 +240,8 @@ def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) 
     hidden = judged.hidden
     names = loaded.manifests_without_images
     reason = f"no image of {_listed(names)} was found" if images.found else "no image was found"
-    skipped = judged.skipped if names else []
+    skipped = dict.fromkeys(judged.skipped if names else [], reason)
+    skipped |= dict.fromkeys(sorted(code for each in judged.raised for code in each.blocks), "the rule failed")
     counts = numbers.numbers(loaded.tables, loaded.data_sets)
     return numbers.Summary(
         **counts,
@@ -248,7 +249,7 @@ def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) 
         counts=numbers.Counts(**severity.count(judged.findings)),
         suppressed=int(hidden["suppression"].is_not_null().sum()),
         baselined=int(hidden["is_baselined"].sum()),
-        skipped_rules=[numbers.SkippedRule(code=code, reason=reason) for code in skipped],
+        skipped_rules=[numbers.SkippedRule(code=code, reason=why) for code, why in sorted(skipped.items())],
         notes=[numbers.NoteEntry(**note._asdict()) for note in notes],
     )
 
