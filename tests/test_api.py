@@ -42,6 +42,7 @@ def test_the_findings_are_a_table_with_the_keys_of_the_json_report() -> None:
 def test_what_limited_the_check_is_shown_with_the_table() -> None:
     result = groundlint.check("train.manifest", select=["IMG207"], isolated=True)
     assert [rule.code for rule in result.summary.skipped_rules] == ["IMG207"]
+    assert [(note.kind, note.count) for note in result.summary.notes] == [("images-not-found", 2)]
     assert "<p>no image of train.manifest was found" in result._repr_html_()
 
 

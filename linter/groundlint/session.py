@@ -232,7 +232,9 @@ def no_images_note(loaded: Loaded) -> MadeNote | None:
         f"no image of {_listed(names)} was found in {folders}; name their folder with --images FOLDER or "
         "--images PREFIX=FOLDER; image rules were skipped"
     )
-    return MadeNote("images-not-found", names[0] if len(names) == 1 else None, None, message)
+    lines = loaded.tables["lines"].filter(col("data_set").is_in(sorted(loaded.without_images)))
+    count = lines["source_ref"].drop_nulls().n_unique()
+    return MadeNote("images-not-found", names[0] if len(names) == 1 else None, count, message)
 
 
 def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) -> numbers.Summary:
