@@ -60,6 +60,12 @@ def test_an_export_has_shared_manifests_once_and_only_what_was_named() -> None:
     assert exported("lines", "test.manifest", datasets=datasets).rows.height == 3
 
 
+@pytest.mark.parametrize("table", ["boxes", "overlaps", "counterparts"])
+def test_an_export_has_no_ids(table: str) -> None:
+    columns = exported(table, "train.manifest").rows.columns
+    assert not [name for name in columns if "_id" in name]
+
+
 def test_lists_become_json_text_and_nulls_stay() -> None:
     rows = pl.DataFrame({"n": [1, 2, 3], "parts": [[{"a": "é"}], [], None]})
     assert flat(rows)["parts"].to_list() == ['[{"a": "\\u00e9"}]', "[]", None]

@@ -12,6 +12,7 @@ from corpora import SERVICE_CODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judging import REGISTRY, evaluated, judged
+from lines import classification, detection, manifest
 from service_cases import CASES, Case
 
 from groundlint.config.data_sets import Source
@@ -94,6 +95,19 @@ def test_a_manifest_above_a_gibibyte_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(2**30 + 1)
     found = judged(RULES, Source("a.manifest", "train", manifest))
     assert [(f["aws"], f["line"], f["loses"]) for f in found] == [("ERROR_MANIFEST_SIZE_TOO_LARGE", None, "training")]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (classification(**{"creation-date": "late"}), "classification needs at least 2"),
+        (detection(**{"creation-date": "late"}), "detection needs at least 1"),
+    ],
+)
+def test_where_no_label_is_usable_the_limit_is_that_of_the_attributes(line: dict[str, Any], says: str) -> None:
+    found = judged(RULES, Source("a.manifest", "train", data=manifest(line).encode()))
+    (message,) = [f["message"] for f in found if f["name"] == "too-few-labels"]
+    assert message.startswith(f"the train split has 0 usable labels, {says}")
 
 
 def test_the_only_attribute_without_boxes_follows_from_the_line_without_boxes() -> None:

@@ -52,7 +52,7 @@ def export(registry: Registry, table: str, session: Session) -> Exported:
     if table == "images":
         rows = rows.with_columns(col("found").fill_null(False))
     key = [name for name in (*(BASE[table].key if table in BASE else ()), *_ORDER) if name in rows.columns]
-    rows = rows.drop(_INTERNAL, strict=False)
+    rows = rows.drop([name for name in rows.columns if name.removesuffix("_other") in _INTERNAL])
     rows = rows.sort([name for name in dict.fromkeys(key) if name in rows.columns], maintain_order=True)
     if not any(dtype.is_nested() for dtype in rows.schema.values()):
         # Data sets may share a manifest.

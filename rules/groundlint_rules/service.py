@@ -55,7 +55,8 @@ def first_lines(rows: LazyFrame, *keys: str, order: tuple[str, ...] = ("source_r
 
 def and_others() -> Expr:
     """The end of the message of a finding that stands for a group of rows: the number of the other lines."""
-    others = pl.len() - 1
+    # A manifest that is both train and test has its rows twice.
+    others = col("line").n_unique() - 1
     noun = pl.when(others == 1).then(lit("line")).otherwise(lit("lines"))
     return pl.when(others > 0).then(worded("; also on {} other {}", others, noun)).otherwise(lit(""))
 

@@ -8,6 +8,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Cost, Good, Option, Rule, Severity, Status, note
+from groundlint_rules.scoring import score_above
 from groundlint_rules.tables.label_odds import MIN_SIGNAL
 
 _SORTED = [
@@ -99,7 +100,8 @@ class FolderLabelMismatch(Rule):
             images=pl.len().over(attribute),
         )
         has_folders = (col("folders") > 1) & (col("images") >= self.min_images)
-        return counted.filter(has_folders, col("agreeing") >= self.agreement, ~agrees)
+        misplaced = counted.filter(has_folders, col("agreeing") >= self.agreement, ~agrees)
+        return misplaced.with_columns(score=score_above("agreeing", self.agreement))
 
 
 class MislabelSuspect(Rule):
