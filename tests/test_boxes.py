@@ -116,4 +116,6 @@ def test_equal_boxes_of_a_crowded_attribute_are_reported_though_it_is_not_compar
     crowded = [{"left": n, "top": n} for n in range(MAX_BOXES)]
     tables = example_tables(REGISTRY, Good(boxes=[*crowded, crowded[7]]))
     found = evaluate(REGISTRY.graph.plan([REGISTRY.find("duplicated-box")()]), tables).findings
-    assert found.select("box", "message").rows() == [(200, "boxes 7 and 200 ('cat') overlap by 100%")]
+    assert found.select("box", "message").rows() == [
+        (200, "boxes 7 and 200 ('cat') overlap by 100%; remove one of them")
+    ]

@@ -15,7 +15,8 @@ from lines import detection
 from PIL import Image, ImageDraw
 
 import groundlint
-from groundlint_rules.tables.clutter import GRID, clutter
+from groundlint_rules.features.clutter import GRID
+from groundlint_rules.tables.clutter import clutter
 
 SIDE = 256
 

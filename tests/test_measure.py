@@ -51,7 +51,7 @@ def test_a_sound_image_has_all_facts_and_values() -> None:
     [
         (b"", "no-image", "the file is empty"),
         (b"<html>403</html>", "no-image", "the content is not a known image format"),
-        (b"\0\0\0\x18ftyphevx\0\0\0\0mif1", "no-image", "it is HEIF (HEIC); convert it to JPEG"),
+        (b"\0\0\0\x18ftyphevx\0\0\0\0mif1", "no-image", "it is HEIF (HEIC), not JPEG"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
             "not-fetched",

@@ -1,4 +1,4 @@
-"""Pages of rules and tables, made from what stands with their code: docstrings, options, examples, columns."""
+"""Pages of rules and tables, generated from their docstrings, options, examples and columns."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def page(registry: Registry, code: str) -> str:
         parts += ["## Measured", "\n".join(["| set | what | figure |", "| --- | --- | --- |", *rows])]
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
-    if examples := [*_example_images(rule), *_examples(registry, rule)]:
+    if examples := [*_illustrations(rule), *_examples(registry, rule)]:
         parts += ["## Example", *examples]
     if last:
         parts += [f"## {_LAST_SECTION}", last]
@@ -221,9 +221,9 @@ def _measured(rule: type[Rule]) -> Iterator[str]:
         yield f"| {row['set']} | {row['measured']} | {row['figure']} |"
 
 
-def _example_images(rule: type[Rule]) -> Iterator[str]:
-    """Images of the rule in `example_images.csv` of its package: code, image (a link from the page), caption."""
-    for row in _rows_of(rule, "example_images.csv"):
+def _illustrations(rule: type[Rule]) -> Iterator[str]:
+    """Images of the rule, from the table `illustrations.csv` of its package: code, image (a link), caption."""
+    for row in _rows_of(rule, "illustrations.csv"):
         yield f"![{row['caption']}]({row['image']})"
         yield f"{row['caption']}."
 

@@ -1,4 +1,4 @@
-"""From tables to reported findings: evaluate, fingerprint, suppress and grade. Pure: no file is opened."""
+"""From tables to reported findings: evaluate, fingerprint, suppress and grade. No file is opened."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from groundlint.policy.severity import with_severities
 
 @dataclass(frozen=True)
 class Input:
-    """The tables of a run, and what they are tables of.
+    """The tables of a run, and its data sets.
 
-    `without_images` are the numbers of data sets of which no image was found, `incomplete` those of which a part could
-    not be read, `given` the tables that the user brought.
+    `without_images` are the numbers of data sets none of whose images was found, `incomplete` those with a manifest
+    that could not be read, and `given` the names of tables that the user supplied.
     """
 
     tables: Mapping[str, DataFrame]
@@ -44,7 +44,7 @@ class Input:
 
 @dataclass
 class Judgement:
-    """Findings to report and findings left out, and what is known of the run beside them.
+    """Findings to report, findings left out, and what else a run gives.
 
     `hidden` has the columns `suppression`, the reason of a `[[suppress]]` entry, and `is_baselined`. `known` are all
     findings that are not suppressed, as a baseline, `stale` the entries of the given baseline that were looked for and
@@ -125,7 +125,7 @@ def _judged(
     root: Path,
     last: Iterable[str],
 ) -> dict[str, frozenset[str]]:
-    """Codes of the rules that judged each named manifest, by its relative path: of others nothing is stale."""
+    """Codes of the rules that judged each named manifest, by its relative path: only their entries can be stale."""
     blocked = {code for each in raised for code in each.blocks}
     codes = frozenset({scope.rule.code for scope in scoped} | set(last)) - blocked
     judged: dict[str, frozenset[str]] = {}

@@ -37,8 +37,9 @@ OnProgress = Callable[[str], None]
 class Loaded:
     """What reading and measuring made: the base tables of all data sets, and what could not be read.
 
-    `unread` are sentences on manifests that could not be read, `without_images` the numbers of data sets of which no
-    image was found, `tried` the folders in which images of them were looked for.
+    `unread` are sentences on manifests that could not be read, and `incomplete` the numbers of their data sets.
+    `without_images` are the numbers of data sets none of whose images was found, and `tried` the folders in which these
+    images were looked for.
     """
 
     data_sets: tuple[DataSet, ...]
@@ -52,7 +53,7 @@ class Loaded:
 
     @property
     def manifests_without_images(self) -> list[str]:
-        """The named manifests of data sets of which no image was found, sorted."""
+        """The named manifests of data sets none of whose images was found, sorted."""
         return sorted({name for number in self.without_images for name in self.data_sets[number].named})
 
 

@@ -20,7 +20,7 @@ class _Model(BaseModel):
 
 
 class Images(_Model):
-    """Distinct images; `found` and `unreadable` are null where images were not looked for."""
+    """Numbers of distinct images; `found` and `unreadable` are null where images were not looked for."""
 
     total: int
     found: int | None
@@ -91,7 +91,7 @@ def images(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> Ima
 
 
 def data_sets_without_images(tables: Mapping[str, DataFrame]) -> frozenset[int]:
-    """Numbers of the data sets that name images of which none is there; a pointer of Git LFS is none."""
+    """Numbers of the data sets that name images but have none here; a Git LFS pointer is not an image."""
     naming = set(tables["lines"].drop_nulls("source_ref")["data_set"].unique())
     has_file = col("found") & (col("fault").is_null() | (col("fault") != NOT_FETCHED))
     return frozenset(naming - set(tables["images"].filter(has_file)["data_set"].unique()))

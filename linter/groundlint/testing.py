@@ -22,7 +22,7 @@ from groundlint.engine.examples import Bad, Example, Good, Row
 from groundlint.engine.features import Feature
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule, inputs
-from groundlint.engine.tables import BASE, IMAGE_VALUES, Column
+from groundlint.engine.tables import BASE, IMAGE_VALUES, RECTANGLE, Column
 
 Tables = dict[str, LazyFrame]
 
@@ -100,7 +100,7 @@ def together(parts: Sequence[Mapping[str, LazyFrame]]) -> Tables:
 
 
 def _example_fault(registry: Registry, rule: type[Rule], example: Example) -> str | None:
-    """Why an example does not hold, as the rest of a sentence; None if it holds."""
+    """Why an example does not hold, as the end of a sentence that begins with its name; None if it holds."""
     if unknown := sorted(set(example.rows) - {*BASE, *registry.tables}):
         return f"cannot be judged: no package offers the table {unknown[0]}"
     try:
@@ -152,7 +152,7 @@ def _changes(registry: Registry, rule: type[Rule], example: Example, option: str
 
 
 def _robustness_faults(registry: Registry, rule: type[Rule], example: Example) -> Iterator[str]:
-    """Whether another order of rows or another data set beside it changes the findings of an example."""
+    """The faults if another order of rows, or another data set in the same run, changes the findings of an example."""
     tables = example_tables(registry, example)
     instance = rule(**example.options)
     alone = _findings(registry, instance, tables)
@@ -171,12 +171,12 @@ def _robustness_faults(registry: Registry, rule: type[Rule], example: Example) -
             col("manifest", "message").str.replace_all(f"{number}/(.+?[.]manifest)", "$1", literal=False)
         )
         if not plain.equals(expected):
-            yield "judged together with another data set the findings differ; does something not group by data_set?"
+            yield "the findings differ if another data set is judged in the same run; group by data_set"
             break
 
 
 def _null_faults(registry: Registry, rule: type[Rule]) -> Iterator[str]:
-    """Whether the rule raises where a column that may be null is null in every second row of its first bad example."""
+    """The faults if the rule raises when a nullable column is null in every second row of its first bad example."""
     example = next((example for example in rule.examples if isinstance(example, Bad)), None)
     if example is None:
         return
@@ -333,7 +333,7 @@ def _label_of(label: Mapping[str, Any]) -> dict[str, Any]:
 
 def _boxes_of(boxes: DataFrame) -> dict[str, Any]:
     names = boxes["label"].unique(maintain_order=True).to_list()
-    sides = boxes.select("label", *(col(side).cast(pl.Int64) for side in ("left", "top", "width", "height")))
+    sides = boxes.select("label", *(col(side).cast(pl.Int64) for side in RECTANGLE))
     annotations = [{"class_id": names.index(label), **box} for box in sides.to_dicts() if (label := box.pop("label"))]
     size = {"width": boxes["image_width"][0], "height": boxes["image_height"][0], "depth": 3}
     metadata = {

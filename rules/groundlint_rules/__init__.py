@@ -1,7 +1,7 @@
-"""The built-in rules, with the tables and features that they judge. They enter as a plugin's do."""
+"""The built-in rules, with their tables and features. They are loaded in the same way as those of a plugin."""
 
-# What is searched for rules, tables and features. `algorithms` holds none, and is imported where it is used: numpy and
-# scipy cost more than a small check.
+# The modules that are searched for rules, tables and features. `algorithms` has none and is imported where it is used:
+# importing numpy takes longer than a small check.
 __all__ = [
     "balance",
     "boxes",

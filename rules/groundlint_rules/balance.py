@@ -7,14 +7,12 @@ from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity, counted, worded
 from groundlint_rules.scoring import score_above
+from groundlint_rules.tables.data_set_verdicts import MIN_SPLIT_IMAGES
 
 _SPLIT = ("data_set", "split", "use_case")
 
 _MAX_SCENES = 0.1
 """Share of images with several labels above which labels are the parts of a scene."""
-
-_MIN_TO_SPLIT = 2
-"""Number of images of a label below which the service's own code says that it cannot be split."""
 
 
 class LabelImbalance(Rule):
@@ -29,9 +27,9 @@ class LabelImbalance(Rule):
 
     ## How reliable it is
     The counts are exact; whether the imbalance is a fault depends on the data. Where more than 10% of the images have
-    several labels, such as blood cells under a microscope, the ratio is that of the scene and not a choice of whoever
-    collected the images: the finding is then an info, and so are findings on boxes. The public sets bccd (ratio 11.5)
-    and clothing (ratio 7.1) are known to be imbalanced.
+    several labels, such as blood cells under a microscope, the ratio follows from the scenes and not from the choice of
+    images: the finding is then an info, as are all findings on boxes. The public sets bccd (ratio 11.5) and clothing
+    (ratio 7.1) are known to be imbalanced.
     """
 
     code = "BAL101"
@@ -62,7 +60,9 @@ class LabelImbalance(Rule):
             says="'dog' has 1.5 times as many images (6) as 'cat' (4)",
         ),
     )
-    ratio: float = Option(5.0, gt=1, description="Ratio of the most frequent label to the rarest that is reported.")
+    ratio: float = Option(
+        5.0, gt=1, description="Ratio of the most frequent label to the rarest from which it is reported."
+    )
 
     def check(self, label_counts: LazyFrame, labeled_images: LazyFrame) -> LazyFrame:
         """The rarest label of each split, where it is too rare."""
@@ -101,20 +101,20 @@ class LabelImbalance(Rule):
 class LabelFewImages(Rule):
     """A label has few images to train on.
 
-    Images count that the service can use. Where there is no test data, a label with few images may lose its place in
-    the test set as well.
+    Only images that the service can use count. Without test data, a label with few images may also be left out of the
+    test set.
 
     ## Why it matters
     A model does not learn a label from a handful of images, and its score on them is luck. Without test data the
-    service moves a fifth of the images into a test set; of fewer than five images that is less than one, so that the
-    label may not be tested at all.
+    service moves a fifth of the images into a test set. A fifth of fewer than five images is less than one image, so
+    the label may not be tested at all.
 
     ## How to fix it
     Add images of the label, or supply test data.
 
     ## How reliable it is
-    The count is exact. The service's guide asks for ten images in a data set and names no number per label: the limit
-    is ours. It is also about the number of images from which wrong labels can be found.
+    The count is exact. The service's guide asks for ten images in a data set but gives no number per label, so the
+    limit is ours. Rules that look for wrong labels need about as many images of a label.
     """
 
     code = "BAL102"
@@ -159,13 +159,13 @@ class LabelFewImages(Rule):
     )
 
     def check(self, usable_labels: LazyFrame, manifests: LazyFrame) -> LazyFrame:
-        """Labels of the training split below either number."""
+        """Labels of the training split that have fewer images than either limit."""
         tested = manifests.filter(col("split") == "test").select("data_set", has_test=lit(True)).unique()
         trained = usable_labels.filter(col("split") == "train", col("label").is_not_null())
         images = trained.group_by("data_set", "label").agg(col("images").max())
         counts = images.join(tested, on="data_set", how="left").with_columns(col("has_test").fill_null(False))
         is_too_few_to_split = ~col("has_test") & (col("images") < self.min_images_to_split)
-        is_covered = ~col("has_test") & (col("images") < _MIN_TO_SPLIT)
+        is_covered = ~col("has_test") & (col("images") < MIN_SPLIT_IMAGES)
         kind = pl.when(is_too_few_to_split).then(lit("too-few-to-split")).otherwise(lit("few"))
         return counts.filter(is_too_few_to_split | (col("images") < self.min_images), ~is_covered).with_columns(
             kind=kind
@@ -200,7 +200,7 @@ class FewImages(Rule):
     min_images: int = Option(10, ge=1, description="Number of images that a data set needs.")
 
     def check(self, image_labels: LazyFrame) -> LazyFrame:
-        """Data sets with a small training split, but not those without any labeled image."""
+        """Data sets with too few labeled training images, but at least one."""
         trained = image_labels.filter(col("split") == "train")
         return (
             trained.group_by("data_set").agg(images=col("line_id").n_unique()).filter(col("images") < self.min_images)
@@ -217,7 +217,7 @@ class LabelsAlwaysTogether(Rule):
     Add images that have only one of them, or merge the two labels.
 
     ## How reliable it is
-    The count is exact. Whether the labels mean two things, only the owner of the data knows.
+    The count is exact. Only the owner of the data knows whether the labels mean two different things.
     """
 
     code = "BAL104"

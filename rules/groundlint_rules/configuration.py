@@ -1,4 +1,4 @@
-"""CFG: suppressions of the configuration that have outlived their use."""
+"""CFG: suppressions in the configuration that are expired or unused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class UnusedSuppression(Rule):
     """A `[[suppress]]` entry matches no finding.
 
     ## Why it matters
-    What it was written for is fixed. If it stays, it hides the next fault of the same kind.
+    The findings that it was written for are fixed. If it stays, it hides the next fault of the same kind.
 
     ## How to fix it
     Remove the entry.

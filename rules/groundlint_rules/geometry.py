@@ -1,4 +1,4 @@
-"""Arithmetic of boxes as expressions; the columns of a second box have the suffix `_other`."""
+"""Expressions for areas and overlaps of boxes; the columns of a second box have the suffix `_other`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col
 
 EDGES = ("left", "top", "right", "bottom")
+"""Columns with the four edges of a box, in px."""
 
 
 def with_edges(boxes: LazyFrame) -> LazyFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from urllib.parse import unquote
 
 import polars as pl
@@ -32,13 +31,11 @@ class MissingSourceRef(ServiceRule):
     name = "missing-source-ref"
     severity = Severity.ERROR
     aws = "ERROR_MISSING_SOURCE_REF"
-    messages = MappingProxyType(
-        {
-            "missing-source-ref": "no source-ref; add the image's URI as s3://bucket/key",
-            "misnamed-source-ref": "no source-ref; rename `{found}` to source-ref",
-            "text-source": "no source-ref: `source` holds text, which Custom Labels does not train on; add source-ref",
-        }
-    )
+    messages = {
+        "missing-source-ref": "no source-ref; add the image's URI as s3://bucket/key",
+        "misnamed-source-ref": "no source-ref; rename `{found}` to source-ref",
+        "text-source": "no source-ref: `source` holds text, which Custom Labels does not train on; add source-ref",
+    }
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -95,12 +92,12 @@ class SeveralBuckets(ServiceRule):
     name = "several-buckets"
     severity = Severity.ERROR
     aws = "ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS"
-    message = "the images are in {count:# bucket} ({found}), the service accepts one; copy them into one bucket"
+    message = "the images are in {count:# bucket} ({found}), but the service accepts one; copy them into one bucket"
     examples = (
         Good(lines=[{"bucket": "a"}, {"bucket": "a", "line": 2}]),
         Bad(
             manifest=lines(classification(source_ref="s3://cats/1.jpg"), classification(source_ref="s3://dogs/1.jpg")),
-            says="the images are in 2 buckets (cats, dogs), the service accepts one; copy them into one bucket",
+            says="the images are in 2 buckets (cats, dogs), but the service accepts one; copy them into one bucket",
         ),
     )
 
@@ -109,7 +106,7 @@ class RepeatedSourceRef(ServiceRule):
     """An earlier line names the same image.
 
     ## Why it matters
-    An image may be in a data set once. The service removes later lines without a message, and their labels with them.
+    An image may be in a data set only once. The service removes later lines, with their labels, without a message.
 
     ## How to fix it
     Merge the labels of the lines into one line, or remove the later ones.
@@ -119,20 +116,20 @@ class RepeatedSourceRef(ServiceRule):
     name = "repeated-source-ref"
     severity = Severity.ERROR
     message = (
-        "same source-ref as line {count} of {found}; only that line is used, merge their labels or remove this one"
+        "same source-ref as line {count} of {found}, and only that line is used; merge their labels or remove this line"
     )
     examples = (
         Good(manifest=lines(classification(), classification(source_ref="s3://bucket/2.jpg"))),
         Good(manifest=lines(classification()), test_manifest=lines(classification())),
         Bad(
             manifest=lines(classification(), classification("dog")),
-            says="same source-ref as line 1 of train.manifest; only that line is used, "
-            "merge their labels or remove this one",
+            says="same source-ref as line 1 of train.manifest, and only that line is used; "
+            "merge their labels or remove this line",
         ),
     )
 
     def check(self, verdicts: LazyFrame) -> LazyFrame:
-        """Lines lost to an earlier one, with that one as related."""
+        """Lines that repeat an earlier one, which is related."""
         first = pl.struct("source_ref", manifest="found", line="count")
         return super().check(verdicts).with_columns(related=pl.concat_list(first))
 
@@ -141,8 +138,8 @@ class UpperCaseScheme(Rule):
     """The `source-ref` begins with `S3://`.
 
     ## Why it matters
-    One page of the service's guide writes it so, all others write `s3://`; other tools do not find the image. One
-    finding stands for all lines of a manifest.
+    One page of the service's guide shows this form, all others show `s3://`, and other tools do not find the image.
+    Each manifest gets one finding.
 
     ## How to fix it
     Write `s3://`.
@@ -162,7 +159,7 @@ class UpperCaseScheme(Rule):
     )
 
     def check(self, lines: LazyFrame) -> LazyFrame:
-        """One line of each manifest with the scheme."""
+        """The first line of each manifest with the scheme."""
         return first_lines(lines.filter(col("source_ref").str.starts_with("S3://")), "data_set", "manifest")
 
 
@@ -171,8 +168,8 @@ class InvalidBucketName(Rule):
 
     ## Why it matters
     Bucket names have 3 to 63 lower-case letters, digits, dots and hyphens. Access points, ARNs and placeholders that
-    were never filled in have other characters, and the service does not document that it accepts them. One finding
-    stands for all lines of a manifest with the bucket.
+    were never filled in have other characters, and the service does not document that it accepts them. A manifest gets
+    one finding for each such bucket.
 
     ## How to fix it
     Write the name of the bucket.
@@ -193,7 +190,7 @@ class InvalidBucketName(Rule):
     )
 
     def check(self, lines: LazyFrame) -> LazyFrame:
-        """One line of each manifest with each invalid bucket."""
+        """The first line of each manifest with each invalid bucket."""
         invalid = lines.filter(~col("bucket").str.contains("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
         return first_lines(invalid, "data_set", "manifest", "bucket")
 
@@ -202,10 +199,10 @@ class SuspiciousKey(Rule):
     """The key of a `source-ref` has an invisible character, a space at one end, or an empty folder name.
 
     ## Why it matters
-    S3 compares keys exactly: such a key is seldom the intended one, and nobody sees the difference.
+    S3 compares keys exactly. Such a key is rarely intended, and the difference is hard to see.
 
     ## How to fix it
-    Rename the object, or correct the URI. If the key is correct, rename the object nevertheless.
+    Correct the URI. If the object really has this key, rename the object as well.
     """
 
     code = "REF107"
@@ -225,7 +222,7 @@ class SuspiciousKey(Rule):
     )
 
     def check(self, lines: LazyFrame) -> LazyFrame:
-        """Keys with the first of these that they have."""
+        """Keys with a suspicious part, each with the first kind that applies."""
         key = col("key")
         what = (
             pl.when(key.str.contains(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"))

@@ -1,4 +1,4 @@
-"""Valid lines of a manifest, from which the examples of rules are made."""
+"""Builders of valid manifest lines, from which the examples of rules are made."""
 
 from __future__ import annotations
 

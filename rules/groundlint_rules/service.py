@@ -1,18 +1,18 @@
-"""What rules on structure and on losses by the service have in common: each reports its own kinds of faults."""
+"""Base classes of rules that report structural faults and what the service removes, each by its kinds of faults."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 import polars as pl
-from polars import Expr, LazyFrame, col, lit
+from polars import LazyFrame, col, lit
 
-from groundlint import FACT, Rule, Severity, worded
+from groundlint import FACT, Rule, Severity, counted, worded
 from groundlint.manifest.kinds import kinds_of
 
 
 class ServiceRule(Rule):
-    """A rule that reports what the service removes or complains about: every verdict of its kinds is a finding."""
+    """A rule that reports what the service removes or warns of: every verdict of its kinds is a finding."""
 
     targets: ClassVar[tuple[str, ...]] = ("rekognition",)
     precision: ClassVar[float | None] = FACT
@@ -23,7 +23,7 @@ class ServiceRule(Rule):
 
 
 class ProblemRule(Rule):
-    """A rule on a fault of structure that the service has no code for: every problem of its kinds is a finding."""
+    """A rule on a structural fault for which the service has no code: every problem of its kinds is a finding."""
 
     precision: ClassVar[float | None] = FACT
 
@@ -42,26 +42,20 @@ def problems_of(rule: Rule, problems: LazyFrame) -> LazyFrame:
     return problems.filter(col("kind").is_in(kinds_of(rule.code))).unnest("values")
 
 
-def first_lines(rows: LazyFrame, *keys: str, order: tuple[str, ...] = ("source_ref", "line")) -> LazyFrame:
-    """One row for each group: the first one, with `others`, the end of a message that counts the rest.
+def first_lines(rows: LazyFrame, *keys: str) -> LazyFrame:
+    """The first row of each group by source-ref and line, with `others`: the end of a message that counts the others.
 
     Args:
         rows: Rows of lines, or of what belongs to lines.
         keys: The columns whose values make a group.
-        order: The columns by which the first row is chosen.
     """
-    return rows.sort(*order).group_by(*keys).agg(pl.all().first(), others=and_others())
-
-
-def and_others() -> Expr:
-    """The end of the message of a finding that stands for a group of rows: the number of the other lines."""
     # A manifest that is both train and test has its rows twice.
-    others = col("line").n_unique() - 1
-    noun = pl.when(others == 1).then(lit("line")).otherwise(lit("lines"))
-    return pl.when(others > 0).then(worded("; also on {} other {}", others, noun)).otherwise(lit(""))
+    count = col("line").n_unique() - 1
+    others = pl.when(count > 0).then(worded("; also on {}", counted(count, "other line"))).otherwise(lit(""))
+    return rows.sort("source_ref", "line").group_by(*keys).agg(pl.all().first(), others=others)
 
 
 def warn_of_choice(verdicts: LazyFrame) -> LazyFrame:
-    """Verdicts with a severity: those that hold only if the service chooses one of two use cases are warnings."""
+    """Verdicts with a severity: a warning if it depends on the use case that the service chooses, else an error."""
     depends = col("loses").is_null()
     return verdicts.with_columns(severity=pl.when(depends).then(lit(Severity.WARNING)).otherwise(lit(Severity.ERROR)))

@@ -20,7 +20,7 @@ class CodeNote(NamedTuple):
 _ACCOUNT = "It depends on the permissions of your account and cannot be seen in the data; the service reports it."
 _SAME = "The same finding as for the rule's own code; the service gives it another name here."
 _SILENT = "Removed by the service without a message; we report it."
-_IMAGES = "It needs the images: a copy of them on this machine shows it."
+_IMAGES = "It is found only if the images are on this machine."
 _GROUND_TRUTH = "Under the target ground-truth."
 
 NOTES = (
@@ -53,7 +53,7 @@ NOTES = (
     CodeNote(
         "(none) validation rule: train/test image overlap",
         (),
-        "Documented as “should not”, without an error: it falsifies the evaluation, not the training.",
+        "Documented as “should not”, without an error: it distorts the evaluation, not the training.",
     ),
     CodeNote("(none) validation rule: class both as image label and box", (), "Documented as not an error."),
     CodeNote("(exception) InvalidManifestException", ("MAN102", "MAN103"), _SAME),

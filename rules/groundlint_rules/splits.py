@@ -37,7 +37,6 @@ class InsufficientLabelOverlap(ServiceRule):
     code = "SPL101"
     name = "insufficient-label-overlap"
     severity = Severity.ERROR
-    precision = FACT
     aws = "ERROR_INSUFFICIENT_LABEL_OVERLAP"
     message = (
         "the test data has only {count}% of the {found} labels of the training data, less than {limit}%; "
@@ -71,7 +70,6 @@ class InsufficientUsableLabelOverlap(ServiceRule):
     code = "SPL102"
     name = "insufficient-usable-label-overlap"
     severity = Severity.ERROR
-    precision = FACT
     aws = "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP"
     message = (
         "image-level labels and boxes are mixed, and the test data has only {found} of the training data; "
@@ -109,7 +107,6 @@ class TooFewImagesToSplit(ServiceRule):
     code = "SPL103"
     name = "too-few-images-to-split"
     severity = Severity.ERROR
-    precision = FACT
     aws = "ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_AUTOSPLIT"
     message = (
         "{label!r} has {count:# usable image}, but the automatic split needs {limit}; "
@@ -178,7 +175,8 @@ class SplitShareDiffers(Rule):
     Draw the test images at random, label by label.
 
     ## How reliable it is
-    Not measured. Both the size of the difference (a ratio of 2) and its certainty (4 standard errors) are required.
+    Precision has not been measured. Both the size of the difference (a ratio of 2) and its certainty (4 standard
+    errors) are required.
     """
 
     code = "SPL203"
@@ -224,7 +222,7 @@ class SplitShareDiffers(Rule):
     min_z: float = Option(4.0, ge=0, description="Number of standard errors by which the shares must differ.")
 
     def check(self, label_counts: LazyFrame, labeled_images: LazyFrame) -> LazyFrame:
-        """Labels of both splits whose shares differ in size and not by chance."""
+        """Labels of both splits whose shares differ by the ratio and not merely by chance."""
         totals = labeled_images.select("data_set", "split", "use_case", total="images")
         shares = label_counts.join(totals, on=["data_set", "split", "use_case"])
         train, test = (shares.filter(col("split") == split) for split in ("train", "test"))
@@ -242,7 +240,8 @@ class SplitShareDiffers(Rule):
 class LeakedImage(Rule):
     """A test image is also a training image, or a duplicate or near-duplicate of one.
 
-    The same source-ref in both splits is found without images, and duplicates only where images are found.
+    The same source-ref in both splits is found from the manifests alone; duplicates are found only if the images are
+    available.
 
     ## Why it matters
     The model is tested on an image that it was trained on. The score says nothing about new images.

@@ -11,14 +11,14 @@ from groundlint import Bad, Cost, Good, Option, Rule, Severity
 from groundlint_rules.tables.visibility import TRUNCATED
 
 _SAME, _OTHER = 0.3, 0.5
-"""Covered shares from which an object counts as occluded, under boxes of its own label and of others."""
+"""Covered shares from which an object counts as occluded, by boxes of its own label and by boxes of other labels."""
 
-Boxes = tuple[dict[str, int | str], ...]
+_Boxes = tuple[dict[str, int | str], ...]
 
 _ON_EDGE = {"left": 0, "top": 1}
-_BEHIND_SAME: Boxes = ({}, {"left": 120, "top": 120})
-_BEHIND_OTHER: Boxes = ({}, {"left": 120, "label": "dog", "height": 110})
-_IN_FRONT: Boxes = ({}, {"left": 120, "top": 184, "width": 40, "height": 40})
+_BEHIND_SAME: _Boxes = ({}, {"left": 120, "top": 120})
+_BEHIND_OTHER: _Boxes = ({}, {"left": 120, "label": "dog", "height": 110})
+_IN_FRONT: _Boxes = ({}, {"left": 120, "top": 184, "width": 40, "height": 40})
 """Two boxes; 40% of the second lies in front of the first."""
 
 _SCORED = {"box_id": 0, "boxes": 200, "foreground": 0.4, "deviations": 3.0, "score": 0.985}
@@ -41,9 +41,9 @@ class ObjectTruncated(Rule):
     Contact is a fact; only the image shows whether the object is truncated. On KITTI (20,106 boxes), where people
     measured truncation, 0.82 of the boxes that touch the image edge were truncated by 15% or more (precision), and
     0.998 of the boxes truncated that far touch it (recall; benchmarks/visibility.py). On VOC, people called 0.76 of the
-    boxes that touch the edge truncated: 0.71 with one side and 0.94 with four. Half of the truncated objects there are
-    truncated by another object and touch no edge. In healthy sets 12% to 27% of the images have such a box, which is
-    why the severity is info.
+    boxes that touch the edge truncated: 0.71 of those that touch it with one side, 0.94 with four. Half of the objects
+    that people call truncated there are cut off by another object and touch no edge. In healthy sets 12% to 27% of the
+    images have such a box, which is why the severity is info.
     """
 
     code = "VIS101"
@@ -83,11 +83,11 @@ class ObjectOccluded(Rule):
 
     ## How reliable it is
     On KITTI (19,090 boxes of street scenes), where people noted occlusion, the precision is 0.95 and the recall 0.61.
-    On VOC, among objects that do not touch the image edge, people called 0.67 of the boxes occluded that are covered by
-    0.3 under boxes of their own label, and 0.41 of those covered under other labels. What occludes an object is most
-    often not boxed, and then the rule cannot see it: on wider_occ (2,707 faces) the recall is 0.02, at a precision of
-    0.56 (benchmarks/visibility.py). VIS104 looks for the others. For views from above set `front = "any"`: there, a
-    lower bottom edge does not mean nearer.
+    On VOC, among objects that do not touch the image edge, people called 0.67 of the boxes occluded that boxes of their
+    own label cover by 0.3 or more, and 0.41 of those that boxes of other labels cover by 0.5 or more. What occludes an
+    object is usually not boxed, and then the rule cannot detect it: on wider_occ (2,707 faces) the recall is 0.02, at a
+    precision of 0.56 (benchmarks/visibility.py). VIS104 looks for such objects. For views from above set `front =
+    "any"`: there, a lower bottom edge does not mean nearer.
     """
 
     code = "VIS102"
@@ -116,10 +116,15 @@ class ObjectOccluded(Rule):
             says="box 1 ('cat') is 40% covered by other boxes: the object is probably occluded",
         ),
     )
-    same: float = Option(_SAME, gt=0, le=1, description="Covered share under boxes of the same label.")
-    other: float = Option(_OTHER, gt=0, le=1, description="Covered share under boxes of other labels.")
+    same: float = Option(
+        _SAME, gt=0, le=1, description="Share of a box from which boxes of its own label count as occluding it."
+    )
+    other: float = Option(
+        _OTHER, gt=0, le=1, description="Share of a box from which boxes of other labels count as occluding it."
+    )
     front: Literal["lower-bottom", "any"] = Option(
-        "lower-bottom", description="Which boxes cover: those with a lower bottom edge, or any that overlap."
+        "lower-bottom",
+        description="Boxes that count as in front: those with a lower bottom edge, or any that overlap.",
     )
 
     def check(self, box_coverage: LazyFrame) -> LazyFrame:
@@ -134,14 +139,14 @@ class OftenOccludedLabel(Rule):
     """Most objects of a label are truncated or occluded.
 
     ## Why it matters
-    The model never sees the label whole.
+    The model rarely sees a whole object of the label.
 
     ## How to fix it
     Add images in which the objects are fully visible.
 
     ## How reliable it is
-    It counts the boxes that VIS101 and VIS102 report with their default options; single errors of these rules even out
-    over the many boxes of a label.
+    It counts the boxes that VIS101 and VIS102 report with their default options, and is as reliable as these. Single
+    errors even out over the many boxes of a label.
     """
 
     code = "VIS103"
@@ -149,20 +154,23 @@ class OftenOccludedLabel(Rule):
     severity = Severity.WARNING
     message = (
         "{occluded:,} of the {count:,} {label!r} boxes in the {split} split touch the image edge or are covered by "
-        "other boxes"
+        "other boxes; add images in which they are fully visible"
     )
     examples = (
         Good(boxes=[{"line": n + 1} for n in range(60)]),
         Bad(
             boxes=[{"line": n + 1, "left": 0 if n < 40 else 50} for n in range(60)],
             options={"share": 0.6},
-            says="40 of the 60 'cat' boxes in the train split touch the image edge or are covered by other boxes",
+            says="40 of the 60 'cat' boxes in the train split touch the image edge or are covered by other boxes; "
+            "add images in which they are fully visible",
         ),
         Good(boxes=[{"line": n + 1, "left": 0 if n < 40 else 50} for n in range(60)], options={"share": 0.7}),
         Bad(boxes=[{"line": n + 1, "left": 0} for n in range(20)], options={"min_boxes": 20}),
         Good(boxes=[{"line": n + 1, "left": 0} for n in range(60)], options={"min_boxes": 61}),
     )
-    share: float = Option(0.5, gt=0, le=1, description="Share of a label's boxes above which it is reported.")
+    share: float = Option(
+        0.5, gt=0, le=1, description="Share of truncated or occluded boxes above which a label is reported."
+    )
     min_boxes: int = Option(50, ge=1, description="Boxes that a label needs.")
 
     def check(self, box_coverage: LazyFrame) -> LazyFrame:
@@ -176,7 +184,7 @@ class OftenOccludedLabel(Rule):
 
 
 class ObjectPossiblyOccluded(Rule):
-    """A box shows less of its object than others of its label do: something without a box may occlude it.
+    """A box shows less of its object than other boxes of its label: something without a box may occlude it.
 
     ## Why it matters
     The guide asks for objects that are not occluded. Most of what occludes an object is not boxed: a hand, a pole, a
@@ -191,21 +199,21 @@ class ObjectPossiblyOccluded(Rule):
     with the mean of the label's other boxes, after subtracting what blur and size explain.
 
     - On wider_occ (2,267 faces of at least 20 px, 273 of which people called occluded), an occluded face ranks before
-      another in 0.82 of the pairs (95% interval 0.78 to 0.86; 0.83 among faces of like height, 0.82 among equally
-      blurred ones), where boxes alone reach 0.59 and height alone 0.61.
+      another in 0.82 of the pairs (95% interval 0.78 to 0.86; 0.83 among faces of similar height, 0.82 among similarly
+      blurred ones), while the covered share of the boxes alone reaches 0.59 and height alone 0.61.
     - Of the 116 faces that are reported there by default, 0.48 are occluded (precision), where 0.12 of all faces are,
       and 0.21 of the occluded faces are found (recall). People called 0.71 of the reported faces occluded, heavily
       blurred, oddly posed or oddly lit; many of the others are seen from the side.
-    - Of boxes that were half covered by a piece of another image it finds 0.40 in bccd (4,886 boxes) and 0.11 in
-      raccoon (192 boxes), where it ranks them before others in 0.84 of the pairs. It reports 2% of all boxes where
-      nothing was covered (benchmarks/occlusion.py).
+    - Of boxes half of which was covered by a piece of another image it finds 0.40 in bccd (4,886 boxes) and 0.11 in
+      raccoon (192 boxes; recall), and ranks them before others in 0.84 of the pairs. Of all boxes of the two sets as
+      published it reports 2% (benchmarks/occlusion.py).
 
     So it is a ranking to look through; `groundlint export occlusion_scores` writes all boxes. Labels with at least 50
     boxes of at least 20 px in 10 images are judged. Boxes that look like those of another label are left out, because
-    they are rather mislabeled: 0.81 of the boxes with exchanged labels in bccd.
+    they are probably mislabeled; this applies to 0.81 of the boxes of bccd whose labels were exchanged.
 
-    Each box costs a pass of the net, as each image does for mislabel-suspect; up to 20,000 boxes of a label and 200,000
-    in all are measured. `--fast` leaves the rule out.
+    Each box takes as long as an image does for mislabel-suspect, one pass of the net. Up to 20,000 boxes of a label and
+    200,000 boxes in all are measured. `--fast` leaves the rule out.
     """
 
     code = "VIS104"
@@ -229,9 +237,12 @@ class ObjectPossiblyOccluded(Rule):
         Good(boxes=[{}], occlusion_scores=[_SCORED], options={"min_deviations": 3.5}),
     )
     min_deviations: float = Option(
-        3.0, gt=0, description="Robust standard deviations below what boxes of the label, size and sharpness show."
+        3.0,
+        gt=0,
+        description="Robust standard deviations by which a box must look less complete than usual for its label, size "
+        "and sharpness.",
     )
 
     def check(self, occlusion_scores: LazyFrame) -> LazyFrame:
-        """Boxes that show the least of their label."""
+        """Boxes that look much less complete than usual for their label."""
         return occlusion_scores.filter(col("deviations") >= self.min_deviations)

@@ -34,7 +34,9 @@ def _print_version(wanted: bool) -> None:
 Paths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH]...", help="Manifests, folders, or - for standard input.")
 ]
-Split = Annotated[list[str] | None, typer.Option(metavar="PATH", help="A manifest of this part of one data set.")]
+Split = Annotated[
+    list[str] | None, typer.Option(metavar="PATH", help="Manifest of this split of one data set; may be repeated.")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")]
 Isolated = Annotated[bool, typer.Option("--isolated", help="Ignore configuration files and rules of other packages.")]
 CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for cached measurements.")]
@@ -72,7 +74,10 @@ class Images:
 
     images: Annotated[
         list[str] | None,
-        typer.Option(metavar="FOLDER|PREFIX=FOLDER", help="Folder of the images; beside the manifest if not given."),
+        typer.Option(
+            metavar="FOLDER|PREFIX=FOLDER",
+            help="Folder of the images; the folder of each manifest and those above it if not given.",
+        ),
     ] = None
     require_images: Annotated[
         bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
@@ -81,7 +86,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Models:
-    """What the user's own model computed."""
+    """Outputs of the user's own model."""
 
     embeddings: Annotated[
         Path | None,
@@ -125,7 +130,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Run:
-    """How the run is done."""
+    """How the run works."""
 
     config: ConfigFile = None
     isolated: Isolated = False
@@ -143,7 +148,7 @@ class Run:
 
 
 def spread(command: Command) -> Command:
-    """A command for typer: each of its parameters that is a group of flags is replaced by the flags."""
+    """The command as typer needs it: each parameter that is a group of flags is replaced by these flags."""
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     groups = {each.name: each.annotation for each in own if _is_group(each.annotation)}
     parameters = []
@@ -247,7 +252,7 @@ def cache_folder(config: Config) -> Path:
 
 
 def load(config: Config, *, isolated: bool, fast: bool = False) -> tuple[Registry, Selection]:
-    """What the packages offer, and what the configuration selects of it."""
+    """The registry of installed rules, and the selection that the configuration makes from it."""
     from groundlint.engine import registry
     from groundlint.policy import selection
 

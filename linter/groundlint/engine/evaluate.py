@@ -1,4 +1,4 @@
-"""Evaluation: compute the tables that a plan needs, each once, and run its rules one by one."""
+"""Evaluation: computes the tables that a plan needs, each once, and runs its rules one by one."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
     Args:
         plan: What to run.
         tables: The base tables; a missing one is empty.
+
+    Returns:
+        The findings by manifest and line, and the notes. What raised is in it, too; other rules are not affected.
     """
     workspace = Workspace(plan, tables)
     evaluation = Evaluation(findings.EMPTY)
@@ -90,7 +93,7 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
 
 
 def collected(rows: LazyFrame | DataFrame) -> DataFrame:
-    """Rows in memory. Not streamed: `pl.format`, which rules of other packages may use, panics then in polars 2.1."""
+    """Rows in memory. Not by the streaming engine: in polars 2.1 `pl.format`, which plugins may use, panics there."""
     return rows.collect(engine="in-memory") if isinstance(rows, LazyFrame) else rows
 
 
@@ -182,6 +185,6 @@ def _raised(what: str, error: BaseException, blocks: tuple[str, ...]) -> Raised:
 
 
 def _text(error: BaseException) -> str:
-    # The text of a KeyError is the repr of its argument.
+    # `str` of a KeyError is the repr of its argument.
     said: Any = error.args[0] if isinstance(error, KeyError) and error.args else error
     return f"{type(error).__name__}: {said}"

@@ -1,7 +1,7 @@
-"""The dependency graph: what rules, notes, derived tables and features need, in which order, and how often.
+"""The dependency graph: what rules, notes, derived tables and features need, in what order, and how often.
 
-It is built when rules are loaded and answers every question about dependencies. No other module follows them, except
-that a worker process, which must not import tables, knows which features it can measure on a broken file.
+It is built when rules are loaded, and no other module follows dependencies. The one exception is a worker process: it
+must not import tables, and finds out itself which features it can measure on a broken file.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Plan:
         return uses
 
     def in_order(self) -> Iterator[Scoped]:
-        """The rules, those first whose tables are already there: a table is dropped after its last use."""
+        """The rules, so that those that share tables follow each other: tables are dropped after their last use."""
         left = [(scoped, self._derived_inputs(scoped)) for scoped in self.rules]
         computed: set[str] = set()
         while left:
@@ -144,8 +144,8 @@ class Graph:
     def needs_images(self, rule: Rule | type[Rule], given: Collection[str] = ()) -> bool:
         """Whether a rule can find nothing without images.
 
-        It can not if it names an image table or a feature itself, or if a table that it names needs a feature. A table
-        that also reads one of the `given` tables has something to say without images, and so has a rule that says so.
+        This is so if it names an image table or a feature itself, or a table that needs a feature. A table that also
+        reads one of the `given` tables can do without images, and so can a rule that sets `images_are_optional`.
         """
         if rule.images_are_optional:
             return False
@@ -165,7 +165,7 @@ class Graph:
     def faults(
         self, rules: Mapping[str, type[Rule]], notes: Mapping[str, Note], owner: Mapping[str, str]
     ) -> Iterator[str]:
-        """What names an unknown table or feature, and what needs itself, as sentences.
+        """Names of unknown tables and features, and dependencies in a cycle, as sentences; none if all is well.
 
         Args:
             rules: The rules by code.

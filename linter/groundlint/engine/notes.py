@@ -1,4 +1,4 @@
-"""Notes: what limited a check, as rows of a query. They are no findings, because nothing is wrong with the data."""
+"""Notes: what limited a check, as rows of a query. They are not findings, because nothing is wrong with the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules, notes, derived tables and features of the installed packages; built-in and third-party ones enter alike."""
+"""Rules, notes, derived tables and features of installed packages; built-in ones are loaded like those of plugins."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _modules(point: EntryPoint, package: str) -> Iterator[ModuleType]:
 
 
 def _register(registry: Registry, module: ModuleType, package: str) -> None:
-    """Add what a module defines itself; what it imports belongs to another."""
+    """Add what a module defines itself; what it imports is added with the module that defines it."""
     for value in list(vars(module).values()):
         if isinstance(value, DerivedTable | Feature | Note) and value.function.__module__ == module.__name__:
             _add_function(registry, value, package)

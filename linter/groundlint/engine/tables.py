@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class DerivedTable:
-    """A table that is computed from others: the parameters of its function. The docstring says what a row is."""
+    """A table that a function computes from the tables named by its parameters. Its docstring says what a row is."""
 
     function: Callable[..., pl.LazyFrame | pl.DataFrame]
     features: tuple[str, ...]
@@ -84,7 +84,7 @@ VALUES = pl.Struct(
         "limit": pl.Int64(),
     }
 )
-"""What the sentence on a fault of structure is made of: the key, what was found and expected, a count and its limit."""
+"""What the message on a structural fault is made of: the key, what was found and expected, a count and its limit."""
 
 _TEXT = pl.String()
 # Lines, sizes and positions are signed, because differences of unsigned columns wrap around.
@@ -144,6 +144,9 @@ _BOX_COLUMNS = {
     "height": _corner("Height", ""),
 }
 
+RECTANGLE = tuple(_BOX_COLUMNS)
+"""The columns that say where a box is, in px: left, top, width and height."""
+
 BASE: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -170,7 +173,7 @@ BASE: Mapping[str, Table] = {
         ),
         _table(
             "problems",
-            "one fault of structure, found while reading",
+            "one structural fault, found while reading",
             "manifest line attribute box",
             line_id=_LINE_ID._replace(nullable=True),
             manifest=_MANIFEST,
@@ -336,7 +339,7 @@ BASE: Mapping[str, Table] = {
         ),
         _run_table(
             "limits",
-            "what the data is for, and the limits of the service that depend on the account: always one row",
+            "the target, and the limits of the service that depend on the account: always one row",
             "",
             target=Column(_TEXT, "The target: rekognition or ground-truth.", "rekognition"),
             region=_null(_TEXT, "Region of the service; null where it is not configured."),

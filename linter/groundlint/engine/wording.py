@@ -17,10 +17,10 @@ _SIBILANT = re.compile(r"(?:s|x|z|ch|sh)$")
 def worded(template: str, *values: str | Expr) -> Expr:
     """A template with columns or expressions in place of each `{}`: one sentence per row, null where a value is null.
 
-    It does what `pl.format` does, which in polars 2.1 panics on a column that lies in several chunks.
+    It replaces `pl.format`, which in polars 2.1 panics on a column of several chunks.
 
     Raises:
-        ValueError: The number of values differs from that of places.
+        ValueError: There are more or fewer values than places.
     """
     texts = re.split(r"\{\}", template)
     if len(texts) != len(values) + 1:

@@ -1,1 +1,1 @@
-"""What trained models add: an evaluation, and outputs of the user's own model."""
+"""Outputs of trained models that the user supplies."""

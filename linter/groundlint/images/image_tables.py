@@ -12,10 +12,10 @@ import polars as pl
 from polars import DataFrame, col, lit
 
 from groundlint.engine.features import Feature
-from groundlint.engine.tables import BASE
+from groundlint.engine.tables import BASE, RECTANGLE
 from groundlint.images.cache import Cache
 from groundlint.images.limits import MAX_PIXELS
-from groundlint.images.measurements import SIDES, Measurements
+from groundlint.images.measurements import Measurements
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.storage import LocalStorage, Stamp
 
@@ -28,14 +28,14 @@ _STORED_TOGETHER = 256
 _READ_TOGETHER = 2_000
 """Contents that are read from the cache together."""
 
-# The content has these faults and will have them again. A process that ended may have ended for another reason.
+# Faults of the content itself, which it will have again. A process that ended may have ended for another reason.
 _LASTING = (ImageFault.NO_IMAGE, ImageFault.TRUNCATED, ImageFault.UNREADABLE, ImageFault.NOT_FETCHED)
 
 _IMAGE = ["data_set", "source_ref"]
 
 
 def _is_lasting(record: ImageRecord) -> bool:
-    """Return whether the content would give the same record again, as one whose header says too many pixels does."""
+    """Return whether the content would give the same record again: it has no fault, or one that is its own."""
     pixels = (record.width or 0) * (record.height or 0)
     return record.fault in (None, *_LASTING) or (record.fault == ImageFault.TOO_BIG and pixels > MAX_PIXELS)
 
@@ -129,15 +129,15 @@ class ImageTables:
     def _places(self, boxes: DataFrame, files: DataFrame) -> DataFrame:
         """Return where boxes are in the files, each place of a data set once, and whether a box there is `sampled`."""
         if not self._sees_crops:
-            schema = {"data_set": pl.Int32, "path": pl.String, **dict.fromkeys(SIDES, pl.Float64)}
+            schema = {"data_set": pl.Int32, "path": pl.String, **dict.fromkeys(RECTANGLE, pl.Float64)}
             return DataFrame(schema={**schema, "sampled": pl.Boolean})
         rows = (
-            boxes.drop_nulls(SIDES)
+            boxes.drop_nulls(RECTANGLE)
             .filter(pl.min_horizontal("width", "height") > 0)
-            .select("data_set", "source_ref", "attribute", "label", *SIDES)
+            .select("data_set", "source_ref", "attribute", "label", *RECTANGLE)
             .join(files.select(*_IMAGE, "path"), on=_IMAGE)
             # The sample is even over the boxes of a label, and does not depend on the order of the lines.
-            .sort("source_ref", *SIDES)
+            .sort("source_ref", *RECTANGLE)
         )
         label = ("data_set", "attribute", "label")
         labels = rows.select(label).unique().group_by("data_set").len("labels")
@@ -145,7 +145,7 @@ class ImageTables:
         most = pl.min_horizontal(lit(MAX_SAMPLED_OF_LABEL, pl.Int64), MAX_SAMPLED // col("labels").cast(pl.Int64))
         position, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
         is_sampled = (position + 1) * most // count > position * most // count
-        return rows.with_columns(sampled=is_sampled).group_by("data_set", "path", *SIDES).agg(col("sampled").any())
+        return rows.with_columns(sampled=is_sampled).group_by("data_set", "path", *RECTANGLE).agg(col("sampled").any())
 
     def _contents(self) -> DataFrame:
         """Return the number of the `content` of each `path` whose content is known."""
@@ -192,15 +192,15 @@ class ImageTables:
             is_known=pl.Series(is_known, dtype=pl.Boolean),
             is_faulty=pl.Series([measurements.is_faulty(digest) for digest in digests], dtype=pl.Boolean),
         )
-        known_crops = measurements.crops().select("content", *SIDES, known="sampled")
+        known_crops = measurements.crops().select("content", *RECTANGLE, known="sampled")
         of_file = (
-            places.group_by("path", *SIDES)
+            places.group_by("path", *RECTANGLE)
             .agg(col("sampled").any())
             .join(self._contents(), on="path", how="left")
-            .join(known_crops, on=["content", *SIDES], how="left")
+            .join(known_crops, on=["content", *RECTANGLE], how="left")
             .filter(col("known").is_null() | (col("sampled") & ~col("known")))
             .group_by("path")
-            .agg(*SIDES, "sampled")
+            .agg(*RECTANGLE, "sampled")
         )
         has_new_boxes = col("sampled").is_not_null() & ~col("is_faulty")
         return files.join(of_file, on="path", how="left", maintain_order="left").filter(
@@ -235,17 +235,17 @@ class ImageTables:
     def _images(self, found: DataFrame, contents: DataFrame) -> DataFrame:
         features = [feature for feature in self.features if feature.of == "images" and feature.dtype]
         is_refused = col("path").is_null()
-        reason = pl.when(is_refused)
+        when_refused = pl.when(is_refused)
         digests = [self._digests.get(path or "") for path in found["path"]]
         rows = (
             found.with_columns(digest=pl.Series(digests, dtype=pl.String))
             .join(contents, on="path", how="left", maintain_order="left")
             .join(self._measurements.images(), on="content", how="left", maintain_order="left")
             .with_columns(
-                fault=reason.then(pl.when(col("refused").is_not_null()).then(lit(ImageFault.REFUSED.value))).otherwise(
-                    "fault"
-                ),
-                detail=reason.then("refused").otherwise("detail"),
+                fault=when_refused.then(
+                    pl.when(col("refused").is_not_null()).then(lit(ImageFault.REFUSED.value))
+                ).otherwise("fault"),
+                detail=when_refused.then("refused").otherwise("detail"),
                 digest=pl.when(col("digest") != col("path")).then("digest"),
                 found=~is_refused,
                 path=pl.Series(_relative(found["path"]), dtype=pl.String),
@@ -268,18 +268,18 @@ class ImageTables:
         ]
         keys = list(BASE["crops"].schema)
         crops = self._measurements.crops().drop("sampled")
-        measured = places.join(contents, on="path", how="left").join(crops, on=["content", *SIDES], how="left")
+        measured = places.join(contents, on="path", how="left").join(crops, on=["content", *RECTANGLE], how="left")
         return (
-            boxes.select(*keys, *SIDES)
+            boxes.select(*keys, *RECTANGLE)
             .join(files.select(*_IMAGE, "path"), on=_IMAGE, how="left", maintain_order="left")
-            .join(measured, on=["data_set", "path", *SIDES], how="left", maintain_order="left")
+            .join(measured, on=["data_set", "path", *RECTANGLE], how="left", maintain_order="left")
             .select(*keys, *values)
         )
 
 
 def _tasks(rows: DataFrame, given: dict[int, ImageTask]) -> Iterator[ImageTask]:
     """Yield the tasks of files one by one; `given` has those that were taken."""
-    columns = ("path", "labeled", *SIDES, "sampled")
+    columns = ("path", "labeled", *RECTANGLE, "sampled")
     for number, (path, labeled, *sides, sampled) in enumerate(rows.select(columns).iter_rows()):
         boxes = list(zip(*sides, strict=True)) if sampled else []
         given[number] = ImageTask(number, path, boxes, sampled or [], labeled)

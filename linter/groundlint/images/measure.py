@@ -300,7 +300,7 @@ def _is_animated(header: Image.Image) -> bool | None:
 def _content_reason(data: bytes) -> str | None:
     """Return why a content is not read, if that is known better than Pillow says it."""
     if data[4:8] == b"ftyp" and (data[8:10] == b"he" or data[8:12] in (b"mif1", b"msf1")):
-        return "it is HEIF (HEIC); convert it to JPEG"
+        return "it is HEIF (HEIC), not JPEG"
     return None if data else "the file is empty"
 
 

@@ -9,18 +9,15 @@ import polars as pl
 from polars import DataFrame
 
 from groundlint.engine.features import Feature, file_features
-from groundlint.engine.tables import BASE, IMAGE_VALUES
+from groundlint.engine.tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.images.record import FACTS, CropRecord, ImageRecord
-
-SIDES = ("left", "top", "width", "height")
-"""Columns that say where a crop is, in pixels."""
 
 _MAX_OBJECTS = 512
 """Contents that are held as objects before they become columns."""
 
 _FACTS = pl.Schema({name: BASE["images"].schema[name] for name in FACTS if name != "digest"})
 _IMAGES = pl.Schema({"content": pl.Int32(), **_FACTS})
-_CROPS = pl.Schema({"content": pl.Int32(), **dict.fromkeys(SIDES, pl.Float64()), "sampled": pl.Boolean()})
+_CROPS = pl.Schema({"content": pl.Int32(), **dict.fromkeys(RECTANGLE, pl.Float64()), "sampled": pl.Boolean()})
 
 
 class Measurements:
@@ -95,7 +92,7 @@ class Measurements:
         self._make_columns()
         rows = pl.concat(self._crops)
         if self._has_repeats:
-            rows = rows.sort("sampled", maintain_order=True).unique(["content", *SIDES], keep="last")
+            rows = rows.sort("sampled", maintain_order=True).unique(["content", *RECTANGLE], keep="last")
         return rows
 
     def _is_complete(self, record: ImageRecord, *, labeled: bool) -> bool:

@@ -27,7 +27,6 @@ _START_TIMEOUT = 120.0
 _POLL = 0.5
 """Seconds between looks for workers that take too long."""
 
-
 _WORKER = "worker for images"
 
 

@@ -1,4 +1,4 @@
-"""What is known of an image, in one form for workers, cache and tables; and what a worker is asked for.
+"""Records of images that workers, cache and tables share, and the tasks and answers of workers.
 
 The parent process and the cache import this module, so it imports no decoder.
 """

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Stamp(NamedTuple):
-    """What changes when a file is written, without opening it."""
+    """Facts about a file that change when it is written, known without opening it."""
 
     size: int
     modified: int

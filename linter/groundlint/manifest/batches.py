@@ -1,6 +1,6 @@
 """Batches of lines of a known shape, decoded by a typed decoder and checked column by column.
 
-It accepts a line only if the line certainly passes every check of `LineReader`, which reads the others one by one.
+A batch accepts a line only if it certainly passes every check of `LineReader`, which reads the others one by one.
 Boxes never become Python objects: the annotations of a block are checked by a regular expression and parsed as one CSV.
 
 The number of quotes shows that no key is duplicated: a line without escaped quotes has two for each key and each

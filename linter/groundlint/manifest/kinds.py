@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Flag, StrEnum, auto
 
 Values = Mapping[str, str | int]
-"""What the message on a fault is made of: some of key, found, expected, hint, count and limit."""
+"""Values for the message on a fault: some of key, found, expected, hint, count and limit."""
 
 
 class Loses(StrEnum):
@@ -65,7 +65,7 @@ class Kind(StrEnum):
         loses: Loses | None = None,
         effects: Effect = Effect.NONE,
     ) -> Kind:
-        """A row of the table below."""
+        """Make a member from a row of the table below."""
         member = str.__new__(cls, kind)
         member._value_ = kind
         member.rule, member.aws, member.loses, member.effects = rule, aws, loses, effects

@@ -1,4 +1,4 @@
-"""Whole lines of a manifest to rows: in batches where their shape is known, the others one by one."""
+"""Reads whole lines of a manifest into rows: in batches where their shape is known, the others one by one."""
 
 from __future__ import annotations
 

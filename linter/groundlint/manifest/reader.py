@@ -1,4 +1,4 @@
-"""Manifests from bytes to the base tables: whole, or large ones in parts by several processes."""
+"""Reads manifests into the base tables, large ones in parts by several processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from groundlint.manifest.kinds import Kind, Values
 from groundlint.manifest.part import Manner, Part, blocks, read_blocks, without_collection
 
 BLOCK = 4 * 1024 * 1024
-"""Bytes read at a time: enough for work on columns to pay off, few enough to stay in the processor's cache."""
+"""Bytes read at a time: enough for column operations to pay off, few enough to stay in the processor's cache."""
 
 PART = 32 * 1024 * 1024
 """Bytes of a manifest for which a further process pays off."""

@@ -1,4 +1,4 @@
-"""Reads a large manifest in parts, each in a process of its own."""
+"""Reads a large manifest in parts, each in its own process."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ import polars as pl
 from polars import DataFrame, Series, col
 
 from groundlint.config.paths import relative
-
-_SIDES = ("left", "top", "width", "height")
+from groundlint.engine.tables import RECTANGLE
 
 
 def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Path) -> Series:
@@ -32,9 +31,9 @@ def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Pat
     """
     keys = ["manifest", "line", "attribute", "box"]
     named = findings.filter(col("box").is_not_null()).select(keys).unique()
-    boxes = tables["boxes"].select(*keys, *_SIDES).join(named, on=keys, how="semi").unique(keys)
+    boxes = tables["boxes"].select(*keys, *RECTANGLE).join(named, on=keys, how="semi").unique(keys)
     # -0.0 becomes 0.0.
-    boxes = boxes.select(*keys, numbers=pl.concat_list(col(side) + 0.0 for side in _SIDES))
+    boxes = boxes.select(*keys, numbers=pl.concat_list(col(side) + 0.0 for side in RECTANGLE))
     digests = tables["problems"].filter(col("digest").is_not_null()).select("manifest", "line", "digest")
     rows = (
         findings.select("data_set", "code", *keys, "label", "source_ref")

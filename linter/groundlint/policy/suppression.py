@@ -1,4 +1,4 @@
-"""Suppression: which findings a `[[suppress]]` entry or the baseline leaves out, and why."""
+"""Suppression: the findings that a `[[suppress]]` entry or the baseline leaves out, and the reason."""
 
 from __future__ import annotations
 

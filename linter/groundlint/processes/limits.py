@@ -1,11 +1,11 @@
-"""What a worker process may take of the machine."""
+"""Limits of a worker process: its threads and its memory."""
 
 from __future__ import annotations
 
 import contextlib
 
-# Several threads of linear algebra on a busy machine fell to a tenth of the speed of one. There are as many workers
-# as the user allows, so polars gets one thread in each of them as well.
+# On a busy machine, several threads of linear algebra were ten times slower than one. There are as many workers as the
+# user allows, so polars gets one thread in each of them as well.
 ONE_THREAD = dict.fromkeys(
     (
         "OPENBLAS_NUM_THREADS",

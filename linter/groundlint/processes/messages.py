@@ -1,4 +1,4 @@
-"""What the two sides of a worker process agree on.
+"""The protocol between a worker process and its parent.
 
 Messages are bytes in MessagePack, never pickles. An empty message announces that the next one is a `Failure`.
 """

@@ -1,4 +1,4 @@
-"""The report for what reads JUnit's XML."""
+"""The report for programs that read JUnit's XML."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _suite(suite: Element, n: int, findings: DataFrame, failing: Set[str]) -> No
     cases: Counter[tuple[str, str]] = Counter()
     for *row, attribute, box, label in with_images(findings).select(*LINE_COLUMNS, *_CASE_COLUMNS).iter_rows():
         _, number, severity, code, rule, aws, message, image = row
-        # GitLab merges cases of equal names. What they are about distinguishes them, so that a name stays when other
-        # findings go; a number distinguishes only those about the same thing.
+        # GitLab merges cases of equal names. They are distinguished by what they are about, so that a name stays when
+        # other findings go; only cases about the same thing get a number.
         about = [visible(part) for part in (attribute, label if box is None else None) if part]
         place = ":".join(map(str, [name, number or 1, *about, *([] if box is None else [box])]))
         cases[place, code] += 1

@@ -1,4 +1,4 @@
-"""What several formats share: sentences, names of images, places in a repository, unique fingerprints."""
+"""Functions that several formats share: sentences, image names, paths in a repository, unique fingerprints."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def with_typical_merged(findings: DataFrame) -> DataFrame:
 
 
 def with_unique_fingerprints(findings: DataFrame) -> DataFrame:
-    """Findings of which no two share a fingerprint: data sets that share a manifest may have equal ones."""
+    """Findings with unique fingerprints: data sets that share a manifest may have equal ones."""
     nth = pl.int_range(1, pl.len() + 1).over("fingerprint")
     numbered = worded("{}:{}", "fingerprint", nth)
     return findings.with_columns(fingerprint=pl.when(nth == 1).then("fingerprint").otherwise(numbered))

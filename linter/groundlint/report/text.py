@@ -1,4 +1,4 @@
-"""The report for a terminal: findings by manifest, worst first, and what the run comes to."""
+"""The report for a terminal: findings by manifest, worst first, and a summary of the run."""
 
 from __future__ import annotations
 

@@ -35,14 +35,14 @@ SHRINKAGE, SHRINKAGE_OF_FEW, FEW = 0.3, 0.6, 300
 """The share a of step 2, and its value for fewer rows than `FEW`."""
 
 NEIGHBORS = 20
-"""Neighbors that vote. Like the next two numbers, tuned on the half of the images that benchmarks/mislabel.py does not
-report."""
+"""Neighbors that vote. This and the next two numbers were tuned on the half of the images that benchmarks/mislabel.py
+does not report."""
 
 _VOTE_WEIGHT, _ADDED_SHARE = 2.0, 0.02
-"""Weight of the logarithm of a share of the votes, and the share that is added to each before."""
+"""Weight of the logarithm of a share of the votes, and the share that is first added to each."""
 
 _VOTERS = 10_000
-"""Most rows among which neighbors are searched; of more rows, as many evenly spaced ones."""
+"""Maximum number of rows among which neighbors are searched; of more rows, as many evenly spaced ones."""
 
 _MIN_DEVIATION = 1e-6
 """Standard deviation, of numbers around 1, below which there is only rounding."""
@@ -73,7 +73,7 @@ class Block:
 
 
 def net_block(features: NDArray[np.floating]) -> Block:
-    """The block for activations of a net, as `squeezenet.embed` returns them."""
+    """The block for activations of a net, as `features._squeezenet.embed` returns them."""
     return Block(features, root=True, components=256, weight=1.0)
 
 

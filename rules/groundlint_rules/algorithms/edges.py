@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from groundlint_rules.features.clutter import GRID
+
 LONG_SIDE = 96
 """Longer side, in px, at which images are judged; 192 px agreed no better with human ratings."""
 
 STRENGTH = 0.05
 """Minimum strength of an edge per pixel, as a share of the full range. Lower values count texture."""
-
-GRID = 16
-"""Cells in each direction for which the share of edge pixels is kept."""
 
 Bools = NDArray[np.bool_]
 Planes = NDArray[np.int16]
@@ -53,9 +52,9 @@ def thin_edges(planes: Planes) -> Bools:
     """Find the thin edges of an image.
 
     The planes brightness, red-green and yellow-blue are smoothed over 3 x 3 pixels and differentiated by central
-    differences. Of each pixel the strongest plane counts, and a pixel is kept where it is at least as strong as its two
-    neighbors across the edge: an edge counts by its length, not by its width. It was chosen among a hundred measures on
-    SAVOIAS (Saraee, Jalal and Betke, "SAVOIAS: A Diverse, Multi-Category Visual Complexity Dataset", 2018).
+    differences. For each pixel the strongest plane counts, and a pixel is kept if it is at least as strong as its two
+    neighbors across the edge, so that an edge counts by its length and not by its width. The method was chosen among a
+    hundred on SAVOIAS (Saraee, Jalal and Betke, "SAVOIAS: A Diverse, Multi-Category Visual Complexity Dataset", 2018).
 
     Args:
         planes: A padded image, as from `padded`.

@@ -195,13 +195,13 @@ def label_odds(
 def suspicions(surprise: Floats) -> Floats:
     """How suspect labels are, 0 to 1, from -log p of the given label before calibration.
 
-    It rises with 1 - p. Unlike 1 - p, it tells labels of tiny p apart: 1 - 1e-17 is 1 in double precision.
+    It rises with 1 - p. Unlike 1 - p, it distinguishes labels of tiny p: 1 - 1e-17 is 1 in double precision.
     """
     return np.asarray(1 - 1 / (1 + surprise))
 
 
 def _undecided(count: int) -> Odds:
-    """The result where there is nothing to choose between."""
+    """The result where fewer than two labels can be judged."""
     unknown = np.full(count, np.nan)
     none = np.full(count, -1, np.intp)
     flagged = np.zeros(count, np.bool_)

@@ -71,7 +71,7 @@ def one_vs_rest_odds(
     limits: Limits = LIMITS,
     probabilities: Probabilities | None = None,
 ) -> Iterator[tuple[str, OneVsRestOdds]]:
-    """Judge labels of which an image may have several.
+    """Judge labels where an image may have several.
 
     Args:
         blocks: Features of the same images, at least one block.

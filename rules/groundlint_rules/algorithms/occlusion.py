@@ -1,10 +1,11 @@
-"""How far each object stands out from its surroundings in the way of its label, and which do so less than usual.
+"""How much each object differs from its surroundings in the way typical of its label, and which differ less than usual.
 
 1. The vector v of a crop is the activation of a small net in the middle of its box minus that in its surroundings. The
-   mean m of its label's other crops is the way in which objects of the label stand out; v'm / m'm says how far this one
-   does. Five folds by image: no crop is compared with crops of its own image.
-2. A crop that stands out in the way of another label, further than in that of its own and unlike the rest of its label,
-   is mislabeled rather than occluded.
+   mean m of its label's other crops is the direction in which objects of the label differ from their surroundings, and
+   v'm / m'm, its foreground, says how far this one does. Five folds by image: no crop is compared with crops of its own
+   image.
+2. A crop that differs more in the direction of another label than in that of its own, and by more than the rest of its
+   label does, is mislabeled rather than occluded.
 3. Small and blurred crops show less of any object. A quadratic in the logarithms of size and sharpness is fitted by
    least absolute deviations, which the occluded crops hardly bend, and subtracted; what remains is expressed in robust
    standard deviations. The fit is by reweighted least squares (Schlossmacher, "An iterative technique for absolute
@@ -33,7 +34,7 @@ _UNLIKE = 3
 
 
 def foreground_of(vectors: NDArray[np.int8], images: Sequence[str]) -> Floats:
-    """How far crops stand out in the way of the others of their label: step 1.
+    """The foreground of crops: how far they differ from their surroundings in the direction of their label: step 1.
 
     Args:
         vectors: Middle minus surroundings, (crops, channels).
@@ -61,15 +62,15 @@ def foreground_of(vectors: NDArray[np.int8], images: Sequence[str]) -> Floats:
 
 
 def resembles_another(vectors: NDArray[np.int8], foreground: Floats, means: Sequence[Floats]) -> NDArray[np.bool_]:
-    """Which crops of a label stand out in the way of another label: step 2.
+    """Which crops differ from their surroundings more in the direction of another label than of their own: step 2.
 
     Args:
         vectors: Middle minus surroundings, (crops, channels).
-        foreground: How far they stand out in the way of their own label.
+        foreground: Their foreground, as from `foreground_of`.
         means: The mean vectors of the other labels.
 
     Returns:
-        (crops,).
+        (crops,), true for crops that are probably mislabeled.
     """
     if not means:
         return np.zeros(len(vectors), np.bool_)
@@ -80,7 +81,7 @@ def resembles_another(vectors: NDArray[np.int8], foreground: Floats, means: Sequ
 
 
 def excess(values: Floats, conditions: Floats) -> Floats:
-    """How far values lie above what is usual under like conditions: step 3.
+    """How far values lie above what is usual under similar conditions: step 3.
 
     Args:
         values: (rows,).
@@ -104,4 +105,5 @@ def excess(values: Floats, conditions: Floats) -> Floats:
 
 
 def _deviations(residuals: Floats) -> Floats:
+    """Residuals in robust standard deviations."""
     return residuals / max(sigma_of_residuals(residuals), _TINY)

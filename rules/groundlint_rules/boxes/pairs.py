@@ -6,6 +6,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.tables.overlaps import MAX_BOXES
 
 _BOX = ("box_id", "box", "label")
@@ -16,7 +17,7 @@ _IOU_MEANING = "Intersection over union from which two boxes count as one."
 _NINE_TENTHS = ({"width": 100}, {"width": 90})
 _NINE_TENTHS_DOG: tuple[dict[str, int | str], ...] = ({"width": 90, "label": "dog"}, {})
 _LEANING_OUT = ({"left": 96, "width": 100, "label": "dog"}, {"width": 120})
-"""A box of which 0.96 lies within another."""
+"""Two boxes; 0.96 of the first lies within the second."""
 
 
 class DuplicatedBox(Rule):
@@ -30,23 +31,25 @@ class DuplicatedBox(Rule):
     Remove one of the boxes.
 
     ## How reliable it is
-    No public set has people's judgment on it. Of the boxes repeated at random in bccd, kitti_labels and raccoon,
-    exactly or 1% off, it finds all (recall 1.00; means of 20 draws of 10 boxes), and it reports none of the sets' own
+    No public set has human judgments of it. Boxes of bccd, kitti_labels and raccoon were repeated at random, exactly or
+    1% off: it finds all of them (recall 1.00; means of 20 draws of 10 boxes), and it reports none of the sets' own
     boxes (benchmarks/planted.py).
     """
 
     code = "BOX301"
     name = "duplicated-box"
     severity = Severity.WARNING
-    message = "boxes {box_other} and {box} ({label!r}) overlap by {score:.0%}"
+    message = "boxes {box_other} and {box} ({label!r}) overlap by {score:.0%}; remove one of them"
     examples = (
         Good(boxes=[{"left": 0}, {"left": 300}]),
         Good(boxes=[{"line": 1}, {"line": 2}]),
         Good(boxes=[{}, {"label": "dog"}]),
-        Bad(boxes=[{}, {}], says="boxes 0 and 1 ('cat') overlap by 100%"),
+        Bad(boxes=[{}, {}], says="boxes 0 and 1 ('cat') overlap by 100%; remove one of them"),
         Good(boxes=_NINE_TENTHS, options={"iou": 0.95}),
-        Bad(boxes=_NINE_TENTHS, options={"iou": 0.9}, says="boxes 0 and 1 ('cat') overlap by 90%"),
-        Bad(boxes=[{} for _ in range(MAX_BOXES + 1)], says="boxes 0 and 200 ('cat') overlap by 100%"),
+        Bad(boxes=_NINE_TENTHS, options={"iou": 0.9}, says="boxes 0 and 1 ('cat') overlap by 90%; remove one of them"),
+        Bad(
+            boxes=[{} for _ in range(MAX_BOXES + 1)], says="boxes 0 and 200 ('cat') overlap by 100%; remove one of them"
+        ),
     )
     iou: float = Option(_IOU, ge=0.5, le=1, description=_IOU_MEANING)
 
@@ -54,7 +57,7 @@ class DuplicatedBox(Rule):
         """Each box with the first one before it that it repeats; in crowded attributes, equal boxes only."""
         same = overlaps.filter(col("label") == col("label_other"), col("iou") >= self.iou)
         crowded = attributes.filter(col("boxes") > MAX_BOXES)
-        place = ("attribute_id", "label", "left", "top", "width", "height")
+        place = ("attribute_id", "label", *RECTANGLE)
         equal = (
             boxes.filter(col("width") > 0, col("height") > 0, col("label").is_not_null())
             .join(crowded, on="attribute_id", how="semi")
@@ -75,19 +78,25 @@ class ConflictingBoxLabels(Rule):
     Keep the box with the right label.
 
     ## How reliable it is
-    Of the boxes repeated under another label in kitti_labels and raccoon it finds all (recall 1.00; means of 20 draws
-    of 10 boxes), and it reports none of the sets' own boxes (benchmarks/planted.py). Two things that fill the same box,
-    such as a face and a mask on it, are reported too.
+    Boxes of kitti_labels and raccoon were repeated under another label: it finds all of them (recall 1.00; means of 20
+    draws of 10 boxes), and it reports none of the sets' own boxes (benchmarks/planted.py). Two things that fill the
+    same box, such as a face and a mask on it, are reported too.
     """
 
     code = "BOX302"
     name = "conflicting-box-labels"
     severity = Severity.WARNING
-    message = "boxes {box_other} ({label_other!r}) and {box} ({label!r}) overlap by {score:.0%} but differ in label"
+    message = (
+        "boxes {box_other} ({label_other!r}) and {box} ({label!r}) overlap by {score:.0%} but differ in label; "
+        "keep the right one"
+    )
     examples = (
         Good(boxes=[{}, {}]),
         Good(boxes=[{"left": 0}, {"left": 300, "label": "dog"}]),
-        Bad(boxes=[{}, {"label": "dog"}], says="boxes 0 ('cat') and 1 ('dog') overlap by 100% but differ in label"),
+        Bad(
+            boxes=[{}, {"label": "dog"}],
+            says="boxes 0 ('cat') and 1 ('dog') overlap by 100% but differ in label; keep the right one",
+        ),
         Good(boxes=_NINE_TENTHS_DOG, options={"iou": 0.95}),
         Bad(boxes=_NINE_TENTHS_DOG, options={"iou": 0.9}),
     )
@@ -110,18 +119,24 @@ class NestedBox(Rule):
     Look at the image. Where it is one object, keep the better box.
 
     ## How reliable it is
-    Not measured: no public set distinguishes parts from mistakes. It reports 0.1% of the images of kitti_labels and
-    none of raccoon, bccd and wider_occ.
+    Precision and recall have not been measured: no public set distinguishes parts from mistakes. It reports 0.1% of the
+    images of kitti_labels and none of raccoon, bccd and wider_occ.
     """
 
     code = "BOX303"
     name = "nested-box"
     severity = Severity.INFO
-    message = "box {box} ({label!r}) lies within box {outer} ({label_outer!r}) and fills {score:.0%} of it"
+    message = (
+        "box {box} ({label!r}) lies within box {outer} ({label_outer!r}) and fills {score:.0%} of it; "
+        "keep one if both mark the same object"
+    )
     examples = (
         Good(boxes=[{"width": 90}, {}]),
         Good(boxes=[{"width": 30, "label": "dog"}, {}]),
-        Bad(boxes=_NINE_TENTHS_DOG, says="box 0 ('dog') lies within box 1 ('cat') and fills 90% of it"),
+        Bad(
+            boxes=_NINE_TENTHS_DOG,
+            says="box 0 ('dog') lies within box 1 ('cat') and fills 90% of it; keep one if both mark the same object",
+        ),
         Good(boxes=_LEANING_OUT, options={"inside": 0.97}),
         Bad(boxes=_LEANING_OUT, options={"inside": 0.95}),
         Good(boxes=_NINE_TENTHS_DOG, options={"fills": 0.95}),
@@ -131,7 +146,7 @@ class NestedBox(Rule):
     fills: float = Option(0.7, ge=0.1, le=1, description="Share of the outer box that the inner fills.")
 
     def check(self, overlaps: LazyFrame) -> LazyFrame:
-        """The inner box of each pair that does not count as one box."""
+        """The inner box of each nested pair, unless the two coincide and conflicting-box-labels reports them."""
         is_inner = col("area") <= col("area_other")
         small, big = pl.min_horizontal("area", "area_other"), pl.max_horizontal("area", "area_other")
         nested = overlaps.filter(
@@ -156,9 +171,9 @@ class DisagreeingAttributes(Rule):
     Keep the newest attribute and remove the other one from the manifest.
 
     ## How reliable it is
-    Of the second attributes planted in raccoon with one box moved it finds all (recall 1.00; means of 20 draws of 10
-    lines; benchmarks/planted.py). Only labels that the manifest has in both attributes are compared, so that an
-    attribute for cars and one for people agree.
+    Second attributes in which one box is moved were planted in raccoon: it finds all of them (recall 1.00; mean of 20
+    draws of 10 lines; benchmarks/planted.py). Only labels that the manifest has in both attributes are compared, so
+    that an attribute for cars and one for people agree.
     """
 
     code = "BOX305"
@@ -166,13 +181,15 @@ class DisagreeingAttributes(Rule):
     severity = Severity.WARNING
     message = (
         "`{attribute_other}` and `{attribute}` box the same labels, but {alone:,} of {count:# box} have no counterpart"
+        "; keep one attribute"
     )
     examples = (
         Good(boxes=[{}, {"attribute": "checked"}]),
         Good(boxes=[{}, {"attribute": "checked", "label": "dog", "left": 300}]),
         Bad(
             boxes=[{}, {"attribute": "checked", "left": 300}],
-            says="`animals` and `checked` box the same labels, but 2 of 2 boxes have no counterpart",
+            says="`animals` and `checked` box the same labels, but 2 of 2 boxes have no counterpart; "
+            "keep one attribute",
         ),
     )
 

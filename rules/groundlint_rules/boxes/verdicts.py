@@ -37,7 +37,8 @@ class BoxTooSmall(ServiceRule):
     """A side of a box is one pixel or less.
 
     ## Why it matters
-    The service drops the box. For training it scales images with a side over 1,280 px down, together with their boxes.
+    The service drops the box. Before training it scales down images with a side over 1,280 px, together with their
+    boxes.
 
     ## How to fix it
     Remove the box, or crop the image around the object.
@@ -76,20 +77,20 @@ class TooManyBoxes(ServiceRule):
     Cut the image into tiles, or remove the smallest objects.
 
     ## Undocumented service behavior
-    The documents do not say whether boxes are counted by attribute (here they are) or by line, nor what is lost; one
-    page says that nothing is.
+    The documents do not say whether boxes are counted by attribute (as here) or by line, nor what is lost. One page
+    says that nothing is lost.
     """
 
     code = "BOX103"
     name = "too-many-boxes"
     severity = Severity.ERROR
     aws = "ERROR_TOO_MANY_BOUNDING_BOXES"
-    message = "`{key}` has {count:# box}, the service accepts {limit}; cut the image into tiles"
+    message = "`{key}` has {count:# box}, but the service accepts {limit}; cut the image into tiles"
     examples = (
         Good(attributes=[{"boxes": 50}]),
         Bad(
             boxes=[{"left": n} for n in range(51)],
-            says="`animals` has 51 boxes, the service accepts 50; cut the image into tiles",
+            says="`animals` has 51 boxes, but the service accepts 50; cut the image into tiles",
         ),
     )
 
@@ -98,7 +99,7 @@ class NoValidBoxes(ServiceRule):
     """None of the line's boxes is valid.
 
     ## Why it matters
-    The service drops each box for a reason of its own, and with the last box the line.
+    The service drops each box for a reason of its own, and the line because it has no box left.
 
     ## How to fix it
     Fix the boxes.

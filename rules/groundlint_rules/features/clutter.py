@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+GRID = 16
+"""Cells in each direction for which the share of edge pixels is kept."""
+
 
 @step(of="images")
 def padded_planes(pixels: Image) -> NDArray[np.int16]:
@@ -20,7 +23,7 @@ def padded_planes(pixels: Image) -> NDArray[np.int16]:
     return padded(reduced(pixels))
 
 
-@feature(of="images", dtype=bytes, version=2, length=256)
+@feature(of="images", dtype=bytes, version=2, length=GRID * GRID)
 def edge_share(padded_planes: NDArray[np.int16]) -> bytes:
     """Share of pixels on thin edges in each of 16 x 16 cells, row by row, one byte per cell (255 for all)."""
     from groundlint_rules.algorithms.edges import edge_shares, thin_edges

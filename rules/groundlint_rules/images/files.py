@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -28,13 +26,13 @@ class UnreadableImage(Rule):
     name = "image-unreadable"
     severity = Severity.ERROR
     precision = FACT
-    message = "the image cannot be decoded: {detail}"
+    message = "the image cannot be decoded: {detail}; export it again"
     features = ("decoded",)
     examples = (
         Good(images=[{"decoded": True}]),
         Bad(
             images=[{"fault": "unreadable", "detail": "broken PNG file"}],
-            says="the image cannot be decoded: broken PNG file",
+            says="the image cannot be decoded: broken PNG file; export it again",
         ),
         Bad(images=[{"fault": "timed-out", "detail": "it takes more than 30 s"}]),
         Good(images=[{"fault": "too-big", "width": 13_000, "height": 13_000}]),
@@ -60,13 +58,13 @@ class TruncatedImage(Rule):
     name = "image-truncated"
     severity = Severity.ERROR
     precision = FACT
-    message = "the image is truncated: {detail}"
+    message = "the image is truncated: {detail}; copy the file again"
     features = ("decoded",)
     examples = (
         Good(images=[{"decoded": True}]),
         Bad(
             images=[{"fault": "truncated", "detail": "image file is truncated (31 bytes not processed)"}],
-            says="the image is truncated: image file is truncated (31 bytes not processed)",
+            says="the image is truncated: image file is truncated (31 bytes not processed); copy the file again",
         ),
     )
 
@@ -86,10 +84,10 @@ class TruncatedImage(Rule):
         "image-noisy",
         "cluttered-image",
     ),
-    message="{count:# image} too big to decode: rules on the content of images did not judge them",
+    message="{count:# image} too big to decode: not judged by rules on the content of images",
 )
 def image_too_big(images: LazyFrame) -> LazyFrame:
-    """Images that were not decoded because of their size, for which Custom Labels has a code of its own."""
+    """The number of images that were not decoded because of a size that Custom Labels rejects by a code of its own."""
     too_big = images.filter(col("fault") == "too-big", _is_refused_for_size())
     return too_big.group_by("data_set").agg(count=pl.len())
 
@@ -113,18 +111,21 @@ class MissingImage(Rule):
     name = "image-missing"
     severity = Severity.ERROR
     precision = FACT
-    messages: ClassVar = {
-        "refused": "the image cannot be opened: {detail}",
-        "not-found": "the image was not found",
-        "no-image": "the file is not an image that can be read: {detail}",
+    messages = {
+        "refused": "the image cannot be opened: {detail}; put a readable file below an image folder",
+        "not-found": "the image was not found; add the file or correct the source-ref",
+        "no-image": "the file is not an image that can be read: {detail}; replace or convert the file",
     }
     targets = ("ground-truth",)
     examples = (
         Good(images=[{}]),
-        Bad(images=[{"found": False, "path": None}], says="the image was not found"),
+        Bad(
+            images=[{"found": False, "path": None}],
+            says="the image was not found; add the file or correct the source-ref",
+        ),
         Bad(
             images=[{"fault": "refused", "detail": "it is not a regular file", "found": False}],
-            says="the image cannot be opened: it is not a regular file",
+            says="the image cannot be opened: it is not a regular file; put a readable file below an image folder",
         ),
     )
 
@@ -178,7 +179,7 @@ class ExifRotatedImage(Rule):
     the stored image, and `image_size` is right for only one of the two.
 
     ## How to fix it
-    Rotate the pixels, remove the EXIF orientation, and check the boxes.
+    Apply the orientation to the pixels, remove it from the EXIF metadata, and check the boxes.
 
     ## How reliable it is
     The orientation is a fact. For images without boxes whose `image_size` does not contradict it, the finding is an
@@ -189,19 +190,20 @@ class ExifRotatedImage(Rule):
     name = "image-exif-rotated"
     severity = Severity.WARNING
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "boxes": "EXIF orientation {orientation} {turns} this image; boxes drawn on the {turned} view are in the wrong "
         "place",
         "size": "EXIF orientation {orientation} {turns} this image, and `image_size` is that of the {turned} view; "
-        "rotate the pixels instead",
-        "no-boxes": "EXIF orientation {orientation} {turns} this image; some readers ignore it",
+        "apply it to the pixels",
+        "no-boxes": "EXIF orientation {orientation} {turns} this image, and some readers ignore it; "
+        "apply it to the pixels",
     }
     features = ("orientation",)
     examples = (
         Good(images=[{"orientation": 1}, {}]),
         Bad(
             images=[{"orientation": 3, "width": 640, "height": 480}],
-            says="EXIF orientation 3 rotates this image; some readers ignore it",
+            says="EXIF orientation 3 rotates this image, and some readers ignore it; apply it to the pixels",
         ),
         Bad(
             images=[{"orientation": 6, "width": 640, "height": 480}],
@@ -211,8 +213,8 @@ class ExifRotatedImage(Rule):
         Bad(
             images=[{"orientation": 6, "width": 640, "height": 480}],
             boxes=[{"image_width": 480, "image_height": 640}],
-            says="EXIF orientation 6 rotates this image, and `image_size` is that of the rotated view; rotate the "
-            "pixels instead",
+            says="EXIF orientation 6 rotates this image, and `image_size` is that of the rotated view; "
+            "apply it to the pixels",
         ),
     )
 
@@ -251,11 +253,11 @@ class WrongImageSize(Rule):
     name = "wrong-image-size"
     severity = Severity.WARNING
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "other": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "
-        "{width} x {height} px",
+        "{width} x {height} px; scale the boxes and `image_size`",
         "swapped": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "
-        "{width} x {height} px: width and height are swapped",
+        "{width} x {height} px: width and height are swapped; rotate the image or the boxes",
     }
     features = ("orientation",)
     examples = (
@@ -264,13 +266,14 @@ class WrongImageSize(Rule):
         Bad(
             images=[{"width": 320, "height": 240}],
             attributes=[{}],
-            says="`image_size` of `animals` is 640 x 480 px, but the image is 320 x 240 px",
+            says="`image_size` of `animals` is 640 x 480 px, but the image is 320 x 240 px; scale the boxes and "
+            "`image_size`",
         ),
         Bad(
             images=[{"width": 480, "height": 640}],
             attributes=[{}],
             says="`image_size` of `animals` is 640 x 480 px, but the image is 480 x 640 px: width and height are "
-            "swapped",
+            "swapped; rotate the image or the boxes",
         ),
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
@@ -15,11 +13,11 @@ _ACCEPTED = ["JPEG", "PNG", "MPO"]
 _EXTENSIONS = {"jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP"}
 
 _MAX_GRAY_SHARE = 0.05
-"""Share of gray images in a data set from which they are not unusual."""
+"""Share of gray images in a data set from which they are usual."""
 
 
 class ExtensionContentMismatch(Rule):
-    """The file extension names another format than the content has.
+    """The file extension does not match the format of the content.
 
     ## Why it matters
     Programs that rely on the extension fail on the file.
@@ -42,7 +40,7 @@ class ExtensionContentMismatch(Rule):
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """JPEG and PNG files with an extension of another format; unusual-image-format names those of other formats."""
+        """JPEG and PNG files with the extension of another format; unusual-image-format reports all other files."""
         return images.with_columns(extension=_extension()).filter(
             _has_other_extension(), col("format").is_in(_ACCEPTED)
         )
@@ -55,7 +53,7 @@ class UnusualImageFormat(Rule):
     Readers interpret such images differently, and not every program reads them.
 
     ## How to fix it
-    Convert the image to an RGB JPEG or PNG that looks as you want it to be seen.
+    Convert the image to a JPEG or PNG file in RGB, and check that it looks as intended.
 
     ## Causes
     - Under the target ground-truth, the file is neither JPEG nor PNG. Custom Labels rejects it: see IMG101.
@@ -67,16 +65,16 @@ class UnusualImageFormat(Rule):
     name = "unusual-image-format"
     severity = Severity.INFO
     precision = FACT
-    messages: ClassVar = {
+    messages = {
         "file-format": "the file is {format}{more}; convert it to JPEG or PNG",
-        "animated": "the image is animated; readers use different frames",
+        "animated": "the image is animated, and readers use different frames; save one frame",
         "cmyk": "CMYK image: its colors depend on the reader; convert it to RGB",
         "bit-depth": "{bit_depth} bits per channel (mode {mode}); convert it to 8 bits",
         "high-bit-depth": "16 bits or more per channel (mode {mode}); convert it to 8 bits",
-        "alpha": "the image has transparency (mode {mode}); readers show it on different backgrounds",
+        "alpha": "the image has transparency (mode {mode}), shown on different backgrounds; convert it to RGB",
         "palette": "palette image (mode P); convert it to RGB",
         "color-space": "the image is stored as {mode}; convert it to RGB",
-        "gray": "gray image (mode {mode}) in a data set of color images",
+        "gray": "gray image (mode {mode}) in a data set of color images; check that it belongs here",
     }
     features = ("has_alpha", "bit_depth")
     examples = (
@@ -93,15 +91,20 @@ class UnusualImageFormat(Rule):
             limits=[{"target": "ground-truth"}],
             says="the file is WEBP, animated, with the extension .jpg; convert it to JPEG or PNG",
         ),
-        Bad(images=[{"animated": True}], says="the image is animated; readers use different frames"),
+        Bad(
+            images=[{"animated": True}], says="the image is animated, and readers use different frames; save one frame"
+        ),
         Bad(images=[{"mode": "CMYK"}], says="CMYK image: its colors depend on the reader; convert it to RGB"),
         Bad(
             images=[{"mode": "RGBA"}],
-            says="the image has transparency (mode RGBA); readers show it on different backgrounds",
+            says="the image has transparency (mode RGBA), shown on different backgrounds; convert it to RGB",
         ),
         Bad(images=[{"mode": "P", "has_alpha": True}]),
         Bad(images=[{"mode": "RGB", "bit_depth": 16}], says="16 bits per channel (mode RGB); convert it to 8 bits"),
-        Bad(images=[{"mode": "L"}, *({} for _ in range(30))], says="gray image (mode L) in a data set of color images"),
+        Bad(
+            images=[{"mode": "L"}, *({} for _ in range(30))],
+            says="gray image (mode L) in a data set of color images; check that it belongs here",
+        ),
     )
 
     def check(self, images: LazyFrame, limits: LazyFrame) -> LazyFrame:
@@ -141,6 +144,6 @@ def _extension() -> Expr:
 
 
 def _has_other_extension() -> Expr:
-    """Whether the extension of a file is that of another format than its own."""
+    """Whether a file has the extension of a format other than its own."""
     meant = _extension().replace_strict(_EXTENSIONS, default=None, return_dtype=pl.String)
     return ((meant != col("format")) & ~((meant == "JPEG") & (col("format") == "MPO"))).fill_null(False)

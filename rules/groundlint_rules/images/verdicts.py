@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from groundlint import Bad, Good, Severity
 from groundlint_rules.service import ServiceRule
 
@@ -16,10 +14,10 @@ class InvalidImage(ServiceRule):
 
     ## How to fix it
     Provide the image as JPEG or PNG of at most 15 MB, with sides of 64 to 4,096 px and an aspect ratio of at most 20:1.
-    Whoever resizes or crops an image must transform its boxes in the same way.
+    If you resize or crop an image, transform its boxes in the same way.
 
     ## Causes
-    - The image is not found, or is not opened.
+    - The image is not found, or its file cannot be opened.
     - The file is not an image, or has another format than JPEG and PNG.
     - The file has more than 15 MB.
     - A side is below 64 or above 4,096 px, and the line has no boxes; on a line with boxes this is IMG102.
@@ -34,17 +32,15 @@ class InvalidImage(ServiceRule):
     name = "invalid-image"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_IMAGE"
-    messages = MappingProxyType(
-        {
-            "image-refused": "image not opened: {found}; put the file below a given image folder",
-            "image-not-found": "image not found; add the file or correct the source-ref",
-            "not-an-image": "not an image: {found}; replace the file",
-            "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
-            "image-file-too-large": "image file too large: {count:,} bytes, {limit:,} are allowed; compress it",
-            "image-side-out-of-range": "image of {found} px: each side must have 64 to 4,096 px; resize it",
-            "image-too-elongated": "image of {found} px: its aspect ratio is above 20:1; crop it",
-        }
-    )
+    messages = {
+        "image-refused": "image not opened: {found}; put a readable file below an image folder",
+        "image-not-found": "image not found; add the file or correct the source-ref",
+        "not-an-image": "not an image: {found}; replace or convert the file",
+        "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
+        "image-file-too-large": "image file too large: {count:,} bytes, but {limit:,} are allowed; compress it",
+        "image-side-out-of-range": "image of {found} px: each side must have 64 to 4,096 px; resize it",
+        "image-too-elongated": "image of {found} px: its aspect ratio is above 20:1; crop it",
+    }
     examples = (
         Good(attributes=[{"image_width": 2000, "image_height": 100}]),
         Bad(
@@ -54,7 +50,7 @@ class InvalidImage(ServiceRule):
         Bad(images=[{"format": "GIF"}], says="unsupported image format GIF; convert the image to JPEG or PNG"),
         Bad(
             images=[{"bytes": 16_000_000}],
-            says="image file too large: 16,000,000 bytes, 15,728,640 are allowed; compress it",
+            says="image file too large: 16,000,000 bytes, but 15,728,640 are allowed; compress it",
         ),
         Bad(
             images=[{"width": 5000, "height": 4000}],
@@ -66,11 +62,11 @@ class InvalidImage(ServiceRule):
         ),
         Bad(
             images=[{"fault": "no-image", "detail": "it is empty", "format": None}],
-            says="not an image: it is empty; replace the file",
+            says="not an image: it is empty; replace or convert the file",
         ),
         Bad(
             images=[{"fault": "refused", "detail": "it is outside the given folders", "found": False}],
-            says="image not opened: it is outside the given folders; put the file below a given image folder",
+            says="image not opened: it is outside the given folders; put a readable file below an image folder",
         ),
     )
 

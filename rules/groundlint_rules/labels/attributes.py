@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from groundlint import Bad, Good, Severity
 from groundlint_rules.samples import classification, detection, lines
 from groundlint_rules.service import ServiceRule
@@ -21,26 +19,24 @@ class NoLabelAttributes(ServiceRule):
     ## Causes
     - A key has no metadata, or metadata has no key.
     - The metadata has a similar, but wrong name, such as `animal_metadata`.
-    - The only such key is metadata without a label.
+    - The only key that looks like part of a label is metadata without a label.
     - The labeling job failed on the image.
 
     ## Undocumented service behavior
-    The documents do not say whether a key of your own counts as part of a label: they call only a line with nothing but
-    its source-ref ignored (MAN208), so every other line without a label attribute is this error.
+    The documents do not say whether a key of your own counts as part of a label. They say only that a line with nothing
+    but its source-ref is ignored (MAN208), so every other line without a label attribute is this error.
     """
 
     code = "LBL101"
     name = "no-label-attributes"
     severity = Severity.ERROR
     aws = "ERROR_NO_LABEL_ATTRIBUTES"
-    messages = MappingProxyType(
-        {
-            "line-with-unpaired-key": "no label attribute: `{key}` has no `{expected}`; add it, or remove the key",
-            "line-with-misnamed-metadata": "no label attribute: `{key}` has no `{expected}`; rename `{found}`",
-            "line-with-metadata-only": "no label attribute: `{key}` is metadata without a label; add the label",
-            "line-with-failed-label": "no label attribute: labeling of `{key}` failed: {found}; label the image again",
-        }
-    )
+    messages = {
+        "line-with-unpaired-key": "no label attribute: `{key}` has no `{expected}`; add it, or remove the key",
+        "line-with-misnamed-metadata": "no label attribute: `{key}` has no `{expected}`; rename `{found}`",
+        "line-with-metadata-only": "no label attribute: `{key}` is metadata without a label; add the label",
+        "line-with-failed-label": "no label attribute: labeling of `{key}` failed: {found}; label the image again",
+    }
     examples = (
         Good(manifest=lines(classification())),
         Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg"}')),
@@ -73,8 +69,8 @@ class InvalidLabelAttribute(ServiceRule):
 
     ## How to fix it
     A bounding box attribute is an object with `image_size`, a list of one object with width, height and depth, and
-    `annotations`, a list of boxes with class_id, left, top, width and height. An image label is a whole number. The
-    JSON Schemas `detection` and `classification` define both formats.
+    `annotations`, a list of boxes with class_id, left, top, width and height. An image-level label is a whole number.
+    The JSON Schemas `detection` and `classification` define both formats.
 
     ## Causes
     - A key is missing or has another name.
@@ -90,14 +86,12 @@ class InvalidLabelAttribute(ServiceRule):
     name = "invalid-label-attribute"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT"
-    messages = MappingProxyType(
-        {
-            "label-without-key": "`{key}` has no `{expected}`; {hint}",
-            "label-with-invalid-value": "`{key}` is {found}, expected {expected}; {hint}",
-            "label-with-invalid-length": "`{key}` has {count:# item}, expected {limit}; {hint}",
-            "label-of-unknown-form": "`{key}` is neither an image label nor boxes, and its type is missing; add it",
-        }
-    )
+    messages = {
+        "label-without-key": "`{key}` has no `{expected}`; {hint}",
+        "label-with-invalid-value": "`{key}` is {found}, expected {expected}; {hint}",
+        "label-with-invalid-length": "`{key}` has {count:# item}, expected {limit}; {hint}",
+        "label-of-unknown-form": "`{key}` is neither an image-level label nor boxes, and its type is missing; add it",
+    }
     examples = (
         Good(manifest=lines(detection({"left": 10.5}))),
         Bad(
@@ -120,7 +114,7 @@ class InvalidLabelAttribute(ServiceRule):
         ),
         Bad(
             manifest=lines(classification(value={"cat": 1}, metadata={"type": None})),
-            says="`animal` is neither an image label nor boxes, and its type is missing; add it",
+            says="`animal` is neither an image-level label nor boxes, and its type is missing; add it",
         ),
         Bad(manifest=lines(detection(value={"image_size": {"width": 640, "height": 480, "depth": 3}}))),
         Bad(manifest=lines(classification(value="cat"))),
@@ -135,7 +129,7 @@ class InvalidLabelMetadata(ServiceRule):
 
     ## How to fix it
     Metadata needs `type`, `human-annotated` (yes or no) and `creation-date`; that of boxes also needs `class-map` and
-    `objects`, that of image labels `class-name` and `confidence`. The JSON Schemas `detection-metadata` and
+    `objects`, that of image-level labels `class-name` and `confidence`. The JSON Schemas `detection-metadata` and
     `classification-metadata` define both formats.
 
     ## Causes
@@ -144,20 +138,18 @@ class InvalidLabelMetadata(ServiceRule):
     - The name of a label is empty.
 
     ## Undocumented service behavior
-    A creation-date that is not a date and an empty name of a label count as errors.
+    A creation-date that is not a date and an empty label name count as errors.
     """
 
     code = "LBL103"
     name = "invalid-label-metadata"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT"
-    messages = MappingProxyType(
-        {
-            "metadata-without-key": "`{key}` has no `{expected}`; {hint}",
-            "metadata-with-invalid-value": "`{key}` is {found}, expected {expected}; {hint}",
-            "metadata-with-empty-name": "`{key}` is empty; {hint}",
-        }
-    )
+    messages = {
+        "metadata-without-key": "`{key}` has no `{expected}`; {hint}",
+        "metadata-with-invalid-value": "`{key}` is {found}, expected {expected}; {hint}",
+        "metadata-with-empty-name": "`{key}` is empty; {hint}",
+    }
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -201,14 +193,12 @@ class MissingBoxConfidence(ServiceRule):
     name = "missing-box-confidence"
     severity = Severity.ERROR
     aws = "ERROR_MISSING_BOUNDING_BOX_CONFIDENCE"
-    messages = MappingProxyType(
-        {
-            "missing-objects": '`{key}` has no `objects`; write a list with one {{"confidence": 1}} for each box',
-            "objects-unlike-boxes": "`{key}` has {count:# box}, but `objects` of its metadata has {limit}; "
-            'write one {{"confidence": 1}} for each box',
-            "object-without-confidence": '`{key}` has no number as `confidence`; write {{"confidence": 1}}',
-        }
-    )
+    messages = {
+        "missing-objects": '`{key}` has no `objects`; write a list with one {{"confidence": 1}} for each box',
+        "objects-unlike-boxes": "`{key}` has {count:# box}, but `objects` of its metadata has {limit}; "
+        'write one {{"confidence": 1}} for each box',
+        "object-without-confidence": '`{key}` has no number as `confidence`; write {{"confidence": 1}}',
+    }
     examples = (
         Good(manifest=lines(detection({}, {"left": 300}))),
         Bad(
@@ -261,7 +251,8 @@ class NoValidLabelAttributes(ServiceRule):
     Fix the line's other findings.
 
     ## Undocumented service behavior
-    It is reported beside other codes only if all attributes have an unsupported type, or several are invalid.
+    This code is reported in addition to others only if all attributes have an unsupported type, or if several are
+    invalid.
     """
 
     code = "LBL106"
@@ -287,7 +278,7 @@ class UnsupportedLabelType(ServiceRule):
     and `groundtruth/object-detection` only.
 
     ## How to fix it
-    Convert the labels: several labels of an image to one attribute each, masks to boxes.
+    Convert the labels: write several labels of an image as one attribute each, and masks as boxes.
 
     ## Causes
     - Several labels in one attribute.
@@ -300,17 +291,15 @@ class UnsupportedLabelType(ServiceRule):
     name = "unsupported-label-type"
     severity = Severity.ERROR
     aws = "ERROR_UNSUPPORTED_USE_CASE_TYPE"
-    messages = MappingProxyType(
-        {
-            "unsupported-label-type": "`{key}` has the unsupported type {found}; "
-            "write groundtruth/image-classification or groundtruth/object-detection",
-            "unsupported-multilabel-type": "`{key}` has the unsupported type {found}; "
-            "write one image-classification attribute per label",
-            "unsupported-mask-type": "`{key}` has the unsupported type {found}; replace the mask by boxes",
-            "unsupported-verification-type": "`{key}` has the unsupported type {found}; "
-            "remove it after filtering the labels by its verdict",
-        }
-    )
+    messages = {
+        "unsupported-label-type": "`{key}` has the unsupported type {found}; "
+        "write groundtruth/image-classification or groundtruth/object-detection",
+        "unsupported-multilabel-type": "`{key}` has the unsupported type {found}; "
+        "write one image-classification attribute per label",
+        "unsupported-mask-type": "`{key}` has the unsupported type {found}; replace the mask with boxes",
+        "unsupported-verification-type": "`{key}` has the unsupported type {found}; "
+        "remove it after filtering the labels by its verdict",
+    }
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -334,7 +323,7 @@ class UnsupportedLabelType(ServiceRule):
         ),
         Bad(
             manifest=lines(classification(metadata={"type": "groundtruth/semantic-segmentation"})),
-            says="`animal` has the unsupported type groundtruth/semantic-segmentation; replace the mask by boxes",
+            says="`animal` has the unsupported type groundtruth/semantic-segmentation; replace the mask with boxes",
         ),
         Bad(
             manifest=lines(classification(metadata={"type": "groundtruth/label-verification"})),

@@ -23,12 +23,12 @@ class LabelNameTooLong(ServiceRule):
     name = "label-name-too-long"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_LABEL_NAME_LENGTH"
-    message = "label name too long: {count:# character}, {limit} are allowed; shorten '{found}…'"
+    message = "label name too long: {count:# character}, but {limit} are allowed; shorten '{found}…'"
     examples = (
         Good(manifest=lines(classification("x" * 256))),
         Bad(
             manifest=lines(classification("x" * 257)),
-            says=f"label name too long: 257 characters, 256 are allowed; shorten '{'x' * 40}…'",
+            says=f"label name too long: 257 characters, but 256 are allowed; shorten '{'x' * 40}…'",
         ),
     )
 
@@ -37,11 +37,11 @@ class TooFewLabels(ServiceRule):
     """A split has fewer labels than the service needs.
 
     ## Why it matters
-    The training fails: image labels need two of them, boxes one, in training and in test data. Only labels count that
-    remain after dropped boxes and lines are removed.
+    The training fails: both training and test data need two labels if these are image-level labels, and one if they are
+    boxes. Only labels that remain after dropped boxes and lines are removed count.
 
     ## How to fix it
-    Fix the lost lines, or add images with other labels.
+    Fix the lines that the service would drop, or add images with other labels.
 
     ## Undocumented service behavior
     One page requires two labels for boxes as well; the list of limits, which is newer, requires one.
@@ -51,13 +51,13 @@ class TooFewLabels(ServiceRule):
     name = "too-few-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_FEW_LABELS"
-    message = "the {key} split has {count:# usable label}, {found} needs at least {limit}; add labeled images"
+    message = "the {key} split has {count:# usable label}, but {found} needs at least {limit}; add labeled images"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}]),
         Good(boxes=[{"label": "cat"}]),
         Bad(
             labels=[{"label": "cat"}],
-            says="the train split has 1 usable label, classification needs at least 2; add labeled images",
+            says="the train split has 1 usable label, but classification needs at least 2; add labeled images",
         ),
     )
 
@@ -76,18 +76,18 @@ class TooManyLabels(ServiceRule):
     name = "too-many-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_MANY_LABELS"
-    message = "the {key} split has {count:# label}, the service accepts {limit}; merge or remove labels"
+    message = "the {key} split has {count:# label}, but the service accepts {limit}; merge or remove labels"
     examples = (
         Good(labels=[{"line": n, "label": f"{n}"} for n in range(250)]),
         Bad(
             labels=[{"line": n, "label": f"{n}"} for n in range(251)],
-            says="the train split has 251 labels, the service accepts 250; merge or remove labels",
+            says="the train split has 251 labels, but the service accepts 250; merge or remove labels",
         ),
     )
 
 
 class TooFewUsableLabels(ServiceRule):
-    """Image labels and boxes are mixed, and one kind alone has too few labels.
+    """Image-level labels and boxes are mixed, and one kind alone has too few labels.
 
     ## Why it matters
     The service trains on one kind, chosen in a way that is not documented, and drops the lines of the other. If too few
@@ -97,25 +97,25 @@ class TooFewUsableLabels(ServiceRule):
     Keep one kind of label.
 
     ## Undocumented service behavior
-    The documents do not say how the service chooses: if one choice would fail, this is a warning, if both would, an
-    error. One page gives the minima of the two kinds the other way round.
+    The documents do not say how the service chooses. This is an error if both choices would fail, and a warning if one
+    would. One page gives the minimum numbers of the two kinds the other way around.
     """
 
     code = "LBL113"
     name = "too-few-usable-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS"
-    message = "image labels and boxes are mixed, which leaves too few labels of one kind: {found}; keep one kind"
+    message = "image-level labels and boxes are mixed, which leaves too few labels of one kind: {found}; keep one kind"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}], boxes=[{"line": 3}]),
         Bad(
             labels=[{"label": "cat"}],
             boxes=[{"line": 3}],
-            says="image labels and boxes are mixed, which leaves too few labels of one kind: "
+            says="image-level labels and boxes are mixed, which leaves too few labels of one kind: "
             "1 for classification (at least 2) in the train split; keep one kind",
         ),
     )
 
     def check(self, verdicts: LazyFrame) -> LazyFrame:
-        """A verdict that depends on the service's choice is a warning."""
+        """The rule's verdicts; one that depends on the service's choice is a warning."""
         return warn_of_choice(super().check(verdicts))

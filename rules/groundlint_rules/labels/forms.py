@@ -1,4 +1,4 @@
-"""LBL: label attributes that are written in an unusual way or only in part."""
+"""LBL: label attributes that are written in an unusual way or are incomplete."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FailedLabel(ProblemRule):
     """A labeling job failed on an attribute of the line.
 
     ## Why it matters
-    The metadata has a `failure-reason` and there is no label; the line has only its other labels.
+    The metadata has a `failure-reason` instead of a label, so the line has only its other labels.
 
     ## How to fix it
     Label the image again, or remove the metadata.
@@ -59,10 +59,11 @@ class FailedLabel(ProblemRule):
 
 
 class QuotedClassIndex(ProblemRule):
-    """The index of an image label is written as a string.
+    """The index of an image-level label is written as a string.
 
     ## Why it matters
-    Some pages of the guides write it so, but the format requires a whole number, and built-in training reads numbers.
+    Some pages of the guides show it in quotes, but the format requires a whole number, and built-in training reads
+    numbers.
 
     ## How to fix it
     Remove the quotes.

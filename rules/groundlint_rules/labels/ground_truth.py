@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from polars import LazyFrame, col
 
 from groundlint import Bad, Good, Severity, note
@@ -15,7 +13,7 @@ class InvalidAttributeName(ProblemRule):
     """The name of a label attribute breaks Ground Truth's rules.
 
     ## Why it matters
-    A labeling job that uses the attribute is refused. One finding stands for all lines of a manifest.
+    A labeling job that uses the attribute is refused. A manifest gets one finding for each such name.
 
     ## How to fix it
     Rename the attribute and its metadata.
@@ -31,14 +29,12 @@ class InvalidAttributeName(ProblemRule):
     name = "invalid-attribute-name"
     severity = Severity.ERROR
     targets = ("ground-truth",)
-    messages = MappingProxyType(
-        {
-            "name-is-reserved": "a label attribute must not be named `{key}`; rename it and `{key}-metadata`{others}",
-            "name-ends-in-metadata": "the attribute name `{key}` must not end in -metadata; rename it{others}",
-            "name-ends-in-ref": "the attribute name `{key}` must not end in -ref for {found}; rename it{others}",
-            "name-without-ref": "the attribute name `{key}` must end in -ref for {found}; rename it{others}",
-        }
-    )
+    messages = {
+        "name-is-reserved": "a label attribute must not be named `{key}`; rename it and `{key}-metadata`{others}",
+        "name-ends-in-metadata": "the attribute name `{key}` must not end in -metadata; rename it{others}",
+        "name-ends-in-ref": "the attribute name `{key}` must not end in -ref for {found}; rename it{others}",
+        "name-without-ref": "the attribute name `{key}` must end in -ref for {found}; rename it{others}",
+    }
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -57,7 +53,7 @@ class InvalidAttributeName(ProblemRule):
     )
 
     def check(self, problems: LazyFrame) -> LazyFrame:
-        """One line of each manifest with the name."""
+        """The first line of each manifest with the name."""
         return first_lines(problems_of(self, problems), "data_set", "manifest", "attribute")
 
 
@@ -75,7 +71,9 @@ class MaskWithoutColors(ProblemRule):
     name = "mask-without-colors"
     severity = Severity.ERROR
     targets = ("ground-truth",)
-    message = "class {found} of the mask `{key}` has no hex-color, so the mask cannot be adjusted; add it as #2ca02c"
+    message = (
+        "class {found} of the mask `{key}` has no hex-color, so the mask cannot be adjusted; add one such as #2ca02c"
+    )
     examples = (
         Good(
             manifest=lines(
@@ -100,7 +98,8 @@ class MaskWithoutColors(ProblemRule):
                     },
                 )
             ),
-            says="class 1 of the mask `road-ref` has no hex-color, so the mask cannot be adjusted; add it as #2ca02c",
+            says="class 1 of the mask `road-ref` has no hex-color, so the mask cannot be adjusted; "
+            "add one such as #2ca02c",
         ),
     )
 

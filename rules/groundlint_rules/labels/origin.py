@@ -23,8 +23,8 @@ class RejectedLabel(Rule):
     Correct the labels, for instance in an adjustment job, or remove the line.
 
     ## How reliable it is
-    It repeats what people said about this data set. The answers that count as a rejection are those of Ground Truth's
-    examples; the option takes others.
+    It repeats what people said about this data set. By default the answers that count as a rejection are those of
+    Ground Truth's examples; the option `words` replaces them.
     """
 
     code = "LBL304"
@@ -134,14 +134,15 @@ class LowConfidenceLabel(Rule):
 
     ## Why it matters
     The label may be wrong. Confidence cannot be compared between jobs, and its value alone means nothing: a job with
-    one worker gives all labels 0, or 0.09. So labels are compared only within one job, and those of people and those of
-    machines separately.
+    one worker gives all labels 0 or 0.09. Therefore labels are compared only within one job, and those of people and
+    those of machines separately.
 
     ## How to fix it
     Look at the image, and correct the label if it is wrong.
 
     ## How reliable it is
-    Not measured: no public set has both the confidence of a job and the correct labels.
+    Precision has not been measured: no public set has both the confidence of a job and the correct labels. Confidences
+    of 0.3 planted in clothing, where all others are 1, are all found (recall 1.00).
     """
 
     code = "LBL307"
@@ -183,6 +184,7 @@ class LowConfidenceLabel(Rule):
         return pl.concat([self._low(rows, attributes) for rows in (of_images, boxes)])
 
     def _low(self, labels: LazyFrame, attributes: LazyFrame) -> LazyFrame:
+        """The rows of one table of labels with a low confidence, with their scores."""
         job = ("data_set", "attribute", "job", "human")
         # A number for each job: grouping every label by texts would take five times as long.
         jobs = attributes.group_by(job).agg("attribute_id").with_row_index("job_number")

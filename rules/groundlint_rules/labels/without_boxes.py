@@ -40,7 +40,7 @@ class AttributeWithoutBoxes(Rule):
     """A bounding box attribute has no box.
 
     ## Why it matters
-    The service ignores the attribute. If it is the only one of the line, this follows from LBL109.
+    The service ignores the attribute. If it is the only one of the line, the finding is a consequence of LBL109.
 
     ## How to fix it
     Draw the boxes, or remove the attribute.
@@ -62,7 +62,7 @@ class AttributeWithoutBoxes(Rule):
     )
 
     def check(self, verdicts: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-        """The only attribute of a line is a consequence of the line without boxes."""
+        """Attributes without boxes; the only attribute of a line is caused by the line without boxes."""
         empty = verdicts_of(self, verdicts)
         lines_without_boxes = verdicts.filter(col("cause") == LineWithoutBoxes.code).select("line_id")
         single = (

@@ -1,8 +1,6 @@
-"""MAN: the manifest as a file, and the number of lines that it loses."""
+"""MAN: the manifest as a file, and how many of its lines the service removes."""
 
 from __future__ import annotations
-
-from types import MappingProxyType
 
 import polars as pl
 from polars import LazyFrame, col, lit
@@ -19,7 +17,7 @@ class NotAManifest(ServiceRule):
     The service accepts UTF-8 text with one JSON object on each line. Any other file fails the training.
 
     ## How to fix it
-    Name the manifest itself, or convert the file.
+    Give the path of the manifest itself, or convert the file.
 
     ## Causes
     - UTF-16: the file was saved in another encoding.
@@ -39,18 +37,16 @@ class NotAManifest(ServiceRule):
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT"
     targets = ("rekognition", "ground-truth")
-    messages = MappingProxyType(
-        {
-            "utf-16": "not a manifest: encoded as UTF-16; save it as UTF-8",
-            "gzip": "not a manifest: compressed with gzip; decompress it",
-            "git-lfs-pointer": "not a manifest: a Git LFS pointer whose content was not fetched; run `git lfs pull`",
-            "json-array": "not a manifest: one JSON array; write each object on a line of its own, without commas",
-            "coco": "not a manifest: a COCO data set; convert it to a manifest with one line per image",
-            "manifest-summary": "not a manifest: a manifest_summary.json of the service; check the manifest itself",
-            "merge-conflict": "not a manifest: contains merge conflict markers of git; resolve the conflict",
-            "no-json-objects": "not a manifest: no line is a JSON object; write one object per line and image",
-        }
-    )
+    messages = {
+        "utf-16": "not a manifest: encoded as UTF-16; save it as UTF-8",
+        "gzip": "not a manifest: compressed with gzip; decompress it",
+        "git-lfs-pointer": "not a manifest: a Git LFS pointer whose content was not fetched; run `git lfs pull`",
+        "json-array": "not a manifest: one JSON array; write each object on a line of its own, without commas",
+        "coco": "not a manifest: a COCO data set; convert it to a manifest with one line per image",
+        "manifest-summary": "not a manifest: a manifest_summary.json of the service; check the manifest itself",
+        "merge-conflict": "not a manifest: contains merge conflict markers of git; resolve the conflict",
+        "no-json-objects": "not a manifest: no line is a JSON object; write one object per line and image",
+    }
     examples = (
         Good(manifest=lines(detection())),
         Bad(
@@ -73,7 +69,7 @@ class EmptyManifest(ServiceRule):
     file with InvalidManifestException.
 
     ## How to fix it
-    Find the step that should have written the lines.
+    Find out why no lines were written, and create the manifest again.
     """
 
     code = "MAN102"
@@ -100,7 +96,7 @@ class ManifestTooLarge(ServiceRule):
 
     ## Causes
     - More than 2^30 bytes: an error.
-    - More than 10^9 bytes: a warning, because the limit of 1 GB may mean these.
+    - More than 10^9 bytes: a warning, because 1 GB may mean 10^9 bytes.
 
     ## Undocumented service behavior
     The documents do not say whether 1 GB is 10^9 or 2^30 bytes.
@@ -110,17 +106,15 @@ class ManifestTooLarge(ServiceRule):
     name = "manifest-too-large"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_SIZE_TOO_LARGE"
-    messages = MappingProxyType(
-        {
-            "manifest-too-large": "manifest too large: {count:# byte}, the service accepts 1 GB; split the data set",
-            "manifest-near-size-limit": "manifest close to the limit of 1 GB: {count:# byte}; split the data set",
-        }
-    )
+    messages = {
+        "manifest-too-large": "manifest too large: {count:# byte}, but the service accepts 1 GB; split the data set",
+        "manifest-near-size-limit": "manifest close to the limit of 1 GB: {count:# byte}; split the data set",
+    }
     examples = (
         Good(manifest=lines(detection())),
         Bad(
             problems=[{"kind": "manifest-too-large", "line": None, "values": {"count": 2**30 + 1}}],
-            says="manifest too large: 1,073,741,825 bytes, the service accepts 1 GB; split the data set",
+            says="manifest too large: 1,073,741,825 bytes, but the service accepts 1 GB; split the data set",
         ),
         Bad(
             problems=[{"kind": "manifest-near-size-limit", "line": None, "values": {"count": 10**9 + 1}}],
@@ -129,7 +123,7 @@ class ManifestTooLarge(ServiceRule):
     )
 
     def check(self, verdicts: LazyFrame) -> LazyFrame:
-        """A manifest close to the limit is a warning."""
+        """The rule's verdicts; a manifest close to the limit is a warning."""
         is_lost = col("loses").is_not_null()
         severity = pl.when(is_lost).then(lit(Severity.ERROR)).otherwise(lit(Severity.WARNING))
         return super().check(verdicts).with_columns(severity=severity)
@@ -178,7 +172,7 @@ class TooManyLines(ServiceRule):
     name = "too-many-lines"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_ROWS_EXCEEDS_MAXIMUM"
-    message = "too many lines: {count:,}, the service accepts {limit:,}; remove lines"
+    message = "too many lines: {count:,}, but the service accepts {limit:,}; remove lines"
     examples = (
         Good(manifests=[{"lines": 250_000}]),
         Good(manifests=[{"lines": 500_000}], limits=[{"max_images": 500_000}]),
@@ -186,13 +180,13 @@ class TooManyLines(ServiceRule):
         Bad(
             manifests=[{"lines": 7_001, "split": "test"}],
             limits=[{"region": "eu-west-2"}],
-            says="too many lines: 7,001, the service accepts 7,000; remove lines",
+            says="too many lines: 7,001, but the service accepts 7,000; remove lines",
         ),
     )
 
 
 class TooManyInvalidLines(ServiceRule):
-    """More than 20% of the manifest's lines are lost.
+    """The service would drop more than 20% of the manifest's lines.
 
     ## Why it matters
     The service drops up to 20% of the lines of a manifest as invalid; with more, the training fails. Lines that it only

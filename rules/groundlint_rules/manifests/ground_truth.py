@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from groundlint import Bad, Good, Severity
 from groundlint_rules.samples import detection, lines
 from groundlint_rules.service import ProblemRule
@@ -23,12 +21,12 @@ class AttributeTooLong(ProblemRule):
     name = "attribute-too-long"
     severity = Severity.ERROR
     targets = ("ground-truth",)
-    message = "the value of `{key}` is too long: {count:# character}, {limit:,} are allowed; shorten or remove it"
+    message = "the value of `{key}` is too long: {count:# character}, but {limit:,} are allowed; shorten or remove it"
     examples = (
         Good(manifest=lines(detection(extra={"note": "x" * 19_000}))),
         Bad(
             manifest=lines(detection(extra={"note": "x" * 20_000})),
-            says="the value of `note` is too long: 20,002 characters, 20,000 are allowed; shorten or remove it",
+            says="the value of `note` is too long: 20,002 characters, but 20,000 are allowed; shorten or remove it",
         ),
     )
 
@@ -62,7 +60,7 @@ class MissingSource(ProblemRule):
     """The line has neither `source-ref` nor `source`.
 
     ## Why it matters
-    Ground Truth cannot label it: the object fails.
+    Ground Truth cannot label the line: the labeling of this object fails.
 
     ## How to fix it
     Write the image's URI as `source-ref`.
@@ -76,12 +74,10 @@ class MissingSource(ProblemRule):
     name = "missing-source"
     severity = Severity.ERROR
     targets = ("ground-truth",)
-    messages = MappingProxyType(
-        {
-            "missing-source": "neither source-ref nor source; add the image's URI as source-ref",
-            "misnamed-source": "neither source-ref nor source; rename `{found}` to source-ref",
-        }
-    )
+    messages = {
+        "missing-source": "neither source-ref nor source; add the image's URI as source-ref",
+        "misnamed-source": "neither source-ref nor source; rename `{found}` to source-ref",
+    }
     examples = (
         Good(manifest=lines('{"source": "some text"}')),
         Bad(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from polars import LazyFrame, col
 
 from groundlint import FACT, Bad, Good, Rule, Severity
@@ -33,13 +31,11 @@ class InvalidJson(ServiceRule):
     severity = Severity.ERROR
     aws = "ERROR_INVALID_JSON_LINE"
     targets = ("rekognition", "ground-truth")
-    messages = MappingProxyType(
-        {
-            "invalid-json": "invalid JSON: {found}",
-            "blank-line": "blank line, which counts as invalid; remove it",
-            "not-an-object": "not a JSON object; write {{…}} with source-ref and labels",
-        }
-    )
+    messages = {
+        "invalid-json": "invalid JSON: {found}",
+        "blank-line": "blank line, which counts as invalid; remove it",
+        "not-an-object": "not a JSON object; write {{…}} with source-ref and labels",
+    }
     examples = (
         Good(manifest=lines(detection())),
         Bad(
@@ -59,28 +55,26 @@ class LineTooLong(ProblemRule):
     Custom Labels removes the line without a message when the data set is created; Ground Truth refuses the job.
 
     ## How to fix it
-    Leave out keys that training does not need, or split the image and its boxes.
+    Leave out keys that training does not need, or split the image into parts, each with its boxes.
 
     ## Causes
     - More than 100,000 characters.
-    - More than 8 MiB: the line is not parsed either.
+    - More than 8 MiB: groundlint does not parse the line, so other faults in it are not reported.
     """
 
     code = "MAN202"
     name = "line-too-long"
     severity = Severity.ERROR
-    messages = MappingProxyType(
-        {
-            "line-too-long": "line too long: {count:# character}, {limit:,} are allowed; remove keys",
-            "line-not-parsed": "line too long: {count:# byte}, above {limit:,} it is not parsed; remove keys",
-        }
-    )
+    messages = {
+        "line-too-long": "line too long: {count:# character}, but {limit:,} are allowed; remove keys",
+        "line-not-parsed": "line too long: {count:# byte}, and above {limit:,} it is not parsed; remove keys",
+    }
     examples = (
         Good(manifest=lines(detection(extra={"note": "x" * 99_000}))),
         Bad(manifest=lines(detection(extra={"note": "x" * 100_000}))),
         Bad(
             problems=[{"kind": "line-not-parsed", "loses": "line", "values": {"count": 9_000_000, "limit": 8_388_608}}],
-            says="line too long: 9,000,000 bytes, above 8,388,608 it is not parsed; remove keys",
+            says="line too long: 9,000,000 bytes, and above 8,388,608 it is not parsed; remove keys",
         ),
     )
 
@@ -92,7 +86,7 @@ class DuplicateKey(ProblemRule):
     Only one of the values is used, and which one depends on the parser: here, as in most parsers, the last one.
 
     ## How to fix it
-    Remove the wrong one.
+    Remove the wrong value.
     """
 
     code = "MAN203"
@@ -112,7 +106,7 @@ class ByteOrderMark(ProblemRule):
     """The file begins with a byte order mark.
 
     ## Why it matters
-    Most parsers read it as part of the first line, which then is not valid JSON.
+    Most parsers read it as part of the first line, which is then not valid JSON.
 
     ## How to fix it
     Save the file as UTF-8 without a byte order mark.
@@ -159,19 +153,17 @@ class OrphanKey(Rule):
     ## Causes
     - The counterpart of the key is missing.
     - The metadata has a similar, but wrong name, such as `fruit_metadata`.
-    - The key is metadata of a label that has other metadata, or of none.
+    - The key is metadata of a label that already has metadata, or of no label.
     """
 
     code = "MAN206"
     name = "orphan-key"
     severity = Severity.WARNING
-    messages = MappingProxyType(
-        {
-            "unpaired-key": "`{key}` has no `{expected}`; add it, or remove the key{others}",
-            "misnamed-metadata": "`{key}` has no `{expected}`; rename `{found}`{others}",
-            "metadata-only": "`{key}` is metadata without a label; remove the key{others}",
-        }
-    )
+    messages = {
+        "unpaired-key": "`{key}` has no `{expected}`; add it, or remove the key{others}",
+        "misnamed-metadata": "`{key}` has no `{expected}`; rename `{found}`{others}",
+        "metadata-only": "`{key}` is metadata without a label; remove the key{others}",
+    }
     examples = (
         Good(manifest=lines(classification(extra={"page": 1}))),
         Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg", "page": 7, "taken-by": "Ada"}')),
@@ -201,7 +193,7 @@ class OrphanKey(Rule):
     )
 
     def check(self, problems: LazyFrame, limits: LazyFrame) -> LazyFrame:
-        """One line of each manifest with the key, and the number of the others."""
+        """The first line of each manifest with the key, and the number of the others."""
         # For Custom Labels, the service's code for a line without any label attribute covers the fault.
         is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
         unlabeled = problems.filter(col("kind").is_in(kinds_of("LBL101"))).join(is_custom_labels, how="cross")
@@ -213,8 +205,8 @@ class RecordedError(Rule):
     """The manifest records an error that the service found in an earlier training.
 
     ## Why it matters
-    It is a validation manifest or comes from ListDatasetEntries, and the fault may still be there. A recorded error
-    that the line still has is not reported again.
+    The file is a validation manifest or comes from ListDatasetEntries, and the fault may still be there. A recorded
+    error that the line still has is not reported a second time.
 
     ## How to fix it
     Fix the fault, then remove the keys `errors`, `warnings` and `cl-errors`.
@@ -225,14 +217,14 @@ class RecordedError(Rule):
     severity = Severity.INFO
     precision = FACT
     targets = ("rekognition",)
-    message = "the manifest records {found}"
+    message = "the manifest records {found}; fix the fault and remove the record"
     examples = (
         Good(manifest=lines(classification())),
         Bad(
             manifest=lines(
                 classification(extra={"cl-errors": [{"code": "ERROR_INVALID_IMAGE", "message": "It is …"}]})
             ),
-            says="the manifest records ERROR_INVALID_IMAGE: It is …",
+            says="the manifest records ERROR_INVALID_IMAGE: It is …; fix the fault and remove the record",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""How much of each box other boxes cover, and which sides of the image it touches: from the manifest alone."""
+"""How much of each box other boxes cover, and how many sides of the image it touches: from the manifest alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIE = 0.02
 """Share of a box's height by which another box's bottom edge must be lower to be in front."""
 
 _WHOLE = 0.9
-"""Share of the image from which a box counts as one of the whole image, which the image edge does not truncate."""
+"""Share of the image from which a box counts as covering the whole image, and not as truncated by its edge."""
 
 _COVERS = {
     "covered": col("in_front"),
@@ -29,14 +29,14 @@ _COVERS = {
 
 @table()
 def box_coverage(attributes: LazyFrame, boxes: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
-    """How much of one box is covered by other boxes, and which sides of the image it touches.
+    """One box: how many sides of the image it touches, and how much of it other boxes cover.
 
-    `sides`, 0 to 4, is null without `image_size` and for a box that leaves the image, which the service rejects.
+    `sides`, 0 to 4, is null without `image_size` and for a box that extends beyond the image, which the service drops.
     `covered`, 0 to 1, is the share of the box's area under boxes of its attribute that are in front of it;
-    `covered_same` counts only boxes of the same label and `covered_other` only boxes of others; `covered_same_any` and
-    `covered_other_any` count all overlapping boxes, in front or not. In front is the box with the lower bottom edge, or
-    the larger of two at the same height: on the ground, nearer objects stand lower in the image. The shares are null
-    in attributes of more than 200 boxes, which are not compared.
+    `covered_same` counts only boxes of the same label and `covered_other` only boxes of other labels;
+    `covered_same_any` and `covered_other_any` count all overlapping boxes, in front or not. The box with the lower
+    bottom edge counts as in front, or the larger of two at the same height: on the ground, nearer objects are lower in
+    the image. The shares are null in attributes of more than 200 boxes, which are not compared.
     """
     crowded = attributes.filter(col("boxes") > MAX_BOXES).select("attribute_id").collect().to_series()
     is_compared = ~col("attribute_id").is_in(crowded.implode())
@@ -67,7 +67,7 @@ def _sides() -> Expr:
 def _covered(overlaps: LazyFrame) -> LazyFrame:
     """The covered shares of each box that overlaps another, by `box_id`."""
     both = [overlaps.select(**_shared("", "_other")), overlaps.select(**_shared("_other", ""))]
-    # Collected, because polars would compute it for each kind of cover; sorted, because it then counts pieces faster.
+    # Collected, because polars would compute it for each kind of cover; sorted, because counting pieces is then faster.
     pieces = pl.concat(both).sort("box_id").collect()
     covering = [pl.when(cover).then("common").otherwise(0.0).alias(name) for name, cover in _COVERS.items()]
     totals = pieces.lazy().select("box_id", "area", *covering).group_by("box_id")

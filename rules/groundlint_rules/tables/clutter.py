@@ -8,6 +8,8 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
+from groundlint.engine.tables import RECTANGLE
+from groundlint_rules.features.clutter import GRID
 from groundlint_rules.geometry import EDGES
 
 if TYPE_CHECKING:
@@ -16,11 +18,8 @@ if TYPE_CHECKING:
 
     Grids = NDArray[np.bool_]
 
-GRID = 16
-"""Cells in each direction of the feature `edge_share`."""
-
 _MIN_OUTSIDE = 0.1
-"""Share of an image outside the boxes below which it is not judged."""
+"""Smallest share of an image outside its boxes with which it is judged."""
 
 _AT_ONCE = 1_024
 """Images whose cells are held in memory at once: about 8 MB."""
@@ -33,10 +32,10 @@ _IMAGE = ("data_set", "source_ref")
 
 @table(features=("edge_share", "color_count"), objects=("images",))
 def clutter(images: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-    """One image that was measured.
+    """One image that was measured, and how cluttered it is outside its boxes.
 
-    - `density`: share of pixels on thin edges outside the boxes, 0 to 1, because the boxes hold what the image is
-      about; null if less than 10% of the image is outside them.
+    - `density`: share of pixels outside the boxes that are on thin edges, 0 to 1; null if less than 10% of the image
+      is outside them. The boxes are left out because they hold what the image is meant to show.
     - `color_count`: number of distinct colors.
     - `score`: the density, raised or lowered by the number of colors; null where the density is. Grass has many edges
       and few colors, a full shelf has many of both.
@@ -78,7 +77,7 @@ def _placed(measured: DataFrame, boxes: LazyFrame) -> DataFrame:
         "right": (col("left") + col("width")) / width,
         "bottom": (col("top") + col("height")) / height,
     }
-    sides = ("left", "top", "width", "height", "image_width", "image_height")
+    sides = (*RECTANGLE, "image_width", "image_height")
     return (
         boxes.select(*_IMAGE, "attribute_id", *sides)
         .join(images, on=_IMAGE)
@@ -107,9 +106,9 @@ def _density(edge_shares: Series, placed: DataFrame) -> Series:
 
 
 def _covered(count: int, placed: DataFrame) -> Grids:
-    """The cells that a box touches, (count, GRID, GRID): the outline of an object is not clutter.
+    """Which cells a box touches, (count, GRID, GRID); partly covered cells count, because outlines are not clutter.
 
-    Each box adds one to its cells, as the cumulative sum in both directions of what is set at its corners.
+    Each box adds 1 to its cells: the cumulative sums, in both directions, of signs at its four corners.
     """
     import numpy as np
 

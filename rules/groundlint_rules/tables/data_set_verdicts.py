@@ -1,4 +1,4 @@
-"""What the service would say of a manifest or a data set as a whole, counted from what its lines lose."""
+"""What the service would report on a manifest or a data set as a whole, given what it removes from its lines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Verdict(NamedTuple):
 
 
 class _Split(NamedTuple):
-    """The usable labels of one split: images by label, by use case."""
+    """The usable labels of one split: for each use case, the number of images of each label."""
 
     data_set: int
     name: str
@@ -76,7 +76,7 @@ def data_set_verdicts(
     usable_labels: LazyFrame,
     limits: LazyFrame,
 ) -> DataFrame:
-    """One verdict of the service on a manifest or a data set: it fails the training, or is a warning."""
+    """One verdict of the service on a manifest or a data set as a whole: a failed training, or a warning."""
     key = ["data_set", "manifest"]
     unknown = problems.filter(col("kind").is_in(kinds_with(Effect.UNKNOWN_CONTENT))).select(key)
     unknown = pl.concat([unknown, manifests.filter(col("lines").is_null()).select(key)]).unique()
@@ -111,7 +111,7 @@ def data_set_verdicts(
 
 
 def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verdict]:
-    """The limit of lines depends on region and split, and can be raised for image labels only."""
+    """Whether a manifest has too many lines, by region and split, and by the quota for image-level labels."""
     most = MAX_LINES
     if limit["max_images"] is not None and not manifest["has_boxes"]:
         most = min(limit["max_images"], RAISED_MAX_LINES)
@@ -156,7 +156,7 @@ def _of_labels(
     for data_set, split, manifest in manifests.select("data_set", "split", "manifest").iter_rows():
         files.setdefault(data_set, {}).setdefault(split, []).append(manifest)
     for data_set, splits in sorted(files.items()):
-        # A split of which a manifest is unknown cannot be judged.
+        # A split with an unknown manifest cannot be judged.
         known = {
             name: _Split(data_set, name, by_split.get((data_set, name), {}))
             for name in _JUDGED_SPLITS
@@ -168,7 +168,7 @@ def _of_labels(
 
 
 def _of_splits(splits: dict[str, _Split], declared: str, *, has_test: bool) -> Iterator[_Verdict]:
-    """Minima and maxima of labels, by split, and what the splits have in common.
+    """Whether each split has too few or too many labels, and whether the splits have enough in common.
 
     With one use case the service needs enough labels; with both it chooses one, in a way it does not document, and
     needs enough among the remaining ones.

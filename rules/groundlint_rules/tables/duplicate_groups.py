@@ -1,4 +1,4 @@
-"""Groups of images that show the same, over a whole data set and within each split."""
+"""Groups of images that are duplicates of each other, in a whole data set and within each split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_RELATED = 21
 """Images of its group that a finding names: the one to keep and 20 others."""
 
 _SAME_FRAME = (col("relation") == "exact") | ((col("relation") == "near") & (col("distance") <= 2))
-"""Pairs in the same position. In an image taken a moment later, which is near too, objects may have moved."""
+"""Whether a pair has its objects in the same position: in images taken moments apart, they may have moved."""
 
 _IMAGE = ("data_set", "source_ref")
 
@@ -23,11 +23,11 @@ _GROUP = ("data_set", "split", "kept")
 
 @table()
 def duplicate_groups(near_pairs: LazyFrame, images: LazyFrame) -> DataFrame:
-    """One image that shows the same as another image of its data set. Pairs that share an image form one group.
+    """One image that is a duplicate or near-duplicate of another image of its data set. Connected pairs form a group.
 
-    `group`, `frame` and `exact` name a group by its first image, in the order `rank` in which one is kept: all images
-    that show the same, those of them in the same position, and those of equal bytes or pixels. `distance` counts the
-    bits in which the hash differs from the nearest of its pairs.
+    `group`, `frame` and `exact` are three nested groups, each named by its first image: all duplicates, those in the
+    same position, and those of equal bytes or pixels. `rank` is the order in which images are kept, best first.
+    `distance` is the number of bits in which the hash of the image differs from that of the nearest one paired with it.
     """
     pairs = near_pairs.select(
         "data_set", "a_source_ref", "b_source_ref", "relation", "distance", same_frame=_SAME_FRAME
@@ -65,8 +65,8 @@ def duplicate_groups(near_pairs: LazyFrame, images: LazyFrame) -> DataFrame:
 def split_duplicates(duplicate_groups: LazyFrame, lines: LazyFrame) -> LazyFrame:
     """One image of `duplicate_groups` in one split that names it, first on `line` of `manifest`.
 
-    `kept`, `kept_frame` and `kept_exact` name the image to keep in the split, of each of the three kinds of group. An
-    image that is alone in its split is its own.
+    `kept`, `kept_frame` and `kept_exact` name the image of `group`, `frame` and `exact` to keep in the split: the image
+    itself if it is the only one of its group there.
     """
     first = (
         lines.join(duplicate_groups, on=_IMAGE, how="semi")
@@ -82,11 +82,11 @@ def split_duplicates(duplicate_groups: LazyFrame, lines: LazyFrame) -> LazyFrame
 
 @table()
 def duplicates(split_duplicates: LazyFrame) -> LazyFrame:
-    """One image of a split that shows the same as another image of it, except the one to keep, `kept`.
+    """One duplicate of a split: each image of a group except `kept`, the one to keep.
 
-    `line` of `manifest` names it first. `relation` is exact if an image that is rather kept has equal bytes or pixels,
-    else near; `original` is that image, or the one to keep. `size` is the number of images of the group in the split,
-    `related` are the one to keep and up to 20 others.
+    `line` of `manifest` names it first. `relation` is exact if an image that is kept in its place has equal bytes or
+    pixels, else near; `original` is that image, else `kept`. `size` is the number of images of the group in the split,
+    and `related` holds the one to keep and up to 20 others.
     """
     members = split_duplicates.sort("data_set", "split", "rank").with_columns(
         size=pl.len().over(_GROUP), position=pl.int_range(pl.len()).over(_GROUP)
@@ -112,7 +112,7 @@ def duplicates(split_duplicates: LazyFrame) -> LazyFrame:
 
 
 def _firsts(count: int, pairs: Iterable[tuple[int, int]]) -> Series:
-    """For each of `count` rows the first row of the group that pairs connect it with."""
+    """For each of `count` rows, the first row of its group; pairs of rows connect a group."""
     root = list(range(count))
 
     def find(row: int) -> int:

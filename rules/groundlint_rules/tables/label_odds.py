@@ -49,7 +49,7 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
 
     `suspicion`, 0 to 1, rises with 1 - p(given) before calibration; `p_given` and `p_suggested` are calibrated.
     `flagged` where the model and the nearest images agree and the `signal` of the attribute, the AUROC for labels
-    exchanged as a check, is high enough. `nearest` are, for flagged labels, the nearest images with the suggested
+    exchanged as a check, is high enough. For flagged labels, `nearest` holds the nearest images with the suggested
     label. `box` is null for the label of an image. At most 20,000 boxes of a label and 200,000 boxes in all are judged.
 
     Embeddings of the user's own model are used beside the measured features; the user's own probabilities replace those
@@ -104,7 +104,7 @@ def _judged(
     pred_probs: LazyFrame,
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
-    """The odds of objects by all that is known of them, for each attribute of each data set."""
+    """The odds of the labels of objects by all features that are known, for each attribute of each data set."""
     groups = duplicate_groups.select(*_IMAGE, "group")
     rows = objects.join(groups, on=_IMAGE, how="left", maintain_order="left")
     rows = rows.with_columns(group=pl.coalesce("group", "source_ref"))
@@ -121,6 +121,7 @@ def _judged(
 
 
 def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
+    """The odds of the objects of one attribute that have all measured features; `columns` label the probabilities."""
     import numpy as np
 
     from groundlint_rules.algorithms import label_errors

@@ -1,4 +1,4 @@
-"""How probable the labels of an image that may have several are, by the images and labels of its data set."""
+"""How probable each label of images with several labels is, by the images and labels of their data set."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def multi_label_odds(
     These are the labels of an attribute with several labels on a line, and those of attributes with only one label,
     which are judged together. `suspicion`, 0 to 1, rises with 1 - p(the image has the label) before calibration;
     `p_given` is calibrated. `flagged` where the model and the nearest images agree and the `signal` of the label, the
-    AUROC for images that were given it as a check, is high enough. `nearest` are, for flagged labels, the nearest
+    AUROC for images that were given it as a check, is high enough. For flagged labels, `nearest` holds the nearest
     images without the label.
 
     Embeddings of the user's own model are used beside the measured features; the user's own probabilities replace those
@@ -96,6 +96,7 @@ def _with_features(
 
 
 def _of_scope(rows: DataFrame, images: DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The odds of labels that are judged together, as rows of `_SCHEMA`; `columns` label the probabilities."""
     measured = [name for name in _BLOCKS if images[name].is_not_null().any()]
     images = images.drop_nulls(measured)
     if not measured or rows["label"].n_unique() < 2 or images.is_empty():

@@ -1,4 +1,4 @@
-"""Pairs of images that show the same: equal bytes, equal pixels, or close perceptual hashes that were verified."""
+"""Pairs of duplicates: images with equal bytes, equal pixels, or close perceptual hashes that were verified."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _COLUMNS = (
 
 @table(features=("small_image", "pixel_digest"))
 def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
-    """Two images of a data set that show the same.
+    """Two images of a data set that are duplicates or near-duplicates.
 
     `relation` is exact, near, mirrored or rotated, and `distance` counts the bits in which their hashes differ.
     `a_source_ref` < `b_source_ref`; `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of
-    b. Images of equal bytes, pixels or hash form a star around the one to keep, the largest; all other pairs are
+    b. Images of equal bytes, pixels or hash are each paired with the one to keep, the largest; all other pairs are
     between kept images, each once.
     """
     area = col("width").cast(pl.Int64) * col("height")
@@ -145,7 +145,7 @@ def _similar(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
 
 
 def _stars(detailed: Positions, hashes: NDArray[np.uint64], images: _SmallImages) -> Iterator[tuple[int, int]]:
-    """Images of equal hash that show the same: the positions of each and of the first of its group."""
+    """Verified duplicates among images of equal hash: the positions of the first of a group and of each other."""
     import numpy as np
 
     order = detailed[np.argsort(hashes[detailed], kind="stable")]

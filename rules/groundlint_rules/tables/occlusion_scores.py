@@ -1,4 +1,4 @@
-"""How complete each boxed object looks beside the others of its label, whatever covers it, boxed or not."""
+"""How complete each boxed object looks compared with the others of its label, whatever may cover it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 MIN_SIDE = 20
-"""Pixels of the longer side from which a box is judged: in smaller ones, an occluded part cannot be made out."""
+"""Pixels of the longer side from which a box is judged: in smaller boxes, an occluded part cannot be recognized."""
 
 MIN_BOXES, MIN_IMAGES = 50, 10
-"""Boxes that a label needs, and images that they come from: what its objects have in common is their mean."""
+"""Boxes that a label needs, and images that they must come from, so that their mean shows what they have in common."""
 
 SCHEMA = pl.Schema(
     {
@@ -27,19 +28,21 @@ SCHEMA = pl.Schema(
     }
 )
 
-_EDGES = ("left", "top", "width", "height")
 _ATTRIBUTE = ("data_set", "attribute")
 
 
 @table(features=("foreground", "foreground_sharpness"))
 def occlusion_scores(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
-    """How complete the object of one box looks, for boxes of at least 20 px of labels with 50 of them in 10 images.
+    """One box of at least 20 px, of a label with 50 such boxes in 10 images, and how complete its object looks.
 
-    `boxes` of its label; `foreground`, how far the middle of the box differs from its surroundings in the way in which
-    the label's boxes do, 1 for as far as their mean; `deviations`, how far that lies, in the most deviating quarter of
-    the middle, below what is usual for boxes of its size and sharpness, in robust standard deviations; `score`, 0
-    visible to 1 occluded: the share of the label's boxes that deviate less. `deviations` and `score` are null for a box
-    that differs rather in the way of another label: its label is to be doubted first.
+    - `boxes`: number of boxes of its label.
+    - `foreground`: how much the middle of the box differs from its surroundings in the direction in which the boxes of
+      its label differ from theirs; 1 is their mean.
+    - `deviations`: how far this is below what is usual for boxes of its size and sharpness, in robust standard
+      deviations, for the quarter of the middle where it is farthest.
+    - `score`: share of the label's boxes that deviate less, from 0 (visible) to 1 (occluded).
+
+    `deviations` and `score` are null for a box that resembles the boxes of another label more: its label may be wrong.
     """
     seen = crops.filter(col("foreground").is_not_null()).select(
         "box_id", vector="foreground", sharpness="foreground_sharpness"
@@ -47,12 +50,12 @@ def occlusion_scores(boxes: LazyFrame, crops: LazyFrame) -> DataFrame:
     label = (*_ATTRIBUTE, "label")
     rows = (
         boxes.filter(col("label").is_not_null(), pl.max_horizontal("width", "height") >= MIN_SIDE)
-        .select("box_id", *label, "source_ref", *_EDGES)
+        .select("box_id", *label, "source_ref", *RECTANGLE)
         .join(seen, on="box_id")
         .filter(pl.len().over(label) >= MIN_BOXES, col("source_ref").n_unique().over(label) >= MIN_IMAGES)
     )
     # In an order of their own, so that sums do not depend on the order of lines.
-    ordered = rows.sort(*_ATTRIBUTE, "source_ref", *_EDGES).collect()
+    ordered = rows.sort(*_ATTRIBUTE, "source_ref", *RECTANGLE).collect()
     groups = ordered.partition_by(*_ATTRIBUTE, maintain_order=True)
     empty = DataFrame(schema=SCHEMA)
     return pl.concat([empty, *(part for group in groups for part in _of_attribute(group))])

@@ -8,6 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
+from groundlint_rules.algorithms.robust import robust_z
 from groundlint_rules.features.embeddings import NET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEIGHBORS = 30
-"""Nearest images that count. They are many, because a few outliers that are alike must not hide each other."""
+"""Nearest images that count: so many that a few outliers that are alike do not hide each other."""
 
 MIN_IMAGES = 40
 """Images that a data set needs to have outliers."""
@@ -24,7 +25,7 @@ MIN_OF_LABEL = 12
 """Images that a label needs, so that its usual distance is known."""
 
 _MAX_COMPARED = 10_000
-"""Images with which the others are compared, evenly spread: it bounds the time."""
+"""Images with which all are compared, evenly spread, to limit the time."""
 
 _BLOCK_NUMBERS = 4_000_000
 
@@ -37,8 +38,8 @@ def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) 
 
     `distance` is 1 minus the mean cosine to its 30 nearest neighbors that are not its duplicates, of the square roots
     of a small net's activations. `deviations` is how far it exceeds the median of the label, in robust standard
-    deviations; null for a label with fewer than 12 images. (Distance to the nearest neighbors as outlier score:
-    Ramaswamy et al., "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000.)
+    deviations; null for a label with fewer than 12 images or without any spread. (Distance to the nearest neighbors as
+    outlier score: Ramaswamy et al., "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000.)
     """
     seen = (
         images.filter(col("squeezenet").is_not_null())
@@ -48,10 +49,8 @@ def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) 
         .sort(_IMAGE)
         .collect()
     )
-    above = col("distance") - col("distance").median()
-    scale = 1.4826 * above.abs().median()
-    is_known = (pl.len() >= MIN_OF_LABEL) & (scale > 0)
-    deviations = pl.when(is_known).then(above / scale).over("data_set", "attribute", "label")
+    is_known = pl.len() >= MIN_OF_LABEL
+    deviations = pl.when(is_known).then(robust_z(col("distance"))).over("data_set", "attribute", "label")
     return (
         labels.filter(col("label").is_not_null())
         .select(*_IMAGE, "line_id", "attribute_id", "attribute", "label")

@@ -8,6 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import note, table
+from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.geometry import EDGES, area, common, iou, overlapping, with_edges
 
 MAX_BOXES = 200
@@ -17,7 +18,7 @@ MIN_IOU = 0.5
 """Intersection over union from which boxes of two attributes are counterparts."""
 
 _PAIRS = 2_000_000
-"""Pairs that are formed at once: 100 MB."""
+"""Pairs that are held in memory at once: 100 MB."""
 
 
 @table()
@@ -44,7 +45,7 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
 
 def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
     """The boxes with area that have others beside them, in parts of about `_PAIRS` pairs; at least one part."""
-    columns = ("data_set", "attribute_id", "box_id", "box", "label", "left", "top", "width", "height")
+    columns = ("data_set", "attribute_id", "box_id", "box", "label", *RECTANGLE)
     beside = (
         boxes.select(*columns, count=pl.len().over("attribute_id"))
         .filter(col("count").is_between(2, MAX_BOXES), col("width") > 0, col("height") > 0)
@@ -74,7 +75,7 @@ def counterparts(attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         with_edges(boxes.join(several, on="line_id", how="semi"))
         .join(shared, on=[*manifest, "label"], how="semi")
         .select(*of_line, "data_set", "box_id", "label", *EDGES)
-        # It is used three times below; polars would compute it as often.
+        # It is used three times below, and polars would compute it each time.
         .collect()
         .lazy()
     )

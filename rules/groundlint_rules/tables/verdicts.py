@@ -1,4 +1,4 @@
-"""What the service would lose of the data: boxes, attributes, lines, and with too few labels the training."""
+"""What the service would remove: boxes, attributes and lines, and the training if too few labels are left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import table, worded
-from groundlint.engine.tables import VALUES
+from groundlint.engine.tables import RECTANGLE, VALUES
 from groundlint.manifest.kinds import Effect, Kind, kinds_with
 
 MAX_BOXES = 50
@@ -31,7 +31,7 @@ SCHEMA = {
     "source_ref": pl.String(),
     "label": pl.String(),
 }
-"""Columns that say where a loss is; those that do not apply are null."""
+"""Location columns of a loss; those that do not apply are null."""
 
 # Workers' boxes are averaged: 138.8 + 541.2 must not exceed 680.
 _ROUNDING = 1e-6
@@ -55,7 +55,7 @@ def is_too_small() -> Expr:
 
 
 def losses_of(rows: LazyFrame, kind: Kind | Expr, values: Mapping[str, str | int | Expr] | Expr) -> LazyFrame:
-    """Rows as losses of a kind, with its service code, what it removes, and its rule as the cause.
+    """Rows as losses: with the service code and the rule of their kind, and what it removes.
 
     Args:
         rows: Rows with some of the columns of `SCHEMA`.
@@ -90,7 +90,7 @@ def _size(width: str, height: str) -> Expr:
 
 @table()
 def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
-    """Lines whose source-ref an earlier line of the same split has: that line is `first_manifest`, `first_line`."""
+    """One line whose source-ref an earlier line of the same split has: `first_line` of `first_manifest`."""
     same = ["data_set", "split", "source_ref"]
     order = manifests.select("data_set", "manifest", "split").with_row_index("order")
     rows = lines.filter(col("bucket").is_not_null()).select("line_id", "manifest", "line", *same)
@@ -112,8 +112,8 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
 def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
     """One line whose image the service does not accept, judged by its file: `kind` and `values`.
 
-    An image that Git LFS has not fetched is not judged, nor that of a line whose structure the service refuses first.
-    The aspect ratio of an image is judged by `image_size` where a line declares it, and not here.
+    Images that Git LFS has not fetched are not judged, nor are images of lines whose structure the service refuses
+    first. Where a line declares `image_size`, the aspect ratio is judged by that, in `declared_size_losses`.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
     is_out = (short < MIN_SIDE) | (long > MAX_SIDE)
@@ -158,7 +158,7 @@ def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, i
 def declared_size_losses(attributes: LazyFrame, images: LazyFrame, image_losses: LazyFrame) -> LazyFrame:
     """One line whose image the service does not accept, judged by `image_size`: its `kind`, and `found`, the size.
 
-    The file decides on the sides of an image that was measured.
+    If the image was measured, its sides are judged by the file instead.
     """
     sides = (pl.min_horizontal("image_width", "image_height"), pl.max_horizontal("image_width", "image_height"))
     measured = images.filter(col("width").is_not_null()).select("data_set", "source_ref", is_measured=lit(True))
@@ -199,11 +199,11 @@ def losses(
     declared_size_losses: LazyFrame,
     repeated_lines: LazyFrame,
 ) -> LazyFrame:
-    """One box, attribute or line that the service removes or complains about, with the reason."""
+    """One box, attribute or line that the service removes or warns of, with the reason."""
     sound = boxes.filter("usable")
     bad = sound.filter(is_outside() | is_too_small())
     size = _size("image_width", "image_height")
-    edges = worded("left {}, top {}, width {}, height {}", "left", "top", "width", "height")
+    edges = worded("left {}, top {}, width {}, height {}", *RECTANGLE)
     all_bad = (
         bad.group_by("line_id")
         .agg(col("data_set", "manifest", "line", "source_ref").first(), bad=pl.len())
@@ -238,7 +238,7 @@ def losses(
 
 @table()
 def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-    """Lines that the service removes: `removed_silently` says whether without a message."""
+    """One line that the service removes; `removed_silently` says whether it does so without a message."""
     place = ("line_id", "data_set", "manifest", "line")
     whole = losses.filter(col("loses") == "line", col("line").is_not_null()).select(
         *place, removed_silently=col("kind").is_in(kinds_with(Effect.SILENT))

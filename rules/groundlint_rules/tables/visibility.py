@@ -1,4 +1,4 @@
-"""How visible each boxed object is, from all evidence."""
+"""How visible each boxed object is, by image edges, boxes in front of it and its measured content."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Of the faces of wider_occ, people called occluded: 0.02 below 0, 0.07 from 0, 0.
 
 @table()
 def visibility(box_coverage: LazyFrame, occlusion_scores: LazyFrame) -> LazyFrame:
-    """How visible the object of one box is.
+    """One box, and how visible its object is.
 
-    `sides` of the image that the box touches, 0 to 4; `covered`, the share of its area under boxes in front of it, 0 to
-    1; `score`, 0 visible to 1 occluded or truncated: the largest of
+    `sides` is the number of sides of the image that the box touches, 0 to 4, and `covered` the share of its area under
+    boxes in front of it, 0 to 1. `score`, from 0 (visible) to 1 (occluded or truncated), is the largest of
 
     - the share of objects that people called truncated among those whose box touches as many sides,
     - `covered`,
     - where images were measured, a logistic curve over the `deviations` of `occlusion_scores`, 0.5 at 3.
 
-    It is null where none of them is known. On wider_occ (2,267 faces, 273 of them occluded) it has AUROC 0.82, as
-    `deviations` alone, and boxes and edges alone 0.60. Fast rules use `box_coverage`, because this table needs a neural
-    network.
+    The score is null where none of them is known. On wider_occ (2,267 faces, 273 of them occluded) its AUROC is 0.82,
+    like that of `deviations` alone; that of boxes and image edges alone is 0.60. Fast rules use `box_coverage`, because
+    this table needs a neural network.
     """
     truncated = col("sides").replace_strict(TRUNCATED, return_dtype=pl.Float64)
     occluded = 1 / (1 + (_EVEN - col("deviations")).exp())
