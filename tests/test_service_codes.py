@@ -107,7 +107,7 @@ def test_a_manifest_above_a_gibibyte_is_refused_unread(tmp_path: Path) -> None:
 def test_where_no_label_is_usable_the_limit_is_that_of_the_attributes(line: dict[str, Any], says: str) -> None:
     found = judged(RULES, Source("a.manifest", "train", data=manifest(line).encode()))
     (message,) = [f["message"] for f in found if f["name"] == "too-few-labels"]
-    assert message.startswith(f"the train split has 0 usable labels, {says}")
+    assert message.startswith(f"the train split has 0 usable labels, but {says}")
 
 
 def test_the_only_attribute_without_boxes_follows_from_the_line_without_boxes() -> None:
