@@ -79,6 +79,7 @@ def test_the_exit_status(folder: Path, arguments: list[str], status: int) -> Non
             "BOX101, BOX102, BOX103, BOX104 are for ",
         ),
         (["--ignore", "ALL"], "no rule is selected, so nothing would be checked"),
+        (["--select", "image-outlier", "--fast"], "no rule is selected: --fast leaves out SUS106"),
         (["--config", "nothing.toml"], "no rule is selected, so nothing would be checked"),
     ],
 )

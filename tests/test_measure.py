@@ -38,6 +38,37 @@ def record(data: bytes) -> ImageRecord:
     return measured(data).record
 
 
+@feature(of="images", dtype=float)
+def pixel_sum(pixels: Image.Image) -> float:
+    """The sum of all values."""
+    return float(np.asarray(pixels, np.int64).sum())
+
+
+@feature(of="images", dtype=float)
+def detail_sum(detail: Image.Image) -> float:
+    """The sum of all values of the larger image."""
+    return float(np.asarray(detail, np.int64).sum())
+
+
+@feature(of="crops", dtype=float)
+def crop_sum(crop: Image.Image) -> float:
+    """The sum of all values of a crop."""
+    return float(np.asarray(crop, np.int64).sum())
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (700, 500), (200, 100)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_value_depends_neither_on_other_features_nor_on_boxes(size: tuple[int, int], form: str) -> None:
+    Path("file").write_bytes(image_bytes(size, format=form))
+    boxes = ImageTask(0, "file", boxes=[(10.0, 10.0, 50.0, 40.0)], sampled=[True])
+
+    def value(*others: Feature, task: ImageTask = boxes) -> object:
+        return Measurer([pixel_sum, *others]).measure(task).record.values[pixel_sum.key]
+
+    alone = value(task=ImageTask(0, "file"))
+    assert alone == value(detail_sum) == value(crop_sum) == value(detail_sum, crop_sum)
+
+
 def test_a_sound_image_has_all_facts_and_values() -> None:
     found = record(image_bytes((300, 200), format="PNG"))
     assert (found.format, found.mode, found.width, found.height, found.animated) == ("PNG", "RGB", 300, 200, False)

@@ -62,12 +62,17 @@ def of_config(registry: Registry, config: Config, *, fast: bool = False) -> Sele
 
 def nothing_selected(registry: Registry, settings: Settings) -> str:
     """Why a configuration selects no rule, as a sentence for the user."""
+    if slow := _selected(registry, settings, settings.target):
+        return f"no rule is selected: --fast leaves out {_listed(slow)}"
     for target in set(TARGETS) - {settings.target}:
         if codes := _selected(registry, settings, target):
-            named = ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
             are = "are" if len(codes) > 1 else "is"
-            return f"no rule is selected for target {settings.target}; {named} {are} for target {target}"
+            return f"no rule is selected for target {settings.target}; {_listed(codes)} {are} for target {target}"
     return "no rule is selected, so nothing would be checked; see --select, --ignore, --fast and --preview"
+
+
+def _listed(codes: Sequence[str]) -> str:
+    return ", ".join(codes) if len(codes) < 5 else f"{', '.join(codes[:3])} and {len(codes) - 3} others"
 
 
 def _selected(registry: Registry, settings: Settings, target: str) -> list[str]:
