@@ -28,6 +28,7 @@ benchmark: $(READY)  ## measure speed and memory; takes minutes
 
 docs: $(READY)  ## write the generated documents again
 	$(BIN)/python docs/renew.py
+	$(BIN)/python tools/remake_terminal_image.py
 
 golden: $(READY)  ## write the expected outputs of tests again; read the difference before you commit it
 	GROUNDLINT_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/test_golden.py tests/test_fixtures.py

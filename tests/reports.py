@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import pytest
 from findings import LISTED, finding, on_manifest, report
-from test_attack import NAUGHTY
 
 from groundlint import Rule, Severity
 from groundlint.report.report import Report
 
-SCHEMAS = Path(__file__).parents[2] / "shared/spec/schemas"
-NEEDS_SCHEMAS = pytest.mark.skipif(
-    not SCHEMAS.is_dir(), reason="the schemas are outside the project, in ../shared/spec"
-)
-NEEDS_NAUGHTY = pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus is outside the project, in ../shared")
 # The commands that GitHub's runner would take from a line, and those that we mean.
 COMMAND = re.compile(r"^\s*::|##\w*\[")
 OURS = re.compile(r"::(error|warning|notice) file=([^:,\n]+),line=([1-9][0-9]*),title=([^:,\n]+)::(\S.*)")

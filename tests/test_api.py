@@ -42,12 +42,23 @@ def test_the_findings_are_a_table_with_the_keys_of_the_json_report() -> None:
 def test_notes_are_shown_with_an_exported_table() -> None:
     result = groundlint.check("train.manifest", select=["IMG207"], isolated=True)
     assert [rule.code for rule in result.summary.skipped_rules] == ["IMG207"]
+    assert [(note.kind, note.count) for note in result.summary.notes] == [("images-not-found", 2)]
     assert "<p>no image of train.manifest was found" in result._repr_html_()
 
 
 def test_rules_are_selected_and_ignored() -> None:
     assert codes() == codes(select=["duplicated-box"]) == codes(select=["MAN3"], extend_select=["BOX301"]) == {"BOX301"}
     assert codes(ignore=["BOX301"]) == set()
+    assert codes(select="BOX301") == {"BOX301"}
+    assert codes(ignore="BOX301") == set()
+
+
+def test_a_part_of_one_manifest_and_one_folder_of_images_need_no_list() -> None:
+    Path("test.manifest").write_text(manifest(detection("s3://bucket/1.jpg")))
+    result = groundlint.check(train="train.manifest", test=Path("test.manifest"), select="SPL204", isolated=True)
+    assert result.findings["manifest"].to_list() == ["test.manifest"]
+    with pytest.raises(UsageError, match="there is no folder nowhere"):
+        groundlint.check("train.manifest", images="nowhere", isolated=True)
 
 
 def test_a_configuration_is_found_given_or_ignored() -> None:

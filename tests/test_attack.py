@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from corpora import NAUGHTY_STRINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from lines import classification, detection, manifest
@@ -20,7 +21,6 @@ from typer.testing import CliRunner
 from groundlint.cli import app
 from groundlint.sanitize import at_line_start, visible
 
-NAUGHTY = Path(__file__).parents[2] / "shared/data/corpora/naughty_strings/blns.json"
 SCHEMA = Path(__file__).parents[1] / "docs/report.schema.json"
 ATTACKS = [
     "\x1b[31mred\x1b[0m",
@@ -49,7 +49,7 @@ COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 
 
 def naughty_strings() -> list[str]:
-    loaded: list[str] = json.loads(NAUGHTY.read_text("utf-8")) if NAUGHTY.is_file() else []
+    loaded: list[str] = json.loads(NAUGHTY_STRINGS.read_text("utf-8"))
     return loaded
 
 
@@ -65,7 +65,6 @@ def check(folder: Path, name: str, text: str | bytes, status: int | None = 1) ->
     return result.output, value
 
 
-@pytest.mark.skipif(not NAUGHTY.is_file(), reason="the corpus is outside the project, in ../shared/data/corpora")
 def test_naughty_strings_as_label_attribute_and_source_ref(tmp_path: Path) -> None:
     strings = [text for text in naughty_strings() if 0 < len(text) <= 256]
     lines = []

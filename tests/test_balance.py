@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lines import classification, detection, manifest
 
+from groundlint import Bad
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry, load
@@ -32,6 +33,25 @@ def without_source_ref(label: str = "cat") -> str:
     line = classification(label=label)
     del line["source-ref"]
     return manifest(line)
+
+
+@pytest.mark.parametrize("rule", ["label-imbalance", "label-with-many-duplicates", "folder-label-mismatch"])
+def test_a_ratio_or_share_above_its_limit_has_a_score_from_one_half(registry: Registry, rule: str) -> None:
+    kind = registry.find(rule)
+    for example in kind.examples:
+        if isinstance(example, Bad):
+            plan = registry.graph.plan([kind(**example.options)])
+            scores = evaluate(plan, example_tables(registry, example)).findings["score"].to_list()
+            assert scores
+            assert all(score is not None and 0.5 <= score < 1 for score in scores)
+
+
+def test_a_worse_imbalance_has_a_higher_score(registry: Registry) -> None:
+    lines = images(2, "cat"), images(12, "dog"), images(13, "dog")
+    plan = registry.graph.plan([registry.find("label-imbalance")()])
+    examples = [Example(manifest=lines[0] + dogs) for dogs in lines[1:]]
+    better, worse = evaluate(plan, together([example_tables(registry, each) for each in examples])).findings["score"]
+    assert better < worse
 
 
 def test_a_line_without_source_ref_is_not_an_image(registry: Registry) -> None:

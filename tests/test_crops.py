@@ -47,7 +47,9 @@ def found(
             image.save(folder / name)
     manifest = folder / "a.manifest"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    findings = groundlint.check(manifest, isolated=True, select=["IMG4"], cache_dir=folder / "cache").findings
+    findings = groundlint.check(
+        manifest, isolated=True, select=["IMG4"], preview=True, cache_dir=folder / "cache"
+    ).findings
     return set(findings.select("name", "line", "box").rows())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from lines import detection, manifest
+from PIL import Image
 from runs import REGISTRY
 
 from groundlint.config.data_sets import Request, UsageError
@@ -44,6 +45,16 @@ def test_an_export_of_images_has_those_that_were_not_found() -> None:
     assert [note.kind for note in images.notes] == ["images-not-found"]
 
 
+def test_an_image_that_one_of_several_data_sets_finds_is_exported_with_what_is_known_of_it() -> None:
+    for name in ("absent", "found"):
+        Path(name).mkdir()
+        Path(name, "x.manifest").write_text(manifest(detection("s3://bucket/1.jpg")))
+    Image.new("RGB", (640, 480)).save(Path("found/1.jpg"))
+    for paths in (("absent", "found"), ("found", "absent")):
+        images = exported("images", *paths).rows
+        assert images.select("manifest", "line", "found", "width").rows() == [("absent/x.manifest", 1, True, 640)]
+
+
 def test_an_export_of_a_manifest_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(UsageError, match="missing"):
         exported("lines", "train.manifest", "missing.manifest")
@@ -58,6 +69,12 @@ def test_an_export_has_only_named_manifests_and_shared_ones_once() -> None:
     datasets = {name: {"train": f"{name}.manifest", "test": "test.manifest"} for name in ("train", "other")}
     assert exported("lines", datasets=datasets).rows.height == 11
     assert exported("lines", "test.manifest", datasets=datasets).rows.height == 3
+
+
+@pytest.mark.parametrize("table", ["boxes", "overlaps", "counterparts"])
+def test_an_export_has_no_ids(table: str) -> None:
+    columns = exported(table, "train.manifest").rows.columns
+    assert not [name for name in columns if "_id" in name]
 
 
 def test_lists_become_json_text_and_nulls_stay() -> None:

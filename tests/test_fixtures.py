@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +17,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CASES = sorted(path.parent for path in ROOT.glob("fixtures/*/expected.json"))
 PHOTOGRAPHS = ROOT / "fixtures/photographs"
+TERMINAL_WIDTH = 92
+"""Columns of the terminal in the README, as in tools/remake_terminal_image.py."""
 
 
-def check(case: Path, *options: str) -> tuple[str, int]:
+def check(case: Path, *options: str, columns: int = 80) -> tuple[str, int]:
     command = [sys.executable, "-m", "groundlint", "check", *options]
-    environment = os.environ | {"COLUMNS": "80"}
+    environment = os.environ | {"COLUMNS": str(columns)}
     done = subprocess.run(command, cwd=case, env=environment, capture_output=True, encoding="utf-8")
     assert done.stdout, done.stderr
     return done.stdout, done.returncode
@@ -52,6 +56,7 @@ def test_each_planted_fault_is_found_with_an_empty_cache(tmp_path: Path) -> None
 
 
 def test_readme_shows_a_real_run() -> None:
-    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition("$ make demo\n")[2].partition("```")[0]
-    printed, _ = check(PHOTOGRAPHS, "--exit-zero", "--no-cache")
-    assert shown == printed
+    image = (ROOT / "docs/demo.svg").read_text(encoding="utf-8")
+    shown = [html.unescape(re.sub("<[^>]*>", "", line)) for line in re.findall("<text .*?</text>", image)]
+    printed, _ = check(PHOTOGRAPHS, "--exit-zero", "--no-cache", columns=TERMINAL_WIDTH)
+    assert shown == ["$ groundlint check", *printed.splitlines()]

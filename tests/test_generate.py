@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corpora import SERVICE_CODES
 
 ROOT = Path(__file__).parents[1]
 LINES = 7_400  # 1% of them are faulty: each of the 74 faults once
@@ -80,10 +81,7 @@ def test_one_percent_of_the_lines_are_faulty(written: tuple[bytes, str], sound: 
 
 
 def test_every_service_code_about_a_line_is_planted(written: tuple[bytes, str]) -> None:
-    table = ROOT.parent / "shared" / "spec" / "aws-errors.csv"
-    if not table.exists():
-        pytest.skip("the table of the service's errors is not part of the project")
-    with table.open(encoding="utf-8", newline="") as file:
+    with SERVICE_CODES.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["code"].startswith(("ERROR_", "WARNING_"))]
     scopes = {"line", "line / attribute", "image", "annotation", "attribute"}
     codes = {row["code"] for row in rows if row["scope"] in scopes}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from findings import URL, finding, on_manifest, report
-from reports import MIXED, NEEDS_NAUGHTY, hostile, many
+from reports import MIXED, hostile, many
 from test_attack import ATTACKS, naughty_strings
 
 from groundlint.engine.findings import KEYS, worst_first
@@ -57,7 +57,7 @@ def read_markdown(text: str) -> tuple[list[str], list[Any]]:
     return items, [*tokens, *(child for line in lines for child in line.children)]
 
 
-@pytest.mark.parametrize("texts", [ATTACKS, pytest.param(naughty_strings(), marks=NEEDS_NAUGHTY)])
+@pytest.mark.parametrize("texts", [ATTACKS, naughty_strings()])
 def test_markdown_shows_data_literally(texts: list[str]) -> None:
     of = hostile(texts)
     items, tokens = read_markdown(FORMATS["markdown"](of))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from corpora import DATA
 from image_sets import DECODED, image_bytes, image_tables, images_of, write_images
 from PIL import Image
 
@@ -20,8 +21,6 @@ from groundlint.engine.features import Feature, feature
 from groundlint.images import pool
 from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageRecord, ImageTask, MeasuredImage
-
-SHARED = Path(__file__).parents[2] / "shared/data"
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +36,37 @@ def measured(data: bytes, *features: Feature) -> MeasuredImage:
 
 def record(data: bytes) -> ImageRecord:
     return measured(data).record
+
+
+@feature(of="images", dtype=float)
+def pixel_sum(pixels: Image.Image) -> float:
+    """The sum of all values."""
+    return float(np.asarray(pixels, np.int64).sum())
+
+
+@feature(of="images", dtype=float)
+def detail_sum(detail: Image.Image) -> float:
+    """The sum of all values of the larger image."""
+    return float(np.asarray(detail, np.int64).sum())
+
+
+@feature(of="crops", dtype=float)
+def crop_sum(crop: Image.Image) -> float:
+    """The sum of all values of a crop."""
+    return float(np.asarray(crop, np.int64).sum())
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (700, 500), (200, 100)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_value_depends_neither_on_other_features_nor_on_boxes(size: tuple[int, int], form: str) -> None:
+    Path("file").write_bytes(image_bytes(size, format=form))
+    boxes = ImageTask(0, "file", boxes=[(10.0, 10.0, 50.0, 40.0)], sampled=[True])
+
+    def value(*others: Feature, task: ImageTask = boxes) -> object:
+        return Measurer([pixel_sum, *others]).measure(task).record.values[pixel_sum.key]
+
+    alone = value(task=ImageTask(0, "file"))
+    assert alone == value(detail_sum) == value(crop_sum) == value(detail_sum, crop_sum)
 
 
 def test_a_sound_image_has_all_facts_and_values() -> None:
@@ -169,10 +199,9 @@ def test_a_feature_that_raises_is_named_with_its_traceback_and_the_image_has_no_
     assert 'raise RuntimeError("odd' in found.raised[0].traceback
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the corpora are outside the project, in ../shared/data")
 @pytest.mark.parametrize("corpus", ["png", "png_crashers", "exif_orientation"])
 def test_a_corpus_of_hostile_files_is_measured_to_the_end(corpus: str) -> None:
-    paths = sorted(path for path in (SHARED / "corpora" / corpus).rglob("*") if path.is_file())
+    paths = sorted(path for path in (DATA / corpus).rglob("*") if path.is_file())
     tasks = [ImageTask(n, str(path)) for n, path in enumerate(paths)]
     records = {each.number: each.record for each in pool.measure(tasks, [DECODED], jobs=2)}
     assert sorted(records) == list(range(len(paths)))

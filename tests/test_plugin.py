@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from lines import detection, manifest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "tests" / "plugin"
 CROWD = manifest(detection("s3://bucket/1.jpg", tuple({"left": n} for n in range(3))))

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from lines import detection, manifest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 GOOD = manifest(*(detection(f"s3://bucket/{n}.jpg") for n in range(12)))
 BAD = manifest(

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from corpora import JSON_TEST_SUITE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lines import classification, detection, line_texts, manifest
@@ -20,8 +21,6 @@ from groundlint.engine.tables import BASE
 from groundlint.manifest.kinds import Kind
 from groundlint.manifest.part import MIN_BATCH
 from groundlint.manifest.reader import READ_TABLES, read
-
-CORPUS = Path(__file__).parents[2] / "shared/data/corpora/json_test_suite"
 
 
 def tables(data: str | bytes, *, block: int = 1 << 20, fast: bool = True) -> Mapping[str, pl.DataFrame]:
@@ -334,8 +333,7 @@ def test_a_file_that_is_not_a_manifest_is_reported_by_its_kind(data: bytes, kind
     assert kinds(data) == [kind]
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the JSON corpus lies outside the project, in ../shared/data/corpora")
-@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(JSON_TEST_SUITE.glob("*.json")), ids=lambda path: path.name)
 def test_the_json_corpus_ends_as_its_file_names_say(path: Path) -> None:
     data = path.read_bytes()
     problems = tables(data)["problems"]

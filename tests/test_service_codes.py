@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corpora import SERVICE_CODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judging import REGISTRY, evaluated, judged
+from lines import classification, detection, manifest
 from service_cases import CASES, Case
 
 from groundlint.config.data_sets import Source
 from groundlint.manifest.kinds import Kind
 from groundlint_rules import samples, service_codes
 
-CODES = Path(__file__).parents[2] / "shared/spec/aws-errors.csv"
 PAGE = Path(__file__).parents[1] / "docs/service-codes.md"
 NAMED = {name for case in CASES for name in (*case.raises, *case.spares)}
 RULES = [
@@ -49,11 +50,10 @@ def test_the_service_code(case: Case, tmp_path: Path) -> None:
 
 
 def rows() -> list[str]:
-    with CODES.open(newline="") as file:
+    with SERVICE_CODES.open(newline="") as file:
         return [row["code"] for row in csv.DictReader(file)]
 
 
-@pytest.mark.skipif(not CODES.is_file(), reason="the list of codes lies outside the project, in ../shared/spec")
 def test_every_documented_code_has_a_case_or_an_explanation() -> None:
     noted = {note.row for note in service_codes.NOTES}
     covered = {case.row for case in CASES} | {code for case in CASES for code in case.raises}
@@ -61,7 +61,6 @@ def test_every_documented_code_has_a_case_or_an_explanation() -> None:
     assert set(rows()) - covered - noted <= {"ERROR_MANIFEST_SIZE_TOO_LARGE"}
 
 
-@pytest.mark.skipif(not CODES.is_file(), reason="the list of codes lies outside the project, in ../shared/spec")
 def test_the_page_of_codes_has_every_documented_row() -> None:
     page = PAGE.read_text()
     assert [row for row in rows() if f"| `{row}` |" not in page] == []
@@ -96,6 +95,19 @@ def test_a_manifest_above_a_gibibyte_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(2**30 + 1)
     found = judged(RULES, Source("a.manifest", "train", manifest))
     assert [(f["aws"], f["line"], f["loses"]) for f in found] == [("ERROR_MANIFEST_SIZE_TOO_LARGE", None, "training")]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (classification(**{"creation-date": "late"}), "classification needs at least 2"),
+        (detection(**{"creation-date": "late"}), "detection needs at least 1"),
+    ],
+)
+def test_where_no_label_is_usable_the_limit_is_that_of_the_attributes(line: dict[str, Any], says: str) -> None:
+    found = judged(RULES, Source("a.manifest", "train", data=manifest(line).encode()))
+    (message,) = [f["message"] for f in found if f["name"] == "too-few-labels"]
+    assert message.startswith(f"the train split has 0 usable labels, but {says}")
 
 
 def test_the_only_attribute_without_boxes_follows_from_the_line_without_boxes() -> None:

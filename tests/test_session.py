@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lines import detection, manifest
+from PIL import Image
 from runs import SMALL, checked
 
 from groundlint.config.data_sets import Request
@@ -77,6 +79,17 @@ def test_a_manifest_that_data_sets_share_is_reported_and_counted_once() -> None:
     outcome = checked(rules=SMALL)
     assert outcome.findings["manifest"].to_list() == ["test.manifest", "train.manifest"]
     assert (outcome.summary.manifests, outcome.summary.lines) == (3, 61 + 12 + 13)
+
+
+def test_an_image_that_one_of_several_data_sets_finds_counts_as_found_in_any_order() -> None:
+    for name in ("with", "without"):
+        Path(name).mkdir()
+        Path(name, "x.manifest").write_text(boxes("a", 3))
+    for n in range(3):
+        Image.new("RGB", (640, 480)).save(Path("with", f"a{n}.jpg"))
+    for paths in (("with", "without"), ("without", "with")) * 3:
+        images = checked(*paths, ignore=["ALL"], extend_select=["IMG207"]).summary.images
+        assert (images.total, images.found, images.unreadable) == (3, 3, 0)
 
 
 def test_a_finding_has_the_name_by_which_its_manifest_was_given(folder: Path) -> None:
@@ -162,6 +175,9 @@ def test_a_rule_that_raises_is_named_and_the_others_are_reported(folder: Path) -
     assert done.stderr == "error: the rule ZZZ101 failed: ValueError: no \\x1b[31m such; ::error::thing\n"
     assert "BOX301" in done.stdout
     assert '"passed": 0' in Path("gate.json").read_text()
+    check("--output", "json:report.json")
+    skipped = json.loads(Path("report.json").read_text())["summary"]["skipped_rules"]
+    assert {"code": "ZZZ101", "reason": "the rule failed"} in skipped
     loud = check("-v")
     assert "Traceback" in loud.stderr
     assert not [line for line in loud.stderr.splitlines() if line.lstrip().startswith("::")]

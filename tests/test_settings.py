@@ -180,6 +180,12 @@ def test_the_flag_ignore_replaces_the_list_and_extend_ignore_adds_to_it(tmp_path
     assert ignored(ignore=["LBL"], extend_ignore=["MAN"]) == ["LBL", "MAN"]
 
 
+def test_the_flag_extend_select_adds_to_the_list_of_the_file(tmp_path: Path) -> None:
+    config = load(written(tmp_path, 'select = ["REF"]\nextend-select = ["BOX"]'))
+    extended = override(config, {"extend_select": ["MAN"]}).settings
+    assert (extended.select, extended.extend_select) == (["REF"], ["BOX", "MAN"])
+
+
 @pytest.mark.parametrize(
     ("requirement", "is_satisfied"),
     [

@@ -38,6 +38,12 @@ def test_the_losses_of_the_manifest_are_counted_and_reported_once() -> None:
     ]
 
 
+def test_the_other_lines_with_the_same_fault_are_counted_once() -> None:
+    train = Source("a.manifest", "train", data=manifest(*[detection(f"s3://b/{n}.jpg") for n in range(4)]).encode())
+    found = judged([REGISTRY.rules["REF106"]], train, train._replace(split="test"))
+    assert {f["message"].rpartition("; ")[2] for f in found} == {"also on 3 other lines"}
+
+
 def test_test_data_that_cannot_be_read_is_test_data_nevertheless(tmp_path: Path) -> None:
     lines = [classification(), classification("s3://bucket/2.jpg", "dog")]
     train = Source("train.manifest", "train", data=manifest(*lines).encode())

@@ -21,7 +21,7 @@ RULES = [pytest.param(rule, id=f"{code} {rule.name}") for code, rule in sorted(R
 BANNED = {
     r"\bmend(s|ed|ing)?\b": "fix",
     r"\bpictures?\b": "image",
-    r"(?<!there )\bis no (?!longer\b)": "is not a",
+    r"(?<!there )\bis no (?!longer\b|better\b)": "is not a",
     r"(?<!there )\bare no (?!longer\b)": "are not",
     r"\bwhereof\b|\bthereof\b|\btherein\b": "say it plainly",
     r"\btells? of\b": "report",

@@ -18,7 +18,8 @@ from groundlint.policy import selection
 from groundlint.session import Session
 from groundlint.summary import Summary
 
-Paths = Sequence[str | PathLike[str]]
+OneOrMore = str | PathLike[str] | Sequence[str | PathLike[str]]
+Selectors = str | Sequence[str]
 
 
 class Result(NamedTuple):
@@ -37,18 +38,18 @@ class Result(NamedTuple):
 
 def check(
     *paths: str | PathLike[str],
-    train: Paths = (),
-    test: Paths = (),
-    reference: Paths = (),
+    train: OneOrMore = (),
+    test: OneOrMore = (),
+    reference: OneOrMore = (),
     target: str | None = None,
-    select: Sequence[str] | None = None,
-    ignore: Sequence[str] | None = None,
-    extend_select: Sequence[str] | None = None,
+    select: Selectors | None = None,
+    ignore: Selectors | None = None,
+    extend_select: Selectors | None = None,
     preview: bool | None = None,
     fast: bool = False,
     config: str | PathLike[str] | None = None,
     isolated: bool = False,
-    images: Sequence[str] = (),
+    images: OneOrMore = (),
     jobs: int | None = None,
     cache_dir: str | PathLike[str] | None = None,
     embeddings: str | PathLike[str] | None = None,
@@ -56,7 +57,8 @@ def check(
 ) -> Result:
     """Check manifests and the images that they name.
 
-    The findings have the columns of the JSON report. What limited the check is in the summary.
+    The findings have the columns of the JSON report. What limited the check is in the summary. Where several paths or
+    selectors are allowed, one may be given without a list.
 
     Args:
         paths: Manifests and folders. Each manifest is a data set of its own unless the configuration groups it.
@@ -85,9 +87,9 @@ def check(
     configuration = settings.load(path) if path else settings.Config()
     flags = {
         "target": target,
-        "select": select,
-        "ignore": ignore,
-        "extend_select": extend_select,
+        "select": _selectors(select),
+        "ignore": _selectors(ignore),
+        "extend_select": _selectors(extend_select),
         "preview": preview,
     }
     given = {key: value for key, value in flags.items() if value is not None}
@@ -98,7 +100,7 @@ def check(
         train=_names(train),
         test=_names(test),
         reference=_names(reference),
-        images=tuple(images),
+        images=_names(images),
         jobs=jobs,
         cache=_path(cache_dir),
         embeddings=_path(embeddings),
@@ -116,5 +118,10 @@ def _path(path: str | PathLike[str] | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _names(paths: Paths) -> tuple[str, ...]:
-    return tuple(fspath(path) for path in paths)
+def _names(paths: OneOrMore) -> tuple[str, ...]:
+    # A string is a sequence too, of its characters.
+    return tuple(fspath(path) for path in ((paths,) if isinstance(paths, str | PathLike) else paths))
+
+
+def _selectors(selectors: Selectors | None) -> list[str] | None:
+    return None if selectors is None else [selectors] if isinstance(selectors, str) else list(selectors)

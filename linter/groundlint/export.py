@@ -48,11 +48,11 @@ def export(registry: Registry, table: str, session: Session) -> Exported:
     rows = _with_places(collected(workspace.table(table)), loaded.tables)
     rows = _of_named(rows, loaded.data_sets, objects, loaded.tables)
     if objects == ("images",):
-        rows = rows.unique("source_ref", keep="first", maintain_order=True)
+        rows = _best_known(rows)
     if table == "images":
         rows = rows.with_columns(col("found").fill_null(False))
     key = [name for name in (*(BASE[table].key if table in BASE else ()), *_ORDER) if name in rows.columns]
-    rows = rows.drop(_INTERNAL, strict=False)
+    rows = rows.drop([name for name in rows.columns if name.removesuffix("_other") in _INTERNAL])
     rows = rows.sort([name for name in dict.fromkeys(key) if name in rows.columns], maintain_order=True)
     if not any(dtype.is_nested() for dtype in rows.schema.values()):
         # Data sets may share a manifest.
@@ -92,6 +92,14 @@ def _of_named(
         return every.join(rows, on=key, how="left", nulls_equal=True).select(rows.columns)
     named_in = [name for name in ("manifest", "b_manifest") if name in rows.columns]
     return rows.filter(pl.any_horizontal(col(name).is_in(names) for name in named_in)) if named_in else rows
+
+
+def _best_known(rows: DataFrame) -> DataFrame:
+    """Each image once, where it is named first, with what the data set that knows most of it knows."""
+    first = rows.unique("source_ref", keep="first", maintain_order=True).select("source_ref", "manifest", "line")
+    by_nulls = rows.drop("manifest", "line").sort(pl.sum_horizontal(pl.all().is_null()), maintain_order=True)
+    best = by_nulls.unique("source_ref", keep="first", maintain_order=True)
+    return first.join(best, on="source_ref", how="left", maintain_order="left").select(rows.columns)
 
 
 def as_text(rows: DataFrame) -> DataFrame:

@@ -234,7 +234,9 @@ def no_images_note(loaded: Loaded) -> MadeNote | None:
         f"no image of {first_of(names)} was found in {folders}; name their folder with --images FOLDER or "
         "--images PREFIX=FOLDER; image rules were skipped"
     )
-    return MadeNote("images-not-found", names[0] if len(names) == 1 else None, None, message)
+    lines = loaded.tables["lines"].filter(col("data_set").is_in(sorted(loaded.without_images)))
+    count = lines["source_ref"].drop_nulls().n_unique()
+    return MadeNote("images-not-found", names[0] if len(names) == 1 else None, count, message)
 
 
 def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) -> numbers.Summary:
@@ -242,7 +244,8 @@ def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) 
     hidden = judged.hidden
     names = loaded.manifests_without_images
     reason = f"no image of {first_of(names)} was found" if images.found else "no image was found"
-    skipped = judged.skipped if names else []
+    skipped = dict.fromkeys(judged.skipped if names else [], reason)
+    skipped |= dict.fromkeys(sorted(code for each in judged.raised for code in each.blocks), "the rule failed")
     counts = numbers.numbers(loaded.tables, loaded.data_sets)
     return numbers.Summary(
         **counts,
@@ -250,6 +253,6 @@ def _summary(loaded: Loaded, judged: pipeline.Judgement, notes: list[MadeNote]) 
         counts=numbers.Counts(**severity.count(judged.findings)),
         suppressed=int(hidden["suppression"].is_not_null().sum()),
         baselined=int(hidden["is_baselined"].sum()),
-        skipped_rules=[numbers.SkippedRule(code=code, reason=reason) for code in skipped],
+        skipped_rules=[numbers.SkippedRule(code=code, reason=why) for code, why in sorted(skipped.items())],
         notes=[numbers.NoteEntry(**note._asdict()) for note in notes],
     )

@@ -81,10 +81,12 @@ def images(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> Ima
     refs = named.select("data_set", "source_ref").drop_nulls("source_ref").unique()
     if "images" not in tables:
         return Images(total=refs["source_ref"].n_unique(), found=None, unreadable=None)
-    facts = tables["images"].select("data_set", "source_ref", "found", is_broken=col("fault").is_not_null())
-    seen = refs.join(facts, on=["data_set", "source_ref"], how="left").unique("source_ref", keep="first")
-    is_found = col("found").fill_null(False)
-    row = seen.select(found=is_found.sum(), unreadable=(is_found & col("is_broken").fill_null(False)).sum()).row(0)
+    is_broken = col("found") & col("fault").is_not_null()
+    facts = tables["images"].select("data_set", "source_ref", "found", is_broken=is_broken)
+    # Data sets may find different files for the same source-ref, or none.
+    seen = refs.join(facts, on=["data_set", "source_ref"], how="left")
+    seen = seen.group_by("source_ref").agg(col("found", "is_broken").any())
+    row = seen.select(found=col("found").sum(), unreadable=col("is_broken").sum()).row(0)
     return Images(total=seen.height, found=int(row[0]), unreadable=int(row[1]))
 
 

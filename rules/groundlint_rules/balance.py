@@ -6,6 +6,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity, counted, worded
+from groundlint_rules.scoring import score_above
 from groundlint_rules.tables.data_set_verdicts import MIN_SPLIT_IMAGES
 
 _SPLIT = ("data_set", "split", "use_case")
@@ -70,8 +71,10 @@ class LabelImbalance(Rule):
         other_labels = worded(
             f", and at least {self.ratio:g} times as many as {{}}", counted(col("rare") - 1, "other label")
         )
+        times = col("most") / col("few")
         return worst.with_columns(
-            times=col("most") / col("few"),
+            times=times,
+            score=score_above(times, self.ratio),
             others=pl.when(col("rare") > 1).then(other_labels).otherwise(lit("")),
             severity=pl.when(is_scene).then(lit(Severity.INFO)).otherwise(lit(Severity.WARNING)),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good, Option, Rule, Severity
+from groundlint import Bad, Good, Option, Rule, Severity, Status
 from groundlint_rules.algorithms.robust import robust_z
 from groundlint_rules.scoring import score_above, score_below
 
@@ -113,6 +113,7 @@ class ManySmallBoxes(Rule):
 
     code = "CLU102"
     name = "many-small-boxes"
+    status = Status.PREVIEW
     severity = Severity.INFO
     message = (
         "{boxes} boxes, the largest covers {largest:.1%} of the image: far more and smaller than in most images; "
@@ -196,6 +197,7 @@ class SmallObjectInClutter(Rule):
 
     code = "CLU103"
     name = "small-object-in-clutter"
+    status = Status.PREVIEW
     severity = Severity.INFO
     message = (
         "the largest box covers {largest:.1%} of the image, and edges cover {density:.0%} of the rest; crop the image"

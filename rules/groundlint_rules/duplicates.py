@@ -9,6 +9,7 @@ from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity
 from groundlint_rules.geometry import EDGES, iou, with_edges
+from groundlint_rules.scoring import score_above
 
 _IMAGE = ("data_set", "split", "source_ref")
 
@@ -271,7 +272,8 @@ class LabelWithManyDuplicates(Rule):
             for rows, name in ((named, "images"), (doubled, "duplicated"))
         )
         counts = images.join(duplicated, on=["data_set", "label"])
-        return counts.filter(col("images") >= self.min_images, col("duplicated") >= self.share * col("images"))
+        many = counts.filter(col("images") >= self.min_images, col("duplicated") >= self.share * col("images"))
+        return many.with_columns(score=score_above(col("duplicated") / col("images"), self.share))
 
 
 def _of_equal_size(split_duplicates: LazyFrame, images: LazyFrame) -> LazyFrame:

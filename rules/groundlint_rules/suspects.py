@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Cost, Good, Option, Rule, Severity, note
+from groundlint import Bad, Cost, Good, Option, Rule, Severity, Status, note
+from groundlint_rules.scoring import score_above
 from groundlint_rules.tables.label_odds import MIN_SIGNAL
 
 _SORTED = [
@@ -105,7 +106,8 @@ class FolderLabelMismatch(Rule):
             images=pl.len().over(attribute),
         )
         has_folders = (col("folders") > 1) & (col("images") >= self.min_images)
-        return counted.filter(has_folders, col("agreeing") >= self.agreement, ~agrees)
+        misplaced = counted.filter(has_folders, col("agreeing") >= self.agreement, ~agrees)
+        return misplaced.with_columns(score=score_above("agreeing", self.agreement))
 
 
 class MislabelSuspect(Rule):
@@ -314,6 +316,7 @@ class ImageOutlier(Rule):
 
     code = "SUS106"
     name = "image-outlier"
+    status = Status.PREVIEW
     severity = Severity.INFO
     cost = Cost.SLOW
     message = (

@@ -214,7 +214,7 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
 
     Args:
         config: The configuration.
-        values: Values of its keys; those of `extend_ignore` are added to `ignore`.
+        values: Values of its keys; those of `extend_select` are added to it, those of `extend_ignore` to `ignore`.
 
     Raises:
         ConfigError: A value is not allowed.
@@ -222,6 +222,8 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
     values = dict(values)
     if extended := values.pop("extend_ignore", []):
         values["ignore"] = [*values.get("ignore", config.settings.ignore), *extended]
+    if extended := values.get("extend_select"):
+        values["extend_select"] = [*config.settings.extend_select, *extended]
     try:
         given = config.settings.model_dump(exclude_unset=True) | values
         return Config(Settings.model_validate(given), config.path)

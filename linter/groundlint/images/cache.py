@@ -16,7 +16,7 @@ from groundlint.images.record import CropRecord, ImageRecord
 from groundlint.images.storage import Stamp
 
 FOLDER = ".groundlint_cache"
-FILE = "measured-3.sqlite"
+FILE = "measured-4.sqlite"
 """Name of the database. The number changes with the form of its content."""
 
 TAG = "CACHEDIR.TAG"

@@ -75,7 +75,6 @@ class Measurer:
         warnings.simplefilter("ignore")
         self._features = {feature.name: feature for feature in features}
         self._max_pixels = max_pixels
-        self._wants_detail = any("detail" in feature.inputs for feature in features)
         self._of_files = file_features(features)
         self._of = {
             table: [feature for feature in features if feature.of == table and feature.dtype]
@@ -104,16 +103,15 @@ class Measurer:
         record.format, record.mode = header.format, header.mode
         record.width, record.height = header.size
         record.animated = _is_animated(header)
-        image = _DecodedImage(header, self._max_pixels)
+        image = _DecodedImage(data, header, self._max_pixels)
         inputs = {"data": lambda: data, "header": lambda: header}
         inputs |= {name: partial(image.reduced, long_side) for name, long_side in LONG_SIDE.items()}
         features = [feature for feature in self._of["images"] if task.labeled or not feature.only_labeled]
         try:
-            # It is decoded once: what is wanted largest comes first, and the rest is made from it.
             if task.boxes and self._of["crops"]:
                 image.whole()
-            elif any(feature.name not in self._of_files for feature in features):
-                image.reduced(LONG_SIDE["detail" if self._wants_detail else "pixels"])
+            if any(feature.name not in self._of_files for feature in features):
+                image.reduced(max(LONG_SIDE.values()))
         except UnusableImage as error:
             record.fault, record.detail = error.fault, str(error)
             features = [feature for feature in features if feature.name in self._of_files]
@@ -150,25 +148,38 @@ class Measurer:
 
 
 class _DecodedImage:
-    """The pixels of an image, decoded once, at the size that is asked for first."""
+    """The pixels of an image, decoded at most twice: at full size and reduced.
 
-    def __init__(self, header: Image.Image, max_pixels: int) -> None:
+    What is reduced is the same whether the image is also needed at full size or not: measurements of an image do not
+    depend on its boxes, and not on the rules of the run.
+    """
+
+    def __init__(self, data: bytes, header: Image.Image, max_pixels: int) -> None:
+        self._data = data
         self._header = header
+        self._size = header.size
         self._max_pixels = max_pixels
-        self._pixels: Image.Image | None = None
+        self._pixels: dict[int, Image.Image] = {}
         self._error: UnusableImage | None = None
 
     def reduced(self, long_side: int) -> Image.Image:
-        """Return the image in RGB, no longer than this; never enlarged, and no larger than what was asked for first."""
-        if self._pixels is None:
-            scales = (scale for scale in (1, 2, 4, 8) if max(self._header.size) <= scale * long_side)
-            self._pixels = self._decoded(next(scales, 8))
-        factor = -(-max(self._pixels.size) // long_side)
-        return self._pixels if factor == 1 else self._pixels.reduce(factor)
+        """Return the image in RGB, no longer than this, which is at most the largest of `LONG_SIDE`; never enlarged."""
+        most = max(LONG_SIDE.values())
+        scale = next((scale for scale in (1, 2, 4, 8) if max(self._size) <= scale * most), 8)
+        pixels = self._at(scale if self._header.format in ("JPEG", "MPO") else 1)
+        factor = -(-max(pixels.size) // long_side)
+        return pixels if factor == 1 else pixels.reduce(factor)
 
     def whole(self) -> Image.Image:
         """Return the image in RGB at full size."""
-        return self.reduced(max(self._header.size))
+        return self._at(1)
+
+    def _at(self, scale: int) -> Image.Image:
+        if scale not in self._pixels:
+            # A decoder can be used once.
+            header = _opened(self._data) if self._pixels else self._header
+            self._pixels[scale] = self._decoded(header, scale)
+        return self._pixels[scale]
 
     def crop(self, box: Rectangle) -> Image.Image:
         """Return the pixels of a box, at least one."""
@@ -185,18 +196,17 @@ class _DecodedImage:
     def _clipped(self, box: Rectangle, grown: float) -> tuple[int, int, int, int]:
         left, top, width, height = box
         x, y = grown * width, grown * height
-        most = self._header.size
+        most = self._size
         start = (min(max(0, int(left - x)), most[0] - 1), min(max(0, int(top - y)), most[1] - 1))
         end = (math.ceil(left + width + x), math.ceil(top + height + y))
         return (*start, *(min(max(s + 1, e), m) for s, e, m in zip(start, end, most, strict=True)))  # type: ignore[return-value] # four numbers
 
-    def _decoded(self, scale: int) -> Image.Image:
+    def _decoded(self, header: Image.Image, scale: int) -> Image.Image:
         if self._error:
             raise self._error
-        header = self._header
-        width, height = header.size
+        width, height = self._size
         # A JPEG is decoded at a fraction of its size; what would be decoded whole must fit.
-        if header.format in ("JPEG", "MPO") and scale > 1:
+        if scale > 1:
             header.draft(None, (width // scale, height // scale))
         if math.prod(header.size) > self._max_pixels:
             limit = f"{self._max_pixels // 1_000_000} megapixels"

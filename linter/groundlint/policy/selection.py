@@ -63,6 +63,8 @@ def of_config(registry: Registry, config: Config, *, fast: bool = False) -> Sele
 
 def nothing_selected(registry: Registry, settings: Settings) -> str:
     """Why a configuration selects no rule, as a sentence for the user."""
+    if slow := _selected(registry, settings, settings.target):
+        return f"no rule is selected: --fast leaves out {first_of(slow)}"
     for target in set(TARGETS) - {settings.target}:
         if codes := _selected(registry, settings, target):
             are = "are" if len(codes) > 1 else "is"

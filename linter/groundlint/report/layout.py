@@ -73,9 +73,12 @@ class Layout:
                 yield head + first.lstrip()
                 yield from rest
             else:
-                image = f"{_GAP}{row.image}" if row.image else ""
-                yield f"{start}{bold(rule, self.color)}{image}"
-                yield from self._wrapped(_plain, row.message, indent + len(_CONSEQUENCE) * row.depth)
+                below = indent + len(_CONSEQUENCE) * row.depth
+                fits = indent + _columns(rule) + len(_GAP) + _columns(row.image) <= self.width
+                yield f"{start}{bold(rule, self.color)}" + (f"{_GAP}{row.image}" if row.image and fits else "")
+                if not fits:
+                    yield " " * below + row.image
+                yield from self._wrapped(_plain, row.message, below)
 
     def _wrapped(self, style: Callable[[str, bool], str], text: str, indent: int) -> Iterator[str]:
         # Paths and addresses stay whole, so that they can be copied.

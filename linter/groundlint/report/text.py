@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 
 import polars as pl
@@ -38,7 +39,8 @@ def render(report: Report) -> str:
     if look.statistics:
         lines += _section("Findings by rule:", _statistics(report.findings))
     if not look.quiet:
-        lines += [*_summary(report), "", *_section("Next:", _suggestions(report, findings))]
+        lines += [*_wrapped(_summary(report), look.width), ""]
+        lines += _section("Next:", _wrapped(_suggestions(report, findings), look.width - 2))
     return "\n".join(lines).rstrip("\n") + "\n" if lines else ""
 
 
@@ -108,7 +110,8 @@ def _counted(findings: DataFrame, look: Presentation) -> Iterator[str]:
         return
     rules = findings["code"].n_unique()
     total = number_of(findings.height, "info")
-    yield f"{total} of {number_of(rules, 'rule')}, not listed; --min-severity info lists them:"
+    title = f"{total} of {number_of(rules, 'rule')}, not listed; --min-severity info lists them:"
+    yield from _wrapped([title], look.width)
     counts = findings.group_by("code", "name", maintain_order=True).len()
     rows = counts.sort(-col("len").cast(pl.Int64), "code").rows()
     width = len(f"{rows[0][2]:,}")
@@ -123,6 +126,12 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield title
         yield from (f"  {line}" for line in lines)
         yield ""
+
+
+def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
+    """Lines of prose within the width; what continues is indented."""
+    for line in lines:
+        yield from textwrap.wrap(line, max(width, 40), subsequent_indent="  ", break_long_words=False) or [""]
 
 
 def _statistics(findings: DataFrame) -> Iterator[str]:

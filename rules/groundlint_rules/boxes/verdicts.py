@@ -109,11 +109,11 @@ class NoValidBoxes(ServiceRule):
     name = "no-valid-boxes"
     severity = Severity.ERROR
     aws = "ERROR_NO_VALID_ANNOTATIONS"
-    message = "no valid boxes: the service drops all {count} of this line; fix the boxes"
+    message = "no valid boxes ({count:# box} dropped): the service drops this line; fix the boxes"
     examples = (
         Good(boxes=[{"left": -1}, {"box": 1}]),
         Bad(
             boxes=[{"left": -1}, {"box": 1, "width": 0}],
-            says="no valid boxes: the service drops all 2 of this line; fix the boxes",
+            says="no valid boxes (2 boxes dropped): the service drops this line; fix the boxes",
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import LazyFrame, col
 
-from groundlint import FACT, Bad, Good, Option, Rule, Severity
+from groundlint import FACT, Bad, Good, Option, Rule, Severity, Status
 from groundlint_rules.scoring import score_below
 
 _SOUND = {"crop_sharpness": 20.0, "crop_brightness": 180.0, "crop_contrast": 30.0}
@@ -104,6 +104,7 @@ class ObjectDark(Rule):
 
     code = "IMG402"
     name = "object-dark"
+    status = Status.PREVIEW
     severity = Severity.INFO
     message = (
         "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255; "
@@ -146,6 +147,7 @@ class ObjectLowContrast(Rule):
 
     code = "IMG403"
     name = "object-low-contrast"
+    status = Status.PREVIEW
     severity = Severity.INFO
     message = "box {box} ({label!r}) barely stands out from its background (contrast {crop_contrast:.1f} of 255)"
     features = ("crop_contrast",)

@@ -99,7 +99,10 @@ def data_set_verdicts(
         for verdict in (*_of_lines(manifest, limit), *_of_losses(manifest))
     ]
     found += _of_buckets(counted, lines)
-    found += _of_labels(manifests.collect(), unknown.collect(), usable_labels.collect())
+    kinds = attributes.filter(col("kind").is_in(["classification", "detection"])).select("data_set", "kind").unique()
+    found += _of_labels(
+        manifests.collect(), unknown.collect(), usable_labels.collect(), set(kinds.collect().iter_rows())
+    )
     rows: dict[str, dict[str, Any]] = {}
     for verdict in found:
         # A manifest in two splits is reported once.
@@ -139,7 +142,9 @@ def _of_buckets(manifests: DataFrame, lines: LazyFrame) -> Iterator[_Verdict]:
         yield _Verdict(data_set, Kind.SEVERAL_BUCKETS, {"count": len(names), "found": shown}, manifest)
 
 
-def _of_labels(manifests: DataFrame, unknown: DataFrame, labels: DataFrame) -> Iterator[_Verdict]:
+def _of_labels(
+    manifests: DataFrame, unknown: DataFrame, labels: DataFrame, kinds: set[tuple[int, str]]
+) -> Iterator[_Verdict]:
     """The verdicts on the labels of each data set."""
     unknown_manifests = set(unknown.iter_rows())
     by_split: dict[tuple[int, str], dict[str, dict[str, int]]] = {}
@@ -157,10 +162,12 @@ def _of_labels(manifests: DataFrame, unknown: DataFrame, labels: DataFrame) -> I
             for name in _JUDGED_SPLITS
             if name in splits and not any((data_set, manifest) in unknown_manifests for manifest in splits[name])
         }
-        yield from _of_splits(known, has_test="test" in splits)
+        is_classified = (data_set, "classification") in kinds and (data_set, "detection") not in kinds
+        declared = "classification" if is_classified else "detection"
+        yield from _of_splits(known, declared, has_test="test" in splits)
 
 
-def _of_splits(splits: dict[str, _Split], *, has_test: bool) -> Iterator[_Verdict]:
+def _of_splits(splits: dict[str, _Split], declared: str, *, has_test: bool) -> Iterator[_Verdict]:
     """Whether each split has too few or too many labels, and whether the splits have enough in common.
 
     With one use case the service needs enough labels; with both it chooses one, in a way it does not document, and
@@ -170,7 +177,8 @@ def _of_splits(splits: dict[str, _Split], *, has_test: bool) -> Iterator[_Verdic
     for split in splits.values():
         yield from _too_many(split)
         if len(use_cases) < 2:
-            yield from _too_few(split, *use_cases)
+            # Where no label is usable, the attributes still say what the labels are for.
+            yield from _too_few(split, *(use_cases or [declared]))
     if len(use_cases) > 1:
         yield from _too_few_usable(splits.values())
     if "train" in splits and "test" in splits:
@@ -186,7 +194,7 @@ def _too_many(split: _Split) -> Iterator[_Verdict]:
         yield _Verdict(split.data_set, Kind.TOO_MANY_LABELS, values)
 
 
-def _too_few(split: _Split, use_case: str = "detection") -> Iterator[_Verdict]:
+def _too_few(split: _Split, use_case: str) -> Iterator[_Verdict]:
     count, least = len(split.names(use_case)), MIN_LABELS[use_case]
     if count < least:
         values: Values = {"key": split.name, "found": use_case, "count": count, "limit": least}

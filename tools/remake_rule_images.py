@@ -90,7 +90,7 @@ def truncated(image: Image.Image) -> Image.Image:
     return image
 
 
-PICTURES: dict[str, Callable[[], Image.Image]] = {
+EXAMPLES: dict[str, Callable[[], Image.Image]] = {
     "IMG202": lambda: truncated(opened(RACCOON)),
     "IMG205": lambda: beside(with_boxes("raccoons/005.jpg"), _rotated("raccoons/005.jpg")),
     "IMG301": lambda: ImageEnhance.Brightness(opened(RACCOON)).enhance(0.15),
@@ -118,7 +118,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
 def main() -> None:
     """Write all images."""
     TARGET.mkdir(parents=True, exist_ok=True)
-    for code, make in PICTURES.items():
+    for code, make in EXAMPLES.items():
         image = make()
         whole = Image.new("RGB", image.size)
         whole.paste(image.convert("RGB").resize((image.width, image.height)))
