@@ -226,6 +226,8 @@ class DuplicateConflictingBoxes(Rule):
             counts.join(matched, on=place, how="left", nulls_equal=True)
             .with_columns(unmatched=col("count") - col("matched").fill_null(0))
             .filter(col("unmatched") > 0)
+            # The share of unmatched boxes, which more boxes make more certain.
+            .with_columns(score=col("unmatched") / (col("count") + 1))
             .join(duplicates, on=_IMAGE)
         )
 
