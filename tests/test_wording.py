@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundlint import counted, worded
-from groundlint.engine.wording import Sentence, first_of, number_of
+from groundlint.engine.wording import Sentence
+from groundlint.phrases import first_of, number_of
 
 PIECES = st.lists(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=3) | st.none()), max_size=3), max_size=4)
 SCHEMA = {"number": pl.Int64, "word": pl.String}

@@ -13,7 +13,7 @@ from groundlint.config.data_sets import DataSet, UsageError
 from groundlint.engine.evaluate import MadeNote, Workspace, collected
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
-from groundlint.engine.wording import suggestion
+from groundlint.phrases import suggestion
 from groundlint.session import Session, no_images_note
 
 _INTERNAL = ("data_set", "line_id", "attribute_id", "box_id")

@@ -21,7 +21,7 @@ from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule
 from groundlint.engine.tables import BASE
-from groundlint.engine.wording import number_of, suggestion
+from groundlint.phrases import number_of, suggestion
 from groundlint.testing import judged, manifest_lines
 
 FAMILIES = {

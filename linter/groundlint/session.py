@@ -21,12 +21,12 @@ from groundlint.engine.evaluate import MadeNote, Raised
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
-from groundlint.engine.wording import first_of
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import ImageTables
 from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.reader import read
+from groundlint.phrases import first_of
 from groundlint.policy import severity
 from groundlint.policy.baseline import Baseline, Entry
 from groundlint.policy.selection import Selection, nothing_selected

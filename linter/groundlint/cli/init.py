@@ -11,7 +11,7 @@ def init() -> None:
     """Write a commented groundlint.toml for the manifests below the working directory."""
     from groundlint.config import settings, template
     from groundlint.config.discovery import manifests_below
-    from groundlint.engine.wording import number_of
+    from groundlint.phrases import number_of
 
     file = Path.cwd() / settings.FILE
     if file.exists():

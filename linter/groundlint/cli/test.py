@@ -12,7 +12,7 @@ from groundlint.cli.output import FAILED, fail, print_lines, reported
 def test(package: Annotated[str, typer.Argument(help="Name of an installed package with rules.")]) -> None:
     """Run the examples of a package's rules, and the property tests that every rule must pass."""
     from groundlint.engine import registry
-    from groundlint.engine.wording import number_of
+    from groundlint.phrases import number_of
     from groundlint.sanitize import visible
     from groundlint.testing import example_faults, property_faults
 

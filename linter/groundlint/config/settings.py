@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from groundlint import __version__
-from groundlint.engine.wording import suggestion
 from groundlint.errors import GroundlintError
+from groundlint.phrases import suggestion
 
 FILE = "groundlint.toml"
 

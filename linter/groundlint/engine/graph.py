@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from groundlint.engine.features import INPUTS, Feature
 from groundlint.engine.rule import Rule, inputs
 from groundlint.engine.tables import BASE, DerivedTable
-from groundlint.engine.wording import suggestion
+from groundlint.phrases import suggestion
 
 if TYPE_CHECKING:
     from polars import DataFrame, Expr, LazyFrame

@@ -18,8 +18,8 @@ from groundlint.engine.graph import Graph
 from groundlint.engine.notes import Note
 from groundlint.engine.rule import Rule, Status, defects
 from groundlint.engine.tables import BASE, DerivedTable
-from groundlint.engine.wording import suggestion
 from groundlint.errors import GroundlintError
+from groundlint.phrases import suggestion
 
 ENTRY_POINTS = "groundlint.rules"
 """Group of entry points; each names a package or module with rules, notes, tables and features."""

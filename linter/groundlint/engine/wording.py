@@ -1,18 +1,18 @@
-"""Sentences made of columns, with correct plurals, and phrases that error messages share."""
+"""Sentences made of columns, with correct plurals."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from string import Formatter
 from typing import Any
 
 import polars as pl
 from polars import Expr, lit
 
+from groundlint.phrases import number_of, plural
+
 _COUNTED = "# "
-_SIBILANT = re.compile(r"(?:s|x|z|ch|sh)$")
 
 
 def worded(template: str, *values: str | Expr) -> Expr:
@@ -36,29 +36,6 @@ def counted(count: str | Expr, noun: str) -> Expr:
     """A number with its noun, as "1 image" or "2 images"."""
     number = pl.col(count) if isinstance(count, str) else count
     return worded("{} {}", number, pl.when(number == 1).then(lit(noun)).otherwise(lit(plural(noun))))
-
-
-def number_of(count: int, noun: str) -> str:
-    """A number with its noun, as "1 image" or "2,000 images"."""
-    return f"{count:,} {noun if count == 1 else plural(noun)}"
-
-
-def plural(noun: str) -> str:
-    """The plural of a regular noun."""
-    return f"{noun}es" if _SIBILANT.search(noun) else f"{noun}s"
-
-
-def first_of(names: Sequence[str], most: int = 3) -> str:
-    """The first few names and the number of the others, as "a, b, c and 4 others"."""
-    others = len(names) - most
-    return ", ".join(names[:most]) + (f" and {number_of(others, 'other')}" if others > 0 else "")
-
-
-def suggestion(written: str, known: Iterable[str]) -> str:
-    """A hint at the closest known name, in any case, as the end of a sentence; empty if none is close."""
-    names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(written.lower(), names, n=1)
-    return f"; did you mean `{names[near[0]]}`?" if near else ""
 
 
 class Sentence:

@@ -12,8 +12,8 @@ from polars.exceptions import PolarsError
 
 from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.tables import BASE
-from groundlint.engine.wording import first_of, number_of
 from groundlint.errors import GroundlintError
+from groundlint.phrases import first_of, number_of
 
 KEYS = ("source_ref", "attribute", "box")
 """Columns that identify a label or box."""

@@ -16,7 +16,7 @@ from groundlint.config.settings import Config, ConfigError, Settings, first_faul
 from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry, SelectionError
 from groundlint.engine.rule import TARGETS, Cost, Rule
-from groundlint.engine.wording import first_of
+from groundlint.phrases import first_of
 from groundlint.policy.suppression import Suppression
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from polars import DataFrame, col
 
 from groundlint.engine.findings import worst_first
-from groundlint.engine.wording import number_of
+from groundlint.phrases import number_of
 from groundlint.report.concise import hidden_lines
 from groundlint.report.layout import Cell, Layout, dim
 from groundlint.report.listing import (
