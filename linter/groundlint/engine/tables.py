@@ -306,7 +306,7 @@ BASE: Mapping[str, Table] = {
         ),
         _table(
             "crops",
-            "the image content of one box",
+            "the image content of one box whose image was found",
             "box_id",
             box_id=_BOX_ID,
             manifest=_MANIFEST,

@@ -271,7 +271,8 @@ class ImageTables:
         measured = places.join(contents, on="path", how="left").join(crops, on=["content", *RECTANGLE], how="left")
         return (
             boxes.select(*keys, *RECTANGLE)
-            .join(files.select(*_IMAGE, "path"), on=_IMAGE, how="left", maintain_order="left")
+            # A box whose image was not found has no crop. In a large data set without images, these would be most rows.
+            .join(files.select(*_IMAGE, "path"), on=_IMAGE, maintain_order="left")
             .join(measured, on=["data_set", "path", *RECTANGLE], how="left", maintain_order="left")
             .select(*keys, *values)
         )
