@@ -75,17 +75,19 @@ def judge(
     """
     # What the configuration suppresses is known only once everything else is judged.
     last = [scoped for scoped in selection.rules if "suppressions" in inputs(scoped.rule.check)]
-    plan = registry.graph.plan(
-        [scoped for scoped in selection.rules if scoped not in last], notes=registry.notes.values()
-    )
+    rules = [scope for scope in selection.rules if scope not in last]
+    skipped = sorted({scope.rule.code for scope in rules if registry.graph.needs_images(scope.rule, data.given)})
+    if len(data.without_images) == len(data.data_sets):
+        # No image of the whole run was found: on empty tables these rules would only cost time.
+        rules = [scope for scope in rules if scope.rule.code not in skipped]
+    plan = registry.graph.plan(rules, notes=registry.notes.values())
     evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
-    skipped = sorted({scope.rule.code for scope in plan.rules if registry.graph.needs_images(scope.rule, data.given)})
     found = _reported(evaluation.findings, data, skipped)
     found = found.with_columns(fingerprints(found, data.tables, root))
     # Data sets may share a manifest, and a manifest may be in two splits.
     once = found.unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)
     marked, uses = suppression.mark(once, selection.suppressions, baseline, root)
-    judged = _judged(plan.rules, data, skipped, evaluation.raised, root, (scope.rule.code for scope in last))
+    judged = _judged(rules, data, skipped, evaluation.raised, root, (scope.rule.code for scope in last))
     rows = suppression.suppression_rows(selection.suppressions, uses, config_path, judged)
     of_config = evaluate(registry.graph.plan(last), {"suppressions": rows.lazy()})
     no_tables = {name: table.empty() for name, table in BASE.items()}
