@@ -77,7 +77,7 @@ def page(registry: Registry, code: str) -> str:
         parts += ["## Measured", "\n".join(["| set | what | figure |", "| --- | --- | --- |", *rows])]
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
-    if examples := [*_illustrations(rule), *_examples(registry, rule)]:
+    if examples := [*_illustrations(rule), *_examples(registry, rule)] or list(_messages(rule)):
         parts += ["## Example", *examples]
     if last:
         parts += [f"## {_LAST_SECTION}", last]
@@ -263,6 +263,14 @@ def _examples(registry: Registry, rule: type[Rule]) -> Iterator[str]:
         options = f" with {' and '.join(given)}" if given else ""
         yield f"{verdict}{options}:"
         yield "\n".join(["```json", *_shown(example, lines), "```"])
+
+
+def _messages(rule: type[Rule]) -> Iterator[str]:
+    """What the rule reports, for a rule whose examples are rows of tables that no user sees."""
+    says = [example.says for example in rule.examples if isinstance(example, Bad) and example.says]
+    if says:
+        yield "Reported as:"
+        yield "\n".join(f"- {message}" for message in dict.fromkeys(says))
 
 
 def _shown(example: Example, lines: Sequence[str]) -> Iterator[str]:
