@@ -131,7 +131,7 @@ def test_a_finding_names_at_most_21_images_of_its_group_the_kept_one_first(tmp_p
     path.write_text(manifest(*labeled(*(f"{n:02}.jpg" for n in range(30)))), encoding="utf-8")
     rows = checked(path, select=["exact-duplicate"])
     assert rows.height == 29
-    assert set(rows["message"]) == {"exact duplicate of s3://bucket/00.jpg (group of 30 images); remove one of the two"}
+    assert set(rows["message"]) == {"exact duplicate of s3://bucket/00.jpg (group of 30 images); remove this image"}
     for own, related in rows.select("source_ref", "related").rows():
         assert related[0]["source_ref"] == "s3://bucket/00.jpg"
         assert len({place["source_ref"] for place in related}) == 21
@@ -145,7 +145,7 @@ def test_two_names_of_one_file_are_reported_as_such(tmp_path: Path) -> None:
     path.write_text(manifest(*lines), encoding="utf-8")
     assert checked(path)["message"].item() == (
         "the same file as s3://bucket/1.jpg, under another name (group of 2 images); "
-        "correct the name, or remove one of the two"
+        "correct the name, or remove this image"
     )
 
 

@@ -26,14 +26,15 @@ SETS = [
     "savoias_objects",
 ]
 MAX_SHARE = 0.03
-FEW_IMAGES = 2
-"""In sets of 50 to 64 images, one or two flagged images are more than 3% but show nothing."""
 
 TOO_SMALL = ["cifar10n"]
 """Sets whose images are too small for Rekognition: no finding of ours stands on an image that the service drops."""
 
 MADE_TO_HAVE = {"flowers12_aug": ["near-duplicate"]}
 """Rules that rightly flag many images of a set: flowers12_aug was made of shifted and mirrored copies."""
+
+KNOWN_FALSE_ALARMS = {"coco128": ["image-noisy"]}
+"""Rules that break the bound: image-noisy flags 2 of the 64 images of coco128, grass and leaves, both wrongly."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,5 +52,5 @@ def test_no_warning_rule_flags_many_images_of_a_healthy_set(name: str) -> None:
     assert images.found == (0 if name == "kitti_labels" else images.total)
     warnings = result.findings.filter(severity="warning")
     counts = warnings.group_by("name").agg(images=pl.col("source_ref").drop_nulls().n_unique())
-    many = counts.filter(pl.col("images") > max(MAX_SHARE * images.total, FEW_IMAGES))["name"].to_list()
-    assert many == MADE_TO_HAVE.get(name, [])
+    many = counts.filter(pl.col("images") > MAX_SHARE * images.total)["name"].to_list()
+    assert many == MADE_TO_HAVE.get(name, []) + KNOWN_FALSE_ALARMS.get(name, [])

@@ -54,21 +54,21 @@ class ExactDuplicate(Rule):
     severity = Severity.WARNING
     precision = FACT
     messages = {
-        "same-content": "exact duplicate of {original} (group of {size:# image}); remove one of the two",
+        "same-content": "exact duplicate of {original} (group of {size:# image}); remove this image",
         "same-file": "the same file as {original}, under another name (group of {size:# image}); "
-        "correct the name, or remove one of the two",
+        "correct the name, or remove this image",
     }
     examples = (
         Good(images=[_ONE, _OTHER]),
         Good(images=[_ONE, _OTHER], near_pairs=[_NEAR]),
         Bad(
             images=[_ONE, _EQUAL],
-            says="exact duplicate of s3://bucket/1.jpg (group of 2 images); remove one of the two",
+            says="exact duplicate of s3://bucket/1.jpg (group of 2 images); remove this image",
         ),
         Bad(
             images=[_ONE, _EQUAL | {"path": "1.jpg"}],
             says="the same file as s3://bucket/1.jpg, under another name (group of 2 images); "
-            "correct the name, or remove one of the two",
+            "correct the name, or remove this image",
         ),
     )
 
