@@ -305,8 +305,8 @@ class NoisyImage(Rule):
     ## How reliable it is
     It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after noise with a
     standard deviation of 40 of 255 is added (recall 1.00), and flags 0.3% of the originals. Precision has not been
-    measured. It measures color, in which foliage and fabric are smooth, so it does not detect the noise of a monochrome
-    camera.
+    measured. On coco128 it flags 2 of 64 images, both wrongly: their grass and leaves are rough in color. It measures
+    color, so it does not detect the noise of a monochrome camera.
     """
 
     code = "IMG306"
