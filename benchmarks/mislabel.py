@@ -2,7 +2,7 @@
 
 `python benchmarks/mislabel.py DATA` prints a Markdown table; DATA contains the folders `cifar10n` and `clothing`, each
 with `output.manifest`, in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and kept.
-`--embed` adds the embedding of the extra `embed`.
+`--side` is that of the square which the net sees.
 
 Parameters are tuned on half 0 of the images (`--tune` prints the best ones), and all figures are of half 1, the images
 with `sha256(source-ref)[0] & 1` = 1. Models are fitted on the whole set. Planted: 5% of the labels are replaced, either
@@ -29,19 +29,20 @@ import polars as pl
 from measured import Measured, auroc, exported
 from numpy.typing import NDArray
 from occlusion import exchanged
-from PIL import Image
 
-from groundlint_rules.algorithms import layout
-from groundlint_rules.algorithms.discriminant import Block, layout_block, net_block
+from groundlint.images import decoding
+from groundlint.images.decoding import LONG_SIDE, DecodedImage
+from groundlint.images.limits import MAX_PIXELS
+from groundlint_rules.algorithms.discriminant import Block, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
 from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
-from groundlint_rules.features import _squeezenet as squeezenet
 from groundlint_rules.features import embeddings
+from groundlint_rules.features._efficientnet import WEIGHTS
 
 Bools = NDArray[np.bool_]
 
 PLANTED = 0.05
-LARGE_SIDE = 224
+RESOURCES = Path(embeddings.__file__).parent
 NEAREST = 10
 RANDOM = "clothing, 5% of the labels replaced at random"
 SIMILAR = "clothing, 5% of the labels replaced by similar labels"
@@ -135,51 +136,28 @@ def manifest(file: Path) -> tuple[list[str], list[str]]:
     return [line["source-ref"] for line in lines], [line["label-metadata"]["class-name"] for line in lines]
 
 
-def pixels(file: Path, side: int) -> NDArray[np.uint8]:
-    """An image, resized to a square of `side` px."""
-    with Image.open(file) as image:
-        image.draft("RGB", (2 * side, 2 * side))
-        return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
-
-
-def of_larger_net(data: Path, refs: Sequence[str]) -> NDArray[np.uint8]:
-    """The embeddings of the extra `embed` for the images of a set."""
-    start = time.process_time()
-    rows = []
-    for ref in refs:
-        with Image.open(data / ref.removeprefix("s3://datasets/")) as image:
-            image.draft("RGB", (LARGE_SIDE, LARGE_SIDE))
-            rows.append(np.frombuffer(embeddings.efficientnet.function(image.convert("RGB")), np.uint8))
-    milliseconds = (time.process_time() - start) / len(refs) * 1000
-    print(f"larger network: CPU time per image, with decoding: {milliseconds:.2f} ms")
-    return np.stack(rows)
-
-
-def measured(data: Path, cache: Path, name: str, side: int, *, embed: bool = False) -> Images:
-    """The images of a set. Features come from the cache unless the code that measures them has changed."""
+def measured(data: Path, cache: Path, name: str, side: int) -> Images:
+    """The images of a set. Their embeddings come from the cache unless the net has changed."""
     refs, _ = manifest(data / name / "output.manifest")
-    code = b"".join(Path(module.__file__).read_bytes() for module in (squeezenet, layout))
-    kept = cache / f"{name}-{side}-{hashlib.sha256(code).hexdigest()[:12]}.npz"
+    net = (RESOURCES / WEIGHTS).read_bytes()
+    kept = cache / f"{name}-{side}-{hashlib.sha256(net).hexdigest()[:12]}.npz"
     if not kept.exists():
-        start = time.process_time()
-        contents = np.stack([pixels(data / ref.removeprefix("s3://datasets/"), side) for ref in refs])
-        decoded = time.process_time()
-        net = squeezenet.embed(contents)
-        embedded = time.process_time()
-        plain = layout.layout(contents)
-        steps = np.diff([start, decoded, embedded, time.process_time()]) / len(refs) * 1000
+        seconds = [0.0, 0.0]
+        rows = []
+        for ref in refs:
+            start = time.process_time()
+            content = decoding.read(str(data / ref.removeprefix("s3://datasets/")))
+            image = DecodedImage(content, decoding.opened(content), MAX_PIXELS).reduced(LONG_SIDE["detail"])
+            decoded = time.process_time()
+            rows.append(np.frombuffer(embeddings.embedded(image, side), np.uint8))
+            seconds = [seconds[0] + decoded - start, seconds[1] + time.process_time() - decoded]
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, net=net, plain=plain, steps=steps)
+        np.savez(kept, roots=np.stack(rows), milliseconds=np.array(seconds) / len(refs) * 1000)
     with np.load(kept) as stored:
-        net, plain, steps = stored["net"], stored["plain"], stored["steps"]
-    times = ", ".join(f"{what} {step:.2f}" for what, step in zip(("decode", "network", "layout"), steps, strict=True))
-    print(f"{name}, {side} px: CPU time per image in ms: {times}")
+        roots, milliseconds = stored["roots"], stored["milliseconds"]
+    print(f"{name}, {side} px: CPU time per image in ms: decoding {milliseconds[0]:.2f}, net {milliseconds[1]:.2f}")
     reported = np.array([hashlib.sha256(ref.encode()).digest()[0] & 1 == 1 for ref in refs])
-    blocks = [net_block(net), layout_block(plain)]
-    if embed:
-        large = of_larger_net(data, refs)
-        blocks.insert(0, net_block(np.square(large, dtype=np.float32)))
-    return Images(refs, blocks, reported)
+    return Images(refs, [net_block(np.square(roots, dtype=np.uint16))], reported)
 
 
 def label_confusion(images: Images, labels: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -214,10 +192,10 @@ def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> 
         yield judged(images, names[given].tolist(), given != codes)
 
 
-def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = False) -> dict[str, list[Trial]]:
+def trials(data: Path, cache: Path, side: int, draws: int) -> dict[str, list[Trial]]:
     """All trials, by their names in the table."""
     found: dict[str, list[Trial]] = {}
-    cifar = measured(data, cache, "cifar10n", side, embed=embed)
+    cifar = measured(data, cache, "cifar10n", side)
     with (data / "cifar10n" / "truth.csv").open(newline="") as file:
         truth = {row["source_ref"]: row["clean_name"] for row in csv.DictReader(file)}
     clean = [truth[ref] for ref in cifar.refs]
@@ -227,7 +205,7 @@ def trials(data: Path, cache: Path, side: int, draws: int, *, embed: bool = Fals
         wrong = np.array(given) != np.array(clean)
         found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [judged(cifar, given, wrong)]
     found["CIFAR-10, true labels"] = [judged(cifar, clean)]
-    clothing = measured(data, cache, "clothing", side, embed=embed)
+    clothing = measured(data, cache, "clothing", side)
     _, given = manifest(data / "clothing" / "output.manifest")
     found[RANDOM] = list(plantings(clothing, given, draws, like=False))
     found[SIMILAR] = list(plantings(clothing, given, draws, like=True))
@@ -315,7 +293,7 @@ def objects(data: Path) -> Iterator[Measured]:
 def figures(data: Path) -> Iterator[Measured]:
     """The figures on the pages of the rules."""
     with tempfile.TemporaryDirectory() as cache:
-        found = trials(data, Path(cache), 128, 20)
+        found = trials(data, Path(cache), embeddings.SIDE, 20)
     for what, some in found.items():
         row = summed(some, Limits(), half=True)
         if some[0].wrong.any():
@@ -334,12 +312,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
-    parser.add_argument("--side", type=int, default=160)
+    parser.add_argument("--side", type=int, default=embeddings.SIDE)
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--embed", action="store_true", help="with the larger network of the extra `embed`")
     parser.add_argument("--tune", action="store_true", help="also print the best limits on half 0")
     arguments = parser.parse_args()
-    found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws, embed=arguments.embed)
+    found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws)
     if arguments.tune:
         for precision, share in ((0.85, 0.005), (0.9, 0.004), (0.95, 0.004)):
             print(f"\nhalf 0, precision at least {precision}, at most {share:.1%} of sound labels:")

@@ -7,7 +7,8 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from groundlint.engine import registry
 from groundlint.engine.features import Feature
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import ImageTables
+from groundlint.images.pool import TIMEOUT, Pool
+from groundlint.images.record import ImageTask, MeasuredImage
 from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.reader import read
 
@@ -48,6 +51,14 @@ def image_bytes(size: tuple[int, int] = (96, 80), seed: int = 0, **save: Any) ->
     stream = io.BytesIO()
     image.save(stream, **{"format": "JPEG", **save})
     return stream.getvalue()
+
+
+def measured_in_pool(
+    tasks: Iterable[ImageTask], features: Sequence[Feature], *, jobs: int, timeout: float = TIMEOUT
+) -> Iterator[MeasuredImage]:
+    """Measure images in a pool of worker processes."""
+    with closing(Pool(features, jobs=jobs, timeout=timeout)) as pool:
+        yield from pool.measure(tasks)
 
 
 def write_images(count: int = COUNT, folder: str = "images") -> None:

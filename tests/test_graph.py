@@ -31,7 +31,7 @@ def contrast(crop: Any) -> float:
     return 0.0
 
 
-@feature(of="images", dtype=float, requires="a_module_that_is_not_installed")
+@feature(of="images", dtype=float)
 def embedding(gray: Any) -> float:
     """Embedding."""
     return 0.0
@@ -98,15 +98,6 @@ class OnScores(Base):
         return scores
 
 
-class Wants(Base):
-    """A rule with a feature whose module is not installed."""
-
-    code, name, features = "TST005", "wants", ("embedding",)
-
-    def check(self, images: LazyFrame, lines: LazyFrame) -> LazyFrame:
-        return images
-
-
 @note(rules=("on-blurred",), message="limited")
 def limited(boxes: LazyFrame) -> LazyFrame:
     return boxes.select("data_set", count=lit(1))
@@ -134,11 +125,6 @@ def test_a_note_is_in_a_plan_with_one_of_its_rules() -> None:
     assert GRAPH.plan([OnLines()], notes=[limited]).notes == ()
     plan = GRAPH.plan([OnBlurred()], notes=[limited])
     assert (plan.notes, "boxes" in plan.base) == ((limited,), True)
-
-
-def test_a_feature_whose_module_is_missing_is_a_column_that_is_not_measured() -> None:
-    plan = GRAPH.plan([Wants()])
-    assert (plan.features, plan.columns) == ((), (embedding,))
 
 
 def test_a_table_that_is_wanted_by_name_has_all_its_features() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from PIL import Image
 
 from groundlint.config.data_sets import Request, UsageError
 from groundlint.config.settings import Config, load
+from groundlint.engine.features import Feature
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
 from groundlint.images.record import FACTS
@@ -196,12 +198,18 @@ def test_an_image_with_thousands_of_boxes_is_measured() -> None:
 # Sessions
 
 
-def load_images(*manifests: str, config: str = "", **request: Any) -> Loaded:
+def load_images(
+    *manifests: str,
+    config: str = "",
+    features: Sequence[Feature] = (),
+    tables: Sequence[str] = ("images",),
+    **request: Any,
+) -> Loaded:
     """What a run reads and measures."""
     Path("groundlint.toml").write_text(config)
-    registry = Registry(features={feature.name: feature for feature in (DECODED, *request.pop("features", ()))})
+    registry = Registry(features={feature.name: feature for feature in (DECODED, *features)})
     session = Session(registry, load(Path("groundlint.toml")) if config else Config(), Request(manifests, **request))
-    return session.load(registry.graph.plan((), tables=["images"]))
+    return session.load(registry.graph.plan((), tables=tables))
 
 
 @pytest.mark.parametrize(
@@ -222,6 +230,19 @@ def test_the_command_line_or_the_configuration_says_where_images_are(
     loaded = load_images("a.manifest", config=config, images=images)
     assert loaded.tables["images"]["found"].sum() == COUNT
     assert no_images_note(loaded) is None
+
+
+def test_that_only_a_sample_of_the_boxes_is_measured_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_manifest(*boxed(*range(COUNT)))
+
+    def messages() -> list[str]:
+        return [note.message for note in load_images("a.manifest", features=FEATURES, tables=["images", "crops"]).notes]
+
+    assert messages() == []
+    for module in ("images.image_tables", "session"):
+        monkeypatch.setattr(f"groundlint.{module}.MAX_SAMPLED_OF_LABEL", 10)
+    (message,) = messages()
+    assert message.startswith("70 boxes left out by rules of cost slow: they judge an even sample of at most 10 boxes")
 
 
 def test_a_folder_of_images_that_does_not_exist_is_a_usage_error() -> None:

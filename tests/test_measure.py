@@ -14,13 +14,12 @@ import numpy as np
 import psutil
 import pytest
 from corpora import DATA
-from image_sets import DECODED, image_bytes, image_tables, images_of, write_images
+from image_sets import DECODED, image_bytes, image_tables, images_of, measured_in_pool, write_images
 from PIL import Image
 
 from groundlint.engine.features import Feature, feature
-from groundlint.images import pool
 from groundlint.images.measure import Measurer
-from groundlint.images.record import ImageRecord, ImageTask, MeasuredImage
+from groundlint.images.record import ImageRecord, ImageTask, MeasuredImage, Rectangle
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +66,114 @@ def test_a_value_depends_neither_on_other_features_nor_on_boxes(size: tuple[int,
 
     alone = value(task=ImageTask(0, "file"))
     assert alone == value(detail_sum) == value(crop_sum) == value(detail_sum, crop_sum)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_box_is_measured_on_the_same_pixels_whatever_other_boxes_there_are(form: str) -> None:
+    Path("file").write_bytes(image_bytes((1600, 1200), format=form))
+    large, small = (100.0, 100.0, 1300.0, 1050.0), (200.0, 200.0, 90.0, 60.0)
+
+    def values(*boxes: Rectangle) -> dict[Rectangle, object]:
+        task = ImageTask(0, "file", boxes=list(boxes), sampled=[True] * len(boxes))
+        return {crop.box: crop.values for crop in Measurer([crop_sum]).measure(task).crops}
+
+    assert values(large, small) == values(large) | values(small)
+
+
+def test_a_large_box_is_cut_out_of_the_reduced_image_and_a_small_one_keeps_its_resolution() -> None:
+    sizes: list[tuple[int, int]] = []
+
+    def crop_size(crop: Image.Image) -> int:
+        """Remember the size of the crop."""
+        sizes.append(crop.size)
+        return 0
+
+    Path("file").write_bytes(image_bytes((2400, 1600)))
+    boxes = [(0.0, 0.0, 2400.0, 1024.0), (0.0, 0.0, 2400.0, 1023.0), (10.0, 20.0, 30.0, 40.0)]
+    task = ImageTask(0, "file", boxes=boxes, sampled=[True] * len(boxes))
+    Measurer([Feature(crop_size, "crops", 1, int)]).measure(task)
+    assert sizes == [(300, 128), (2400, 1023), (30, 40)]
+
+
+def test_files_of_equal_bytes_and_boxes_in_one_place_are_measured_once() -> None:
+    calls: list[str] = []
+
+    def costly(pixels: Image.Image) -> int:
+        """Count the images."""
+        calls.append("image")
+        return pixels.width
+
+    def of_box(crop: Image.Image) -> int:
+        """Count the boxes."""
+        calls.append("box")
+        return crop.width
+
+    for name in ("one", "two", "three"):
+        Path(name).write_bytes(image_bytes(seed=0))
+    Path("other").write_bytes(image_bytes((300, 200), seed=1))
+    measurer = Measurer([Feature(costly, "images", 1, int, only_labeled=True), Feature(of_box, "crops", 1, int)])
+    box, further = (0.0, 0.0, 20.0, 10.0), (5.0, 5.0, 30.0, 10.0)
+    first = measurer.measure(ImageTask(0, "one", [box], [True], labeled=True))
+    assert calls == ["image", "box"]
+    second = measurer.measure(ImageTask(1, "two", [box, further], [True, True], labeled=True))
+    assert calls == ["image", "box", "box"]
+    assert second.record == first.record
+    assert [crop.box for crop in second.crops] == [box, further]
+    assert [crop.box for crop in measurer.measure(ImageTask(2, "three", labeled=True)).crops] == []
+    assert measurer.measure(ImageTask(3, "other", labeled=True)).record.values == {"costly@1": 150}
+    assert calls == ["image", "box", "box", "image"]
+
+
+def test_an_image_without_a_label_does_not_pass_what_it_lacks_to_its_copy() -> None:
+    for name in ("one", "two"):
+        Path(name).write_bytes(image_bytes())
+    measurer = Measurer([pixel_sum, Feature(pixel_count, "images", 1, int, only_labeled=True)])
+    assert "pixel_count@1" not in measurer.measure(ImageTask(0, "one")).record.values
+    assert measurer.measure(ImageTask(1, "two", labeled=True)).record.values["pixel_count@1"] == 96 * 80
+
+
+def pixel_count(pixels: Image.Image) -> int:
+    """Pixels of the reduced image."""
+    return pixels.width * pixels.height
+
+
+def test_costly_features_are_measured_after_all_others() -> None:
+    order: list[str] = []
+
+    def costly(pixels: Image.Image) -> int:
+        """Come last, although the name is first."""
+        order.append("costly")
+        return pixels.width
+
+    def quick(pixels: Image.Image) -> int:
+        """Come first."""
+        order.append("quick")
+        return pixels.width
+
+    Path("file").write_bytes(image_bytes())
+    features = [Feature(costly, "images", 1, int, only_labeled=True), Feature(quick, "images", 1, int)]
+    Measurer(features).measure(ImageTask(0, "file", labeled=True))
+    assert order == ["quick", "costly"]
+
+
+def test_seconds_are_counted_for_each_feature_and_step() -> None:
+    def slow(pixels: Image.Image) -> float:
+        """Work for 20 ms."""
+        start = time.process_time()
+        while time.process_time() - start < 0.02:
+            pass
+        return 0.0
+
+    def quick(slow: float) -> float:
+        """Need what takes long."""
+        return slow
+
+    Path("file").write_bytes(image_bytes())
+    measurer = Measurer([Feature(slow, "images", 1, float), Feature(quick, "images", 1, float)])
+    measurer.measure(ImageTask(0, "file"))
+    assert measurer.seconds["slow"] >= 0.02
+    assert measurer.seconds["quick"] < 0.01
+    assert measurer.seconds.keys() == {"slow", "quick", "reading files", "decoding images"}
 
 
 def test_a_sound_image_has_all_facts_and_values() -> None:
@@ -152,7 +259,7 @@ def test_a_file_too_big_to_read_keeps_its_size() -> None:
 def test_a_header_with_more_pixels_than_a_table_can_hold_is_a_fault() -> None:
     header = struct.pack("<IiiHHIIiiII", 40, -1, -1, 1, 24, 0, 0, 0, 0, 0, 0)
     Path("bomb").write_bytes(b"BM" + struct.pack("<IHHI", 54 + 12, 0, 0, 54) + header + bytes(12))
-    (answer,) = pool.measure([ImageTask(0, "bomb")], [DECODED], jobs=1)
+    (answer,) = measured_in_pool([ImageTask(0, "bomb")], [DECODED], jobs=1)
     assert answer.record.fault in {"too-big", "no-image"}
 
 
@@ -203,7 +310,7 @@ def test_a_feature_that_raises_is_named_with_its_traceback_and_the_image_has_no_
 def test_a_corpus_of_hostile_files_is_measured_to_the_end(corpus: str) -> None:
     paths = sorted(path for path in (DATA / corpus).rglob("*") if path.is_file())
     tasks = [ImageTask(n, str(path)) for n, path in enumerate(paths)]
-    records = {each.number: each.record for each in pool.measure(tasks, [DECODED], jobs=2)}
+    records = {each.number: each.record for each in measured_in_pool(tasks, [DECODED], jobs=2)}
     assert sorted(records) == list(range(len(paths)))
     for n, path in enumerate(paths):
         is_sound = records[n].fault is None
@@ -255,7 +362,7 @@ def test_decompression_bombs_take_little_memory() -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        faults = {each.number: each.record.fault for each in pool.measure(tasks, [DECODED], jobs=1)}
+        faults = {each.number: each.record.fault for each in measured_in_pool(tasks, [DECODED], jobs=1)}
     finally:
         done.set()
         watcher.join()

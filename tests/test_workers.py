@@ -14,12 +14,22 @@ from typing import Any
 
 import psutil
 import pytest
-from image_sets import COUNT, CULPRITS, DECODED, image_bytes, image_tables, imported, tables_of, write_images
+from image_sets import (
+    COUNT,
+    CULPRITS,
+    DECODED,
+    image_bytes,
+    image_tables,
+    imported,
+    measured_in_pool,
+    tables_of,
+    write_images,
+)
 from lines import detection
 
 from groundlint.config.data_sets import DataSet, Source
 from groundlint.engine.features import Feature
-from groundlint.images import pool
+from groundlint.images.pool import PoolError
 from groundlint.images.record import ImageTask
 from groundlint.manifest.reader import read
 from groundlint.processes.process import WorkerError, WorkerProcess, ready
@@ -166,7 +176,7 @@ def test_a_file_that_kills_or_hangs_a_worker_costs_only_itself() -> None:
         Path(f"images/{n}.jpg").write_bytes(image)
     for n, order in ((5, b"crash"), (17, b"hang"), (30, b"crash"), (31, b"exit")):
         Path(f"images/{n}.jpg").write_bytes(image + order)
-    records = {each.number: each.record for each in pool.measure(tasks(), [culprit], jobs=2, timeout=2)}
+    records = {each.number: each.record for each in measured_in_pool(tasks(), [culprit], jobs=2, timeout=2)}
     assert sorted(records) == list(range(COUNT))
     faults = {number: record.fault for number, record in records.items() if record.fault}
     assert faults == {5: "crashed", 17: "timed-out", 30: "crashed", 31: "crashed"}
@@ -182,7 +192,7 @@ def test_a_worker_that_somebody_kills_costs_nothing() -> None:
         Path(f"images/{n}.jpg").write_bytes(large)
     Path("images/7.jpg").write_bytes(b"no image")
     faults = {}
-    for each in pool.measure(tasks(), [DECODED], jobs=2):
+    for each in measured_in_pool(tasks(), [DECODED], jobs=2):
         faults[each.number] = each.record.fault
         if len(faults) == 3:
             psutil.Process().children()[0].kill()
@@ -205,7 +215,7 @@ def test_a_worker_that_ends_as_it_starts_leaves_its_work_to_the_others() -> None
         "    return len(data)\n",
     ).size
     Path("begun").unlink()
-    measured = {each.number: each.record.values[size.key] for each in pool.measure(tasks(), [size], jobs=2)}
+    measured = {each.number: each.record.values[size.key] for each in measured_in_pool(tasks(), [size], jobs=2)}
     assert measured == {n: Path(f"images/{n}.jpg").stat().st_size for n in range(COUNT)}
 
 
@@ -213,16 +223,16 @@ def test_a_feature_that_cannot_be_imported_is_named_with_the_traceback() -> None
     def lost(data: bytes) -> int:
         return len(data)
 
-    with pytest.raises(pool.PoolError, match="images cannot be measured: ") as raised:
-        list(pool.measure(tasks()[:1], [Feature(lost, "images", 1, int)], jobs=1))
+    with pytest.raises(PoolError, match="images cannot be measured: ") as raised:
+        list(measured_in_pool(tasks()[:1], [Feature(lost, "images", 1, int)], jobs=1))
     assert raised.value.raised is not None
     assert "importlib.import_module(module)" in raised.value.raised.traceback
 
 
-@pytest.mark.parametrize(("count", "jobs", "processes"), [(0, 2, 0), (3, 2, 1), (COUNT, 2, 2), (COUNT, 8, 3)])
+@pytest.mark.parametrize(("count", "jobs", "processes"), [(0, 2, 0), (3, 2, 1), (COUNT, 2, 2), (COUNT, 8, 2)])
 def test_there_are_no_more_workers_than_work(count: int, jobs: int, processes: int) -> None:
     most = 0
-    for _ in pool.measure(tasks()[:count], [DECODED], jobs=jobs):
+    for _ in measured_in_pool(tasks()[:count], [DECODED], jobs=jobs):
         most = max(most, len(psutil.Process().children()))
     assert most == processes
     assert psutil.Process().children() == []
@@ -231,8 +241,8 @@ def test_there_are_no_more_workers_than_work(count: int, jobs: int, processes: i
 @unix_only
 def test_a_system_that_starts_no_process_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(pool.PoolError, match=r"no worker process can be started .*: No such file"):
-        list(pool.measure(tasks(), [DECODED], jobs=2))
+    with pytest.raises(PoolError, match=r"no worker process can be started .*: No such file"):
+        list(measured_in_pool(tasks(), [DECODED], jobs=2))
 
 
 def test_a_feature_that_raises_is_reported_once_and_its_images_are_not_cached(folder: Path) -> None:

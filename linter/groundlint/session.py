@@ -5,8 +5,10 @@ The command, the export of tables and the Python API share it.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,15 +25,19 @@ from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
-from groundlint.images.image_tables import ImageTables
+from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
 from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.reader import read
-from groundlint.phrases import first_of
+from groundlint.phrases import first_of, number_of
 from groundlint.policy import severity
 from groundlint.policy.baseline import Baseline, Entry
 from groundlint.policy.selection import Selection, nothing_selected
 
 OnProgress = Callable[[str], None]
+
+_MAX_FIRST_LINE = 100_000
+_BYTES_OF_LINE = 400
+"""Length of a usual line of a manifest."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,14 @@ class Session:
         found: list[DiscoveryNote] = []
         asked = data_sets(self._config, request, on_note=found.append)
         self._on_progress("reading manifests")
-        reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
+        with closing(images) if images else nullcontext():
+            if images:
+                images.prepare(_expected_images(asked, images.storage))
+            reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
+            tables = dict(reading.tables)
+            if images:
+                tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
         failed = {source.name for source, _ in reading.unreadable}
-        tables = dict(reading.tables)
         limits = {"target": settings.target, "region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
         notes = [MadeNote(note.kind, None, None, note.message) for note in dict.fromkeys(found)]
@@ -118,14 +129,13 @@ class Session:
         without_images: frozenset[int] = frozenset()
         tried: list[str] = []
         if images:
-            tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
             without_images = numbers.data_sets_without_images(tables)
             names = sorted({name for number in without_images for name in asked[number].named})
             tried = images.storage.searched(names) if names else []
             raised = [Raised(each.what, each.error, each.traceback, ()) for each in images.raised]
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
-            images.cache.close()
+            notes += [_sampling_note(asked[number], count) for number, count in images.left_out.items()]
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         if images:
             unread += _unused_roots(request.images, tables)
@@ -197,6 +207,29 @@ class Session:
         roots = Roots({**configured, **given}, [folder for prefix, folder in named if not prefix])
         storage = LocalStorage(roots, [Path.cwd(), config.root])
         return ImageTables(storage, Cache(request.cache), plan.features, request.processes, self._on_progress)
+
+
+def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:
+    """Roughly how many images there will be to measure; 0 unless the first one that is named is found."""
+    files = [(source.name, source.path) for data_set in asked for source in data_set.sources if source.path]
+    # What keeps a manifest from being read is reported when it is read.
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        name, path = files[0]
+        if path.is_file():
+            with path.open("rb") as stream:
+                source_ref = json.loads(stream.readline(_MAX_FIRST_LINE))["source-ref"]
+            if isinstance(source_ref, str) and storage.find(source_ref, name).path:
+                return sum(path.stat().st_size for _, path in files) // _BYTES_OF_LINE
+    return 0
+
+
+def _sampling_note(data_set: DataSet, count: int) -> MadeNote:
+    """The note that a data set has more boxes than are measured with costly features."""
+    message = (
+        f"{number_of(count, 'box')} left out by rules of cost slow: they judge an even sample of at most "
+        f"{MAX_SAMPLED_OF_LABEL:,} boxes of a label and {MAX_SAMPLED:,} of a data set"
+    )
+    return MadeNote("boxes-sampled", min(data_set.named) if len(data_set.named) == 1 else None, count, message)
 
 
 def _root(image: str) -> tuple[str, Path]:

@@ -125,7 +125,7 @@ class Workspace:
         self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
         self.failed: dict[str, TableError] = {}
         for feature in plan.columns:
-            # Nothing was measured where no image was found, or where what the feature requires is not installed.
+            # Nothing was measured where no image was found.
             if feature.dtype and feature.name not in self.base[feature.of].collect_schema():
                 nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)
                 self.base[feature.of] = self.base[feature.of].with_columns(nothing)

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 # Worker processes import this module but no tables, so it must stay light.
@@ -19,8 +18,8 @@ INPUTS = {
         "detail": "the image in RGB, at most 320 px on its longer side, as a Pillow image",
     },
     "crops": {
-        "crop": "the content of the box in RGB at full resolution, as a Pillow image",
-        "context": "the box and its surroundings, as a `Context`",
+        "crop": "the content of the box in RGB, as a Pillow image; its shorter side is reduced to no less than 128 px",
+        "context": "the box and a quarter of its size around it, as a `Context`",
     },
 }
 """What a feature may be measured on, by the name of its parameter: it says how much of the file must be decoded."""
@@ -42,7 +41,6 @@ class Feature:
     dtype: type | None
     only_labeled: bool = False
     only_sampled: bool = False
-    requires: str | None = None
     length: int | None = None
 
     @property
@@ -60,10 +58,10 @@ class Feature:
         """Inputs and shared steps that it is measured on."""
         return tuple(inspect.signature(self.function).parameters)
 
-    @cached_property
-    def is_available(self) -> bool:
-        """Whether the module that it requires is installed."""
-        return self.requires is None or find_spec(self.requires) is not None
+    @property
+    def is_costly(self) -> bool:
+        """Whether it is measured only on some images or boxes, and after all other features."""
+        return self.only_labeled or self.only_sampled
 
     def accepts(self, value: object) -> bool:
         """Whether a value other than null has the right type and length."""
@@ -88,7 +86,6 @@ def feature(
     version: int = 1,
     only_labeled: bool = False,
     only_sampled: bool = False,
-    requires: str | None = None,
     length: int | None = None,
 ) -> Callable[[Callable[..., Any]], Feature]:
     """Declare a function as a feature.
@@ -99,7 +96,6 @@ def feature(
         version: Raise it when the values change, so that cached values are not used.
         only_labeled: Measure it only on images with an image-level label; elsewhere it is null. For costly features.
         only_sampled: Measure it only on a sample of the crops of labels with very many boxes; elsewhere it is null.
-        requires: Module of an optional dependency. Where it is not installed, the feature is null everywhere.
         length: Number of bytes that every value of a feature of bytes has. Cached values of another length are ignored.
 
     Raises:
@@ -108,7 +104,7 @@ def feature(
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"the dtype of a feature is one of {', '.join(v.__name__ for v in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labeled, only_sampled, requires, length)
+    return lambda function: Feature(function, of, version, dtype, only_labeled, only_sampled, length)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:

@@ -44,7 +44,7 @@ class Plan:
     base: frozenset[str]
     derived: frozenset[str]
     features: tuple[Feature, ...]
-    """Features and steps to measure, without those whose optional dependency is missing."""
+    """Features and steps to measure."""
     columns: tuple[Feature, ...]
     """Features that some table or rule wants as a column."""
 
@@ -132,8 +132,8 @@ class Graph:
         )
 
     def measured(self, names: Iterable[str]) -> list[Feature]:
-        """The features of these names that can be measured here, and the steps that they share."""
-        open_names = {name for name in names if self._features[name].is_available}
+        """The features of these names, and the steps that they share."""
+        open_names = {*names}
         found: set[str] = set()
         while open_names:
             name = open_names.pop()

@@ -54,6 +54,15 @@ class Cache:
             with self._guarded(f"{self._folder}: the cache cannot be used"):
                 self._connection = _connect(self._folder)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is stored, or the database cannot be used."""
+        rows: list[Any] = []
+        if self._connection is not None:
+            with self._guarded("the cache cannot be read"):
+                rows = self._connection.execute("SELECT 1 FROM files LIMIT 1").fetchall()
+        return not rows
+
     def digests(self, stamps: Mapping[str, Stamp]) -> dict[str, str]:
         """Return the digests of files that have not changed since they were measured.
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars import DataFrame, col, lit
@@ -18,6 +19,9 @@ from groundlint.images.limits import MAX_PIXELS
 from groundlint.images.measurements import Measurements
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.storage import LocalStorage, Stamp
+
+if TYPE_CHECKING:
+    from groundlint.images.pool import Pool
 
 MAX_SAMPLED_OF_LABEL, MAX_SAMPLED = 20_000, 200_000
 """Boxes of a label, and of all labels of a data set, on which features with `only_sampled` are measured."""
@@ -52,6 +56,8 @@ class ImageTables:
         on_progress: Called with a text on what is being done.
         raised: The exceptions of features, the first of each.
         opened: Number of images that were measured and not taken from the cache.
+        left_out: For each data set with more boxes than are sampled, the number of boxes on which costly features are
+            not measured.
     """
 
     storage: LocalStorage
@@ -61,11 +67,37 @@ class ImageTables:
     on_progress: Callable[[str], None] = lambda _: None
     raised: list[RaisedError] = field(default_factory=list)
     opened: int = 0
+    left_out: Mapping[int, int] = field(default_factory=dict)
+    _pool: Pool | None = field(default=None, init=False)
     _digests: dict[str, str] = field(default_factory=dict)
     _measurements: Measurements = field(init=False)
 
     def __post_init__(self) -> None:
         self._measurements = Measurements(self.features)
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """CPU time of the workers for each feature, and for reading and decoding."""
+        return self._pool.seconds if self._pool else {}
+
+    def prepare(self, tasks: int) -> None:
+        """Start worker processes before it is known what they will measure: they take a while to be ready.
+
+        Does nothing where the cache has measurements, because it may have all that are needed.
+
+        Args:
+            tasks: Number of images that there may be.
+        """
+        if tasks and self.features:
+            self.cache.open()
+            if self.cache.is_empty:
+                self._workers().start(tasks)
+
+    def close(self) -> None:
+        """End the worker processes and close the cache."""
+        if self._pool:
+            self._pool.close()
+        self.cache.close()
 
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
         """Return the tables `images` and `crops` of all data sets.
@@ -87,6 +119,11 @@ class ImageTables:
         files = found.drop_nulls("path")
         places = self._places(boxes, files)
         of_files = files.group_by("path", maintain_order=True).agg(col("labeled").any())
+        sizes = [stamps[path].size for path in of_files["path"]]
+        # Files of equal bytes follow each other, so that a worker knows them. The largest are measured first.
+        of_files = of_files.with_columns(bytes=pl.Series(sizes, dtype=pl.Int64)).sort(
+            "bytes", descending=True, maintain_order=True
+        )
         self._measure(of_files, places, stamps)
         contents = self._contents()
         return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
@@ -145,7 +182,11 @@ class ImageTables:
         most = pl.min_horizontal(lit(MAX_SAMPLED_OF_LABEL, pl.Int64), MAX_SAMPLED // col("labels").cast(pl.Int64))
         position, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
         is_sampled = (position + 1) * most // count > position * most // count
-        return rows.with_columns(sampled=is_sampled).group_by("data_set", "path", *RECTANGLE).agg(col("sampled").any())
+        rows = rows.with_columns(sampled=is_sampled)
+        if any(feature.of == "crops" and feature.is_costly for feature in self.features):
+            left_out = rows.filter(~col("sampled")).group_by("data_set").len().sort("data_set")
+            self.left_out = dict(left_out.iter_rows())
+        return rows.group_by("data_set", "path", *RECTANGLE).agg(col("sampled").any())
 
     def _contents(self) -> DataFrame:
         """Return the number of the `content` of each `path` whose content is known."""
@@ -157,14 +198,13 @@ class ImageTables:
         tasks = self._unknown(files, places)
         if tasks.is_empty():
             return
-        # A run that finds everything in the cache starts no process, and need not import what starts them.
-        from groundlint.images.pool import PoolError, measure
+        from groundlint.images.pool import PoolError
 
         start = time.monotonic()
         given: dict[int, ImageTask] = {}
         pending: list[tuple[ImageTask, MeasuredImage]] = []
         try:
-            for done, measured in enumerate(measure(_tasks(tasks, given), self.features, jobs=self.jobs), 1):
+            for done, measured in enumerate(self._workers().measure(_tasks(tasks, given)), 1):
                 self.opened += 1
                 self._add_errors(measured.raised)
                 pending.append((given.pop(measured.number), measured))
@@ -180,6 +220,14 @@ class ImageTables:
         finally:
             # What was measured before the user interrupted the run need not be measured again.
             self._keep(pending, stamps)
+
+    def _workers(self) -> Pool:
+        if not self._pool:
+            # A run that finds everything in the cache starts no process, and need not import what starts them.
+            from groundlint.images.pool import Pool
+
+            self._pool = Pool(self.features, jobs=self.jobs)
+        return self._pool
 
     def _unknown(self, files: DataFrame, places: DataFrame) -> DataFrame:
         """Return the files that must be measured, with lists of the boxes in them that must be."""

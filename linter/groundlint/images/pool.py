@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -12,12 +12,15 @@ import msgspec
 from groundlint.engine.features import Feature
 from groundlint.errors import GroundlintError
 from groundlint.images.limits import MAX_PIXELS, MAX_WORKER_MEMORY
-from groundlint.images.record import ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
+from groundlint.images.record import Answer, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.worker import Start
 from groundlint.processes.process import WorkerError, WorkerProcess, ready
 
 BATCH = 16
 """Tasks that a worker is sent at once."""
+
+TASKS_OF_WORKER = 32
+"""Tasks for which one more worker is started: starting it takes as long as measuring them."""
 
 TIMEOUT = 30.0
 """Seconds that one image may take."""
@@ -49,70 +52,85 @@ class _ImageWorker(WorkerProcess):
         self.send(start)
 
 
-def measure(
-    tasks: Iterable[ImageTask],
-    features: Sequence[Feature],
-    *,
-    jobs: int,
-    max_pixels: int = MAX_PIXELS,
-    timeout: float = TIMEOUT,
-) -> Iterator[MeasuredImage]:
-    """Measure images in worker processes and yield the results in any order.
-
-    Args:
-        tasks: The images; taken one by one as workers become free.
-        features: What is measured, with the steps that the features need.
-        jobs: Most processes to start; there are fewer if there is less work.
-        max_pixels: Pixels above which an image is not decoded.
-        timeout: Seconds that one image may take.
-
-    Raises:
-        PoolError: No worker can be started.
-    """
-    start = msgspec.msgpack.encode(Start([feature.place for feature in features], max_pixels, MAX_WORKER_MEMORY))
-    remaining = iter(tasks)
-    first = deque(itertools.islice(remaining, jobs * BATCH))
-    pool = _Pool(first, remaining, start, timeout)
-    try:
-        for _ in range(-(-len(first) // BATCH)):
-            pool.start_worker()
-        while pool.is_busy:
-            yield from pool.answers()
-            yield from pool.overdue()
-            pool.distribute()
-    finally:
-        pool.stop()
-
-
-class _Pool:
+class Pool:
     """The workers of a run, and the tasks that no worker has been given.
 
     A worker that dies or hangs leaves several tasks unanswered. Each of them becomes a suspect and is given once more,
     alone: only a task that then ends its worker is recorded as the cause.
+
+    Attributes:
+        seconds: CPU time that the workers took for each feature, and for reading and decoding.
     """
 
-    def __init__(self, waiting: deque[ImageTask], remaining: Iterator[ImageTask], start: bytes, timeout: float) -> None:
-        self._waiting = waiting
-        self._remaining = remaining
-        self._start = start
+    def __init__(
+        self, features: Sequence[Feature], *, jobs: int, max_pixels: int = MAX_PIXELS, timeout: float = TIMEOUT
+    ) -> None:
+        """Prepare a pool without workers.
+
+        Args:
+            features: What is measured, with the steps that the features need.
+            jobs: Most processes to start.
+            max_pixels: Pixels above which an image is not decoded.
+            timeout: Seconds that one image may take.
+        """
+        self.seconds: dict[str, float] = defaultdict(float)
+        start = Start([feature.place for feature in features], max_pixels, MAX_WORKER_MEMORY)
+        self._start = msgspec.msgpack.encode(start)
+        self._jobs = jobs
         self._timeout = timeout
+        self._waiting: deque[ImageTask] = deque()
+        self._remaining: Iterator[ImageTask] = iter(())
         self._workers: list[_ImageWorker] = []
-        self._decoder = msgspec.msgpack.Decoder(list[MeasuredImage])
+        self._decoder = msgspec.msgpack.Decoder(Answer)
         self._suspects: set[int] = set()
 
+    def start(self, tasks: int) -> None:
+        """Start the workers that so many tasks are worth, at most `jobs`. Those that are already there count.
+
+        Raises:
+            PoolError: No worker can be started.
+        """
+        while len(self._workers) < min(self._jobs, -(-tasks // TASKS_OF_WORKER)):
+            count = len(self._workers)
+            self._start_worker()
+            if len(self._workers) == count:
+                return
+
+    def measure(self, tasks: Iterable[ImageTask]) -> Iterator[MeasuredImage]:
+        """Measure images and yield the results in any order.
+
+        Args:
+            tasks: The images; taken one by one as workers become free.
+
+        Raises:
+            PoolError: No worker can be started.
+        """
+        self._remaining = iter(tasks)
+        self._waiting.extend(itertools.islice(self._remaining, self._jobs * TASKS_OF_WORKER))
+        self.start(len(self._waiting))
+        while self._is_busy:
+            yield from self._answers()
+            yield from self._overdue()
+            self._distribute()
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            worker.stop()
+        self._workers = []
+
     @property
-    def is_busy(self) -> bool:
+    def _is_busy(self) -> bool:
         return bool(self._waiting) or any(worker.tasks for worker in self._workers)
 
-    def start_worker(self) -> None:
-        """Start one more worker."""
+    def _start_worker(self) -> None:
         try:
             self._workers.append(_ImageWorker(self._start))
         except OSError as error:
             if not self._workers:
                 raise PoolError(f"no worker process can be started to measure images: {error.strerror}") from error
 
-    def answers(self) -> Iterator[MeasuredImage]:
+    def _answers(self) -> Iterator[MeasuredImage]:
         """Wait for messages of workers and yield the measured images in them."""
         for worker in ready(self._workers, _POLL):
             failure: WorkerError | None = None
@@ -125,14 +143,17 @@ class _Pool:
                 yield from self._replace(worker, failure)
                 continue
             if worker.is_ready:
-                for measured in self._decoder.decode(message):
+                answer = self._decoder.decode(message)
+                for what, seconds in answer.seconds.items():
+                    self.seconds[what] += seconds
+                for measured in answer.measured:
                     worker.tasks.popleft()
                     self._suspects.discard(measured.number)
                     yield measured
             worker.is_ready = True
             worker.since = time.monotonic()
 
-    def overdue(self) -> Iterator[MeasuredImage]:
+    def _overdue(self) -> Iterator[MeasuredImage]:
         """Replace workers that take too long, and yield the images on which they did so when alone."""
         now = time.monotonic()
         for worker in list(self._workers):
@@ -141,21 +162,16 @@ class _Pool:
             if worker.tasks and now - worker.since > self._timeout:
                 culprit = worker.tasks.popleft() if len(worker.tasks) == 1 else None
                 self._drop(worker)
-                self.start_worker()
+                self._start_worker()
                 if culprit:
                     detail = f"measuring it takes more than {self._timeout:g} s"
                     yield _unmeasured(culprit, ImageFault.TIMED_OUT, detail)
 
-    def distribute(self) -> None:
+    def _distribute(self) -> None:
         """Give tasks to workers that will soon have none."""
         for worker in self._workers:
             if worker.is_ready and len(worker.tasks) < BATCH:
                 self._give(worker)
-
-    def stop(self) -> None:
-        """End all workers."""
-        for worker in self._workers:
-            worker.stop()
 
     def _give(self, worker: _ImageWorker) -> None:
         if worker.tasks and worker.tasks[0].number in self._suspects:
@@ -190,7 +206,7 @@ class _Pool:
         is_alone = len(worker.tasks) == 1 and worker.tasks[0].number in self._suspects
         culprit = worker.tasks.popleft() if is_alone else None
         status = self._drop(worker)
-        self.start_worker()
+        self._start_worker()
         if culprit:
             reason = str(failure) if failure else f"status {status}"
             measured = _unmeasured(culprit, ImageFault.CRASHED, f"measuring it ended the process twice ({reason})")

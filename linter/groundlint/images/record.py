@@ -99,3 +99,10 @@ class MeasuredImage(msgspec.Struct, array_like=True):
     record: ImageRecord
     crops: list[CropRecord] = []
     raised: list[RaisedError] = []
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """A message of a worker: images that it has measured, and what took how many seconds of CPU time meanwhile."""
+
+    measured: list[MeasuredImage]
+    seconds: dict[str, float] = {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from groundlint.engine.features import Feature
-from groundlint.images.record import ImageTask, MeasuredImage
+from groundlint.images.record import Answer, ImageTask, MeasuredImage
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -36,7 +36,7 @@ class Start(msgspec.Struct, array_like=True):
 
 
 def serve(connection: Connection) -> None:
-    """Measure the images of each message, which is a list of tasks, and answer with lists of measured images."""
+    """Measure the images of each message, which is a list of tasks, and send an `Answer` to each, or several."""
     # The parent imports this module for its messages, and needs no decoder.
     from groundlint.images.measure import Measurer
     from groundlint.processes.limits import limit_memory
@@ -47,6 +47,11 @@ def serve(connection: Connection) -> None:
     limit_memory(start.max_memory)
     connection.send_bytes(READY)
     decoder = msgspec.msgpack.Decoder(list[ImageTask])
+
+    def send(measured: list[MeasuredImage]) -> None:
+        connection.send_bytes(msgspec.msgpack.encode(Answer(measured, measurer.seconds)))
+        measurer.seconds.clear()
+
     for request in requests(connection):
         # Several at once: waking the parent for each takes up to a tenth of the time of measuring.
         measured: list[MeasuredImage] = []
@@ -54,10 +59,10 @@ def serve(connection: Connection) -> None:
         for task in decoder.decode(request):
             measured.append(measurer.measure(task))
             if time.monotonic() - since > _MAX_DELAY:
-                connection.send_bytes(msgspec.msgpack.encode(measured))
+                send(measured)
                 measured, since = [], time.monotonic()
         if measured:
-            connection.send_bytes(msgspec.msgpack.encode(measured))
+            send(measured)
 
 
 def _feature(module: str, name: str) -> Feature:

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from groundlint_rules.algorithms.discriminant import Block, layout_block, net_block
+from groundlint_rules.algorithms.discriminant import Block, net_block
 from groundlint_rules.algorithms.stacked import stacked
-from groundlint_rules.features.embeddings import EFFICIENTNET, LAYOUT, NET
+from groundlint_rules.features.embeddings import NUMBERS
 from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 _SHOWN = 3
@@ -17,13 +17,8 @@ _SHOWN = 3
 
 def block_of(name: str, values: pl.Series) -> Block:
     """The feature block of the column `name`: bytes of a measured feature, or lists of numbers that the user gave."""
-    if name == "squeezenet":
-        return net_block(stacked(values, NET, np.float16))
-    if name == "efficientnet":
-        roots = stacked(values, EFFICIENTNET, np.uint8)
-        return net_block(np.square(roots, dtype=np.float32))
-    if name == "layout":
-        return layout_block(stacked(values, LAYOUT, np.float16))
+    if name == "image_embedding":
+        return net_block(np.square(stacked(values, NUMBERS, np.uint8), dtype=np.uint16))
     if name == "foreground":
         # The mean of the four quarters says as much about the label as the quarters, in a quarter of the memory.
         whole = stacked(values, QUARTERS * CHANNELS, np.int8).reshape(-1, QUARTERS, CHANNELS)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from groundlint.images.measure import Context
+    from groundlint.images.decoding import Context
 
 MIN_SIDE = 20
 """Longer side, in px, below which a box is not measured, because it has too few pixels."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from groundlint.images.measure import Context
+    from groundlint.images.decoding import Context
 
 MIN_SIDE = 16
 """Longer side, in px, below which a box is not measured, because too little of the object is visible."""

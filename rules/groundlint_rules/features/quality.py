@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from groundlint.engine.features import feature, step
 from groundlint_rules.algorithms.levels import cumulative_histogram, percentile
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
-
-    Levels = NDArray[np.int16]
 
 _NEAR, _FAR = 1, 4
 """Distances, in px: over the near one a sharp edge has risen fully, over the far one a blurred edge still rises."""
@@ -44,14 +42,6 @@ def histogram(gray: Image) -> list[int]:
     return cumulative_histogram(gray)
 
 
-@step(of="images")
-def levels(gray: Image) -> Levels:
-    """Gray levels as signed integers, (height, width)."""
-    import numpy as np
-
-    return np.asarray(gray).astype(np.int16)
-
-
 @feature(of="images", dtype=float)
 def dark_level(histogram: list[int]) -> float:
     """Gray level at or below which the darkest 5% of the pixels lie, 0 to 255."""
@@ -77,31 +67,31 @@ def spread(histogram: list[int]) -> float:
 
 
 @step(of="images")
-def steps(levels: Levels) -> list[Levels]:
-    """Absolute differences to the next pixel in each of four directions."""
-    return [_differences(levels, x * _NEAR, y * _NEAR) for x, y in _DIRECTIONS]
+def steps(gray: Image) -> list[list[int]]:
+    """Cumulative histograms of the absolute differences to the next pixel in each of four directions."""
+    return [_differences(gray, x * _NEAR, y * _NEAR) for x, y in _DIRECTIONS]
 
 
 @feature(of="images", dtype=float)
-def blur(levels: Levels, steps: list[Levels]) -> float | None:
+def blur(gray: Image, steps: list[list[int]]) -> float | None:
     """Standard deviation of the blur of the sharpest edges, in px of the image scaled to 512 px on its longer side.
 
     It is estimated from the strongest edges in each of four directions: the share of their rise over four pixels that
     they reach over one. So a plain background does not matter, and motion blur in one direction counts. 0 where the
     blur is too small to be measured, null where there are no edges.
     """
-    if min(levels.shape) <= _FAR:
+    if min(gray.size) <= _FAR:
         return None
     least = math.inf
     for (x, y), near in zip(_DIRECTIONS, steps, strict=True):
-        far = _ranked(_differences(levels, x * _FAR, y * _FAR), _EDGES)
+        far = _ranked(_differences(gray, x * _FAR, y * _FAR), _EDGES)
         if far < _WEAK:
             return None
         least = min(least, _ranked(near, _EDGES) / far)
     # `_RISES` decreases with the deviation, and bisection needs an increasing key.
     place = bisect_left(_RISES, -least, key=lambda rise: -rise)
     deviation = _DEVIATIONS[min(place, len(_DEVIATIONS) - 1)]
-    return deviation * 512 / max(levels.shape) if deviation >= _MIN_DEVIATION else 0.0
+    return deviation * 512 / max(gray.size) if deviation >= _MIN_DEVIATION else 0.0
 
 
 @feature(of="images", dtype=float)
@@ -116,19 +106,17 @@ def noise(pixels: Image) -> float | None:
 
     if min(pixels.size) < 8:
         return None
-    colors = np.asarray(pixels)
-    plane = np.subtract(colors[..., 0], colors[..., 1], dtype=np.int16)
+    red, green, _ = (np.asarray(band) for band in pixels.split())
+    plane = np.subtract(red, green, dtype=np.int16)
     across = plane[:, :-2] - 2 * plane[:, 1:-1] + plane[:, 2:]
-    response = np.abs(across[:-2] - 2 * across[1:-1] + across[2:]).ravel()
-    return _ranked(response, 0.5) / (6 * 0.6745)
+    response = np.abs(across[:-2] - 2 * across[1:-1] + across[2:])
+    return _ranked(np.bincount(response.ravel()).cumsum().tolist(), 0.5) / (6 * 0.6745)
 
 
 @feature(of="images", dtype=float)
-def structure(levels: Levels, steps: list[Levels]) -> float:
+def structure(gray: Image, steps: list[list[int]]) -> float:
     """Number of differences of more than 8 gray levels to the pixel on the right or below, per pixel: 0 to 2."""
-    import numpy as np
-
-    return sum(int(np.count_nonzero(near > _WEAK)) for near in steps[:2]) / levels.size
+    return sum(counts[-1] - counts[_WEAK] for counts in steps[:2]) / (gray.width * gray.height)
 
 
 @feature(of="images", dtype=float)
@@ -141,21 +129,17 @@ def jpeg_quality(header: Image) -> float | None:
     return float(min(100.0, max(1.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)))
 
 
-def _differences(levels: Levels, x: int, y: int) -> Levels:
-    """Absolute differences between pixels at an offset, flattened."""
-    import numpy as np
+def _differences(gray: Image, x: int, y: int) -> list[int]:
+    """Cumulative histogram of the absolute differences between pixels at an offset."""
+    from PIL import ImageChops
 
-    height, width = levels.shape
-    if x < 0:
-        differences = levels[: height - y, -x:] - levels[y:, : width + x]
-    else:
-        differences = levels[: height - y, : width - x] - levels[y:, x:]
-    amounts: Levels = np.abs(differences, out=differences)
-    return amounts.ravel()
+    width, height = gray.size
+    left = max(-x, 0)
+    one = gray.crop((left, 0, width - max(x, 0), height - y))
+    other = gray.crop((left + x, y, left + x + one.width, height))
+    return list(accumulate(ImageChops.difference(one, other).histogram()))
 
 
-def _ranked(values: Levels, share: float) -> int:
-    """The value below which a share of the values lies. It reorders the values."""
-    place = int(share * (values.size - 1))
-    values.partition(place)
-    return int(values[place])
+def _ranked(counts: Sequence[int], share: float) -> int:
+    """The value below which a share of the values lies, from their cumulative histogram."""
+    return bisect_right(counts, int(share * (counts[-1] - 1)))

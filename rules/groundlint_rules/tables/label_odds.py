@@ -10,7 +10,7 @@ from groundlint import table
 MIN_SIGNAL = 0.8
 """AUROC of the self-check below which no label is flagged: that of `label_errors.Limits`, which loads numpy."""
 
-_BLOCKS = ("embedding", "probability", "efficientnet", "squeezenet", "layout", "foreground")
+_BLOCKS = ("embedding", "probability", "image_embedding", "foreground")
 """Columns of features. The first that is measured defines the nearest images."""
 
 _IMAGE = ("data_set", "source_ref")
@@ -53,12 +53,12 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
     label. `box` is null for the label of an image. At most 20,000 boxes of a label and 200,000 boxes in all are judged.
 
     Embeddings of the user's own model are used with measured features; the user's own probabilities replace those
-    of the model. Labels that they leave out are not judged. With the extra `embed` a larger net is used too.
+    of the model. Labels that they leave out are not judged.
     """
     return pl.concat([image_label_odds, box_label_odds])
 
 
-@table(features=("squeezenet", "layout", "efficientnet"))
+@table(features=("image_embedding",))
 def image_label_odds(
     labels: LazyFrame,
     images: LazyFrame,
@@ -68,7 +68,7 @@ def image_label_odds(
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of images."""
-    features = images.select(*_IMAGE, "squeezenet", "layout", "efficientnet")
+    features = images.select(*_IMAGE, "image_embedding")
     rows = (
         labels.filter(col("label").is_not_null())
         .filter(pl.len().over("attribute_id") == 1)

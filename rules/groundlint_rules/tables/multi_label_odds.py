@@ -13,9 +13,7 @@ from groundlint import table
 MAX_JUDGED_LABELS = 100
 """Labels that are judged, the most frequent ones: each takes about a second for some thousand images."""
 
-_OWN = ("embedding", "probability")
-_MEASURED = ("efficientnet", "squeezenet", "layout")
-_BLOCKS = (*_OWN, *_MEASURED)
+_BLOCKS = ("embedding", "probability", "image_embedding")
 """Columns of features. The first that is measured defines the nearest images."""
 
 _IMAGE = ("data_set", "source_ref")
@@ -36,7 +34,7 @@ _SCHEMA = pl.Schema(
 )
 
 
-@table(features=("squeezenet", "layout", "efficientnet"))
+@table(features=("image_embedding",))
 def multi_label_odds(
     labels: LazyFrame,
     images: LazyFrame,
@@ -84,7 +82,7 @@ def _with_features(
 ) -> dict[tuple[object, ...], DataFrame]:
     """The images of each scope, with their features and the group of their duplicates."""
     seen = rows.lazy().select(*_SCOPE, "source_ref").unique()
-    for measured in (images.select(*_IMAGE, *_MEASURED), duplicate_groups.select(*_IMAGE, "group")):
+    for measured in (images.select(*_IMAGE, "image_embedding"), duplicate_groups.select(*_IMAGE, "group")):
         seen = seen.join(measured, on=_IMAGE, how="left")
     attributes = rows.lazy().select(*_SCOPE, "source_ref", "attribute").unique()
     keys = [*_SCOPE, "source_ref"]

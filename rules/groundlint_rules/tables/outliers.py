@@ -9,7 +9,7 @@ from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
 from groundlint_rules.algorithms.robust import robust_z
-from groundlint_rules.features.embeddings import NET
+from groundlint_rules.features.embeddings import NUMBERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ _BLOCK_NUMBERS = 4_000_000
 _IMAGE = ("data_set", "source_ref")
 
 
-@table(features=("squeezenet",))
+@table(features=("image_embedding",))
 def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) -> LazyFrame:
     """One label of an image, and how far the image is from the others of its data set.
 
@@ -42,8 +42,8 @@ def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) 
     outlier score: Ramaswamy et al., "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000.)
     """
     seen = (
-        images.filter(col("squeezenet").is_not_null())
-        .select(*_IMAGE, "squeezenet")
+        images.filter(col("image_embedding").is_not_null())
+        .select(*_IMAGE, "image_embedding")
         .join(duplicate_groups.select(*_IMAGE, "group"), on=_IMAGE, how="left")
         # Sorted, so that the choice of compared images does not depend on the order of lines.
         .sort(_IMAGE)
@@ -78,7 +78,7 @@ def _distances(seen: DataFrame) -> NDArray[np.float64]:
 
     from groundlint_rules.algorithms.stacked import stacked
 
-    roots = np.sqrt(stacked(seen["squeezenet"], NET, np.float16).astype(np.float32))
+    roots = stacked(seen["image_embedding"], NUMBERS, np.uint8).astype(np.float32)
     roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     groups = seen.select(pl.coalesce("group", "source_ref").rank("dense")).to_series().to_numpy()
     count = len(roots)

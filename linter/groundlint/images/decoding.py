@@ -1,0 +1,237 @@
+"""From the bytes of a file to pixels: its header, the reduced image, and the boxes in it."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import stat
+import warnings
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from PIL import Image, ImageFile
+
+from groundlint.images.limits import MAX_FILE_BYTES
+from groundlint.images.record import MAX_RECORDED_SIDE, ImageFault, Rectangle
+from groundlint.processes.messages import encodable
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF")
+"""Formats that are recognized by their content, MPO as JPEG; anything else does not count as an image."""
+
+LONG_SIDE = {"pixels": 160, "detail": 320}
+"""Largest size of the longer side of the reduced images, in pixels; at least half of it, if the image is that large.
+
+A JPEG is decoded at a half, a quarter or an eighth; other formats are reduced by a whole factor. Both cost next to
+nothing, unlike other scales.
+"""
+
+CROP_SIDE = 128
+"""Shorter side, in pixels, that a box keeps if it is cut out of the reduced image: features of crops need no more."""
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+class Context(NamedTuple):
+    """A box with its surroundings: an RGB image, and the box in it as left, top, right, bottom."""
+
+    image: Image.Image
+    box: tuple[int, int, int, int]
+
+    def crop(self) -> Image.Image:
+        """Return the box alone."""
+        return self.image.crop(self.box)
+
+
+class UnusableImage(Exception):
+    """The image cannot be measured; the text says why. `size` is the number of bytes of a file too big to be read."""
+
+    def __init__(self, fault: ImageFault, detail: str, size: int | None = None) -> None:
+        super().__init__(detail)
+        self.fault = fault
+        self.size = size
+
+
+def prepare_pillow() -> None:
+    """Set Pillow up for a process that decodes images."""
+    # We check the limit ourselves, by the header; Pillow's warning would only cost time.
+    Image.MAX_IMAGE_PIXELS = None
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    warnings.simplefilter("ignore")
+
+
+class DecodedImage:
+    """The pixels of an image, decoded at most twice: reduced, and at full size if one of its boxes is small.
+
+    What is reduced is the same whether the image is also needed at full size or not, and a box is cut out of the same
+    pixels whatever other boxes there are: measurements depend on the image and the box alone.
+    """
+
+    def __init__(self, data: bytes, header: Image.Image, max_pixels: int) -> None:
+        """Take an image whose header was read.
+
+        Args:
+            data: The bytes of the file.
+            header: The image as `opened` returns it; it is used up.
+            max_pixels: Pixels above which an image is not decoded.
+        """
+        self._data = data
+        self._header = header
+        self._size = header.size
+        self._max_pixels = max_pixels
+        self._pixels: dict[int, Image.Image] = {}
+        self._error: UnusableImage | None = None
+        most = max(LONG_SIDE.values())
+        is_jpeg = header.format in ("JPEG", "MPO")
+        fits = (scale for scale in (1, 2, 4, 8) if max(header.size) <= scale * most)
+        self._reduced_scale = next(fits, 8) if is_jpeg else 1
+
+    def reduced(self, long_side: int) -> Image.Image:
+        """Return the image in RGB, no longer than this, which is at most the largest of `LONG_SIDE`; never enlarged.
+
+        Raises:
+            UnusableImage: It cannot be decoded.
+        """
+        pixels = self._at(self._reduced_scale)
+        factor = -(-max(pixels.size) // long_side)
+        return pixels if factor == 1 else pixels.reduce(factor)
+
+    def decode_for(self, boxes: Iterable[Rectangle]) -> None:
+        """Decode what boxes are cut out of.
+
+        Raises:
+            UnusableImage: The image cannot be decoded.
+        """
+        for scale in {self._scale_of(box) for box in boxes}:
+            self._at(scale)
+
+    def context(self, box: Rectangle) -> Context:
+        """Return a box with a quarter of its size around it, each at least one pixel.
+
+        It is at full resolution, or reduced like the image if its shorter side keeps `CROP_SIDE` pixels.
+
+        Raises:
+            UnusableImage: The image cannot be decoded.
+        """
+        scale = self._scale_of(box)
+        pixels = self._at(scale)
+        left, top, width, height = (side / scale for side in box)
+        inner = _clipped((left, top, left + width, top + height), pixels.size)
+        x, y = width / 4, height / 4
+        outer = _clipped((left - x, top - y, left + width + x, top + height + y), pixels.size)
+        place = (inner[0] - outer[0], inner[1] - outer[1], inner[2] - outer[0], inner[3] - outer[1])
+        return Context(pixels.crop(outer), place)
+
+    def _scale_of(self, box: Rectangle) -> int:
+        return self._reduced_scale if min(box[2:]) >= CROP_SIDE * self._reduced_scale else 1
+
+    def _at(self, scale: int) -> Image.Image:
+        if scale not in self._pixels:
+            # A decoder can be used once.
+            header = opened(self._data) if self._pixels else self._header
+            self._pixels[scale] = self._decoded(header, scale)
+        return self._pixels[scale]
+
+    def _decoded(self, header: Image.Image, scale: int) -> Image.Image:
+        if self._error:
+            raise self._error
+        width, height = self._size
+        # A JPEG is decoded at a fraction of its size; what would be decoded whole must fit.
+        if scale > 1:
+            header.draft(None, (width // scale, height // scale))
+        if math.prod(header.size) > self._max_pixels:
+            limit = f"{self._max_pixels // 1_000_000} megapixels"
+            self._error = UnusableImage(ImageFault.TOO_BIG, f"it has {width:,} x {height:,} px, more than {limit}")
+            raise self._error
+        try:
+            header.load()
+            return _rgb(header)
+        except MemoryError:
+            raise
+        # Decoders raise all kinds of exceptions on hostile files.
+        except Exception as error:  # noqa: BLE001
+            text = _reason(error)
+            is_cut = isinstance(error, OSError) and ("truncated" in text or "broken data stream" in text)
+            self._error = UnusableImage(ImageFault.TRUNCATED if is_cut else ImageFault.UNREADABLE, text)
+            raise self._error from None
+
+
+def read(path: str) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        UnusableImage: It is not a regular file, cannot be read, or is too big.
+    """
+    # Without O_NONBLOCK a pipe to which nobody writes would block the worker forever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise UnusableImage(ImageFault.REFUSED, f"the file cannot be opened: {error.strerror}") from None
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnusableImage(ImageFault.REFUSED, "it is not a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise UnusableImage(ImageFault.TOO_BIG, f"the file has {status.st_size:,} bytes", status.st_size)
+        try:
+            # Python reserves memory for as many bytes as are asked for: not more than there are.
+            return stream.read(status.st_size)
+        except OSError as error:
+            raise UnusableImage(ImageFault.REFUSED, f"the file cannot be read: {error.strerror}") from None
+
+
+def opened(data: bytes) -> Image.Image:
+    """Return the image with its header read and nothing decoded.
+
+    Raises:
+        UnusableImage: The content is not an image, or its header claims more pixels than a table can hold.
+    """
+    if data.startswith(_LFS):
+        raise UnusableImage(ImageFault.NOT_FETCHED, "the file is a Git LFS pointer; run `git lfs pull`")
+    try:
+        header = Image.open(io.BytesIO(data), formats=FORMATS)
+    # Decoders raise all kinds of exceptions on hostile files, SyntaxError among them.
+    except Exception as error:  # noqa: BLE001
+        raise UnusableImage(ImageFault.NO_IMAGE, _content_reason(data) or _reason(error)) from None
+    width, height = header.size
+    if max(width, height) > MAX_RECORDED_SIDE:
+        raise UnusableImage(ImageFault.TOO_BIG, f"its header says {width:,} x {height:,} px")
+    return header
+
+
+def is_animated(header: Image.Image) -> bool | None:
+    """Return whether a file holds an animation; None if its frames cannot be counted."""
+    try:
+        # Several images in one JPEG file, as phones write them, are not an animation.
+        return header.format != "MPO" and bool(getattr(header, "is_animated", False))
+    except Exception:  # noqa: BLE001 - it reads on in a hostile file
+        return None
+
+
+def _clipped(edges: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Whole pixels that hold a rectangle (left, top, right, bottom) as far as it lies in the image, at least one."""
+    width, height = size
+    left, top = min(max(0, int(edges[0])), width - 1), min(max(0, int(edges[1])), height - 1)
+    return left, top, min(max(left + 1, math.ceil(edges[2])), width), min(max(top + 1, math.ceil(edges[3])), height)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16 bits: the upper eight, which a plain conversion would clip to white.
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    return image.convert("RGB")
+
+
+def _content_reason(data: bytes) -> str | None:
+    """Return why a content is not read, if that is known better than Pillow says it."""
+    if data[4:8] == b"ftyp" and (data[8:10] == b"he" or data[8:12] in (b"mif1", b"msf1")):
+        return "it is HEIF (HEIC), not JPEG"
+    return None if data else "the file is empty"
+
+
+def _reason(error: Exception) -> str:
+    text = encodable(str(error)) or type(error).__name__
+    return "the content is not a known image format" if "BytesIO" in text else text
