@@ -2,7 +2,7 @@
 
 The net is the Lite0 variant of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
 (ICML 2019, arXiv:1905.11946), trained on ImageNet, quantized to 8-bit integers and run by onnxruntime. The file NOTICE
-beside this module states the origin and the license of the weights.
+beside this module states the origin and the license of the weights; tools/remake_efficientnet_weights.py makes them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 WEIGHTS = "efficientnet_lite0_int8.onnx"
@@ -41,5 +40,4 @@ def embed(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         (1280,), 0 to 6.
     """
-    planes = image.transpose(2, 0, 1)[None].astype(np.float32)
-    return cast("NDArray[np.float32]", _session().run(None, {"x": planes})[0][0])
+    return cast("NDArray[np.float32]", _session().run(["embedding"], {"pixels": image[None]})[0][0])
