@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 without its head: 1,280 numbers that describe what an image shows.
+"""EfficientNet-Lite0 without its head: one pass describes what an image shows, as a whole and cell by cell.
 
 The net is the Lite0 variant of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
 (ICML 2019, arXiv:1905.11946), trained on ImageNet, quantized to 8-bit integers and run by onnxruntime. The file NOTICE
@@ -9,14 +9,30 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 WEIGHTS = "efficientnet_lite0_int8.onnx"
-FEATURES = 1280
+
+_ROOT_SCALE = 255 / 6**0.5
+"""The activations that an embedding averages go up to 6; the largest root is stored as 255."""
+
+
+class Activations(NamedTuple):
+    """What the net sees in one image.
+
+    Attributes:
+        embedding: The mean over the image of each channel of the last layer, (1280,), 0 to 6.
+        cells: An inner layer, (side / 16, side / 16, 112), of either sign. A cell describes best what lies in its
+            16 x 16 px, but sees much of the image.
+    """
+
+    embedding: NDArray[np.float32]
+    cells: NDArray[np.float32]
 
 
 @cache
@@ -31,13 +47,12 @@ def _session() -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def embed(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Embed one RGB image.
+def activations(image: NDArray[np.uint8]) -> Activations:
+    """Describe one RGB image, (side, side, 3), 0 to 255; the net was trained on sides of 224 px."""
+    embedding, cells = _session().run(("embedding", "cells"), {"pixels": image[None]})
+    return Activations(embedding[0], cells[0])
 
-    Args:
-        image: (side, side, 3), 0 to 255; the net was trained on sides of 224 px.
 
-    Returns:
-        (1280,), 0 to 6.
-    """
-    return cast("NDArray[np.float32]", _session().run(["embedding"], {"pixels": image[None]})[0][0])
+def root_bytes(embedding: NDArray[np.float32]) -> bytes:
+    """The square root of each number of an embedding as a byte, 255 for the root of 6."""
+    return bytes(np.clip(np.rint(np.sqrt(embedding) * _ROOT_SCALE), 0, 255).astype(np.uint8).tobytes())
