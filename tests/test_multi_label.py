@@ -129,7 +129,7 @@ def test_neither_the_order_of_images_nor_other_labels_change_what_is_found() -> 
 
     def judged(order: Any, labels: list[str]) -> dict[str, Any]:
         having = {label: np.flatnonzero(has[label][order]).tolist() for label in labels}
-        blocks = [Block(numbers[order], root=False, components=8, weight=1.0)]
+        blocks = [Block(numbers[order], root=False, components=8)]
         found = one_vs_rest_odds(blocks, having, [ids[n] for n in order])
         return {
             label: dict(zip((ids[order[n]] for n in odds.rows), odds.suspicion, strict=True)) for label, odds in found

@@ -155,6 +155,20 @@ def test_labels_of_boxes_are_judged_from_sixteen_pixels(side: int, count: int) -
     assert exported("label_odds")["suspicion"].count() == count
 
 
+def test_a_box_with_the_label_of_another_shape_is_the_most_suspect() -> None:
+    shown = [Shown("ring" if n % 2 else "grid", n % 2) for n in range(COUNT)]
+    shown[7] = Shown("grid", 1)
+    Path("a.manifest").write_text(manifest(*written(shown)))
+    odds = exported("label_odds").sort("suspicion")
+    assert odds["line"][-1] == 8
+    assert odds["flagged"].sum() == 1
+
+
+def test_the_margin_of_a_box_that_touches_the_image_edge_is_cut_and_the_box_is_still_compared() -> None:
+    box = {"left": 0, "top": 0, "width": 120, "height": 120}
+    assert occlusion_scores(written(RINGS, box)).height == COUNT
+
+
 def test_many_boxes_in_few_images_have_no_row() -> None:
     line = written(RINGS[:1])[0]
     line["animals"]["annotations"] *= COUNT

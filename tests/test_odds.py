@@ -16,7 +16,7 @@ from groundlint import Good
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.registry import load
 from groundlint.testing import example_tables
-from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, layout_block, net_block
+from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
 
 NAMES = ("boot", "coat", "hat")
@@ -31,7 +31,7 @@ class Data(NamedTuple):
     ids: list[str]
 
     def judge(self, labels: NDArray[np.intp], limits: Limits | None = None) -> Odds:
-        blocks = [net_block(self.net), layout_block(self.plain)]
+        blocks = [net_block(self.net), Block(self.plain, root=False, components=128)]
         return label_odds(blocks, [NAMES[label] for label in labels], self.ids, limits or Limits())
 
     def some(self, rows: NDArray[np.intp]) -> Data:
@@ -159,7 +159,7 @@ def test_the_fold_depends_on_the_group_alone() -> None:
 def test_ids_may_be_bytes_and_need_not_be_text() -> None:
     data = made()
     labels, _ = planted(data, 0.05)
-    blocks = [net_block(data.net), layout_block(data.plain)]
+    blocks = [net_block(data.net), Block(data.plain, root=False, components=128)]
     names = [NAMES[label] for label in labels]
     bytes_ids = label_odds(blocks, names, [text.encode() for text in data.ids])
     assert equal(data.judge(labels), bytes_ids, np.arange(len(labels)))
@@ -227,7 +227,7 @@ def test_unusable_input_is_refused() -> None:
         spoiled[7, 3] = number
         with pytest.raises(ValueError, match=what):
             label_odds([net_block(spoiled)], names, data.ids)
-    assert label_odds([Block(-data.net, root=False, components=4, weight=1)], names, data.ids).names == NAMES
+    assert label_odds([Block(-data.net, root=False, components=4)], names, data.ids).names == NAMES
 
 
 def test_memory_does_not_grow_with_the_square_of_the_rows() -> None:

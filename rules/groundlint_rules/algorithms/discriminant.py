@@ -56,30 +56,23 @@ _BLOCK_NUMBERS = 4_000_000
 
 @dataclass(frozen=True)
 class Block:
-    """Features of one kind and their weight.
+    """Features of one kind.
 
     Attributes:
-        features: (rows, features), any floating type; a memory map works too.
+        features: (rows, features), floating or unsigned numbers; a memory map works too.
         root: True for heavy-tailed features without negative values, such as a net's last activations: their square
             roots are taken. Other features are standardized.
         components: Number of principal components to keep.
-        weight: Overall standard deviation of the components.
     """
 
-    features: NDArray[np.floating]
+    features: NDArray[np.floating | np.unsignedinteger]
     root: bool
     components: int
-    weight: float
 
 
-def net_block(features: NDArray[np.floating]) -> Block:
-    """The block for activations of a net, as `features._squeezenet.embed` returns them."""
-    return Block(features, root=True, components=256, weight=1.0)
-
-
-def layout_block(features: NDArray[np.floating]) -> Block:
-    """The block for the layout of colors and edges, as `layout.layout` returns it."""
-    return Block(features, root=False, components=128, weight=0.7)
+def net_block(features: NDArray[np.floating | np.unsignedinteger]) -> Block:
+    """The block for activations of a net, such as `features._efficientnet.activations` returns."""
+    return Block(features, root=True, components=256)
 
 
 class Scores(NamedTuple):
@@ -165,7 +158,7 @@ def components(block: Block, rows: Ints) -> NDArray[np.float32]:
     deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _MIN_DEVIATION
     variances, directions = np.linalg.eigh(covariance / np.outer(deviation, deviation))
     kept = max(1, min(block.components, len(rows) - 1, int((variances > variances[-1] * _MIN_DEVIATION).sum())))
-    scale = block.weight / np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny))
+    scale = 1 / np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny))
     projection = directions[:, -kept:] * scale / deviation[:, None]
     points = np.empty((len(rows), kept), np.float32)
     for run in runs(len(rows), width):

@@ -16,9 +16,6 @@ and finds slightly more wrong labels; at 128 px it finds fewer. The figures are 
 NUMBERS = 1280
 """Numbers in an embedding."""
 
-ROOT_SCALE = 255 / 6**0.5
-"""Activations go up to 6; the largest root is stored as 255."""
-
 
 @feature(of="images", dtype=bytes, only_labeled=True, length=NUMBERS)
 def image_embedding(detail: Image) -> bytes:
@@ -34,7 +31,7 @@ def embedded(image: Image, side: int) -> bytes:
     import numpy as np
     from PIL import Image as Pillow
 
-    from groundlint_rules.features._efficientnet import embed
+    from groundlint_rules.features._efficientnet import activations, root_bytes
 
-    roots = np.sqrt(embed(np.asarray(image.resize((side, side), Pillow.Resampling.BILINEAR))))
-    return bytes(np.clip(np.rint(roots * ROOT_SCALE), 0, 255).astype(np.uint8).tobytes())
+    square = np.asarray(image.resize((side, side), Pillow.Resampling.BILINEAR))
+    return root_bytes(activations(square).embedding)

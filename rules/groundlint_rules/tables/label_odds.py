@@ -10,7 +10,7 @@ from groundlint import table
 MIN_SIGNAL = 0.8
 """AUROC of the self-check below which no label is flagged: that of `label_errors.Limits`, which loads numpy."""
 
-_BLOCKS = ("embedding", "probability", "image_embedding", "foreground")
+_BLOCKS = ("embedding", "probability", "image_embedding", "crop_embedding")
 """Columns of features. The first that is measured defines the nearest images."""
 
 _IMAGE = ("data_set", "source_ref")
@@ -79,7 +79,7 @@ def image_label_odds(
     return _judged(rows, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
 
 
-@table(features=("foreground",))
+@table(features=("crop_embedding",))
 def box_label_odds(
     boxes: LazyFrame,
     crops: LazyFrame,
@@ -92,7 +92,7 @@ def box_label_odds(
     rows = (
         boxes.filter(col("label").is_not_null())
         .sort("box_id")
-        .join(crops.select("box_id", "foreground"), on="box_id", how="left", maintain_order="left")
+        .join(crops.select("box_id", "crop_embedding"), on="box_id", how="left", maintain_order="left")
     )
     return _judged(rows, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
 
