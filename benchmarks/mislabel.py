@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from measured import Measured, auroc, exported
+from measured import Measured, auroc, exported, halves
 from numpy.typing import NDArray
 from occlusion import exchanged
 
@@ -34,6 +34,7 @@ from groundlint.images import decoding
 from groundlint.images.decoding import LONG_SIDE, DecodedImage
 from groundlint.images.limits import MAX_PIXELS
 from groundlint_rules.algorithms.discriminant import Block, net_block
+from groundlint_rules.algorithms.feature_blocks import block_of
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
 from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
 from groundlint_rules.features import embeddings
@@ -270,11 +271,29 @@ def multi_label(clothing: Images, labels: Sequence[str], draws: int) -> Iterator
     yield "as multi-label data, 5% wrong labels added", f"{said}; AUROC of the suspicion {np.nanmean(areas):.3f}"
 
 
+def boxes(data: Path, name: str) -> tuple[Images, list[str]]:
+    """The boxes of a set that are measured, as if each were an image, and their labels."""
+    file = data / name / "output.manifest"
+    keys = ("manifest", "line", "attribute", "box")
+    crops = exported("crops", file).select(*keys, "crop_embedding").drop_nulls()
+    rows = exported("boxes", file).drop_nulls("label").join(crops, on=keys)
+    block = block_of("crop_embedding", rows["crop_embedding"])
+    return Images(rows["source_ref"].to_list(), [block], (halves(rows["source_ref"]) == 1).to_numpy()), rows[
+        "label"
+    ].to_list()
+
+
 def objects(data: Path) -> Iterator[Measured]:
-    """Figures of the labels of bccd's boxes: as published, and after swapping labels."""
-    rows = exported("label_odds", data / "bccd/output.manifest")
-    said = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
-    yield Measured("SUS105", "bccd", "boxes flagged as published", said)
+    """Figures of the labels of boxes: as published, and after exchanging labels."""
+    for name in ("bccd", "animalpose"):
+        rows = exported("label_odds", data / name / "output.manifest")
+        said = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
+        yield Measured("SUS105", name, "boxes flagged as published", said)
+    crops, labels = boxes(data, "animalpose")
+    some = list(plantings(crops, labels, 20, like=False))
+    for where, row in (("half 1", summed(some, Limits(), half=True)), ("half 0", summed(some, Limits(), half=False))):
+        said = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
+        yield Measured("SUS105", "animalpose, 5% of the labels replaced at random", f"flagged boxes, {where}", said)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(data / "bccd", Path(folder) / "bccd")

@@ -3,7 +3,7 @@
 1. `Block`s of features are made comparable. The activations of a net are heavy-tailed: square root, then unit length
    (Hellinger kernel map, as in Arandjelovic and Zisserman, "Three things everyone should know to improve object
    retrieval", CVPR 2012). Other features are standardized. Each block is reduced to its first principal components and
-   scaled as a whole to unit standard deviation times a weight.
+   scaled as a whole to unit standard deviation.
 2. Linear discriminant analysis (Fisher 1936), the pooled covariance S shrunk toward a sphere (Ledoit and Wolf, "A
    well-conditioned estimator for large-dimensional covariance matrices", 2004, with a fixed share a):
    S' = (1 - a) S + a tr(S)/d I;  score(c) = x'S'^-1 m_c - m_c'S'^-1 m_c / 2 + log(n_c / n).
