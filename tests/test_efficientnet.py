@@ -12,8 +12,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
+
+from groundlint_rules.features._efficientnet import activations, root_bytes
+
+PHOTOGRAPH = min((Path(__file__).parents[1] / "fixtures/photographs/raccoons").glob("*.jpg"))
 
 # The largest numbers of the embedding of the gradient, 128 px, in single precision and in the shipped file.
 EXPECTED = {
@@ -30,7 +36,7 @@ EXPECTED = {
 }
 EXPECTED_SUM = 310.15
 # The largest means of the channels of its cells.
-EXPECTED_CELLS = {527: (3.42, 3.46), 490: (3.24, 3.21), 84: (3.07, 3.06), 302: (2.69, 2.72), 459: (2.32, 2.49)}
+EXPECTED_CELLS = {70: (10.75, 10.75), 71: (-9.74, -10.09), 4: (8.10, 8.35), 36: (7.90, 7.79), 88: (-7.88, -7.40)}
 
 
 def gradient(side: int) -> NDArray[np.uint8]:
@@ -41,7 +47,6 @@ def gradient(side: int) -> NDArray[np.uint8]:
 
 @cache
 def session() -> Any:
-    onnxruntime = pytest.importorskip("onnxruntime")
     shipped = files("groundlint_rules.features").joinpath("efficientnet_lite0_int8.onnx").read_bytes()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -65,7 +70,7 @@ def test_the_embedding_agrees_with_the_net_in_single_precision() -> None:
 def test_the_cells_agree_with_the_net_in_single_precision() -> None:
     means = outputs(gradient(128))[1][0].mean((0, 1))
     for channel, (exact, shipped) in EXPECTED_CELLS.items():
-        assert means[channel] == pytest.approx(exact, abs=0.2)
+        assert means[channel] == pytest.approx(exact, abs=0.5)
         assert means[channel] == pytest.approx(shipped, abs=0.05)
 
 
@@ -73,9 +78,9 @@ def test_the_cells_agree_with_the_net_in_single_precision() -> None:
 def test_images_of_any_side_are_embedded(side: int, cells: int) -> None:
     embedding, places = outputs(gradient(side))
     assert embedding.shape == (1, 1280)
-    assert places.shape == (1, cells, cells, 672)
+    assert places.shape == (1, cells, cells, 112)
     assert embedding.dtype == places.dtype == np.float32
-    assert 0 <= min(embedding.min(), places.min()) <= max(embedding.max(), places.max()) <= 6
+    assert 0 <= embedding.min() <= embedding.max() <= 6
 
 
 def test_an_embedding_does_not_depend_on_the_other_images() -> None:
@@ -91,11 +96,25 @@ def test_channels_are_in_the_order_red_green_blue() -> None:
     assert np.abs(outputs(gradient(128))[0] - outputs(gradient(128)[..., ::-1])[0]).max() > 1
 
 
-def test_a_cell_depends_on_the_pixels_near_it_more_than_on_others() -> None:
-    changed = gradient(128)
-    changed[:, :32, :32] = 0
-    difference = np.abs(outputs(changed)[1] - outputs(gradient(128))[1]).mean(3)[0]
-    assert difference[0, 0] > 10 * difference[-1, -1]
+@pytest.mark.parametrize("place", [(1, 1), (2, 5), (4, 3), (6, 6)])
+def test_the_cell_where_the_image_changes_changes_most(place: tuple[int, int]) -> None:
+    with Image.open(PHOTOGRAPH) as image:
+        square = np.asarray(image.convert("RGB").resize((128, 128)))
+    changed = square.copy()
+    top, left = (16 * cell for cell in place)
+    changed[top : top + 16, left : left + 16] = 255 - changed[top : top + 16, left : left + 16]
+    change = np.linalg.norm(activations(changed).cells - activations(square).cells, axis=2)
+    assert np.unravel_index(change.argmax(), change.shape) == place
+
+
+def test_the_bytes_of_an_embedding_keep_it_to_a_hundredth_of_its_length() -> None:
+    embedding = activations(gradient(128)[0]).embedding
+    kept = np.frombuffer(root_bytes(embedding), np.uint8).astype(np.float64) ** 2 * 6 / 255**2
+    assert np.linalg.norm(kept - embedding) < 0.01 * np.linalg.norm(embedding)
+
+
+def test_the_largest_activation_is_kept_as_the_largest_byte() -> None:
+    assert root_bytes(np.array([0, 6, 7], np.float32)) == bytes([0, 255, 255])
 
 
 @pytest.fixture
@@ -142,7 +161,6 @@ def test_weights_of_depthwise_convolutions_use_all_steps(tool: ModuleType) -> No
 
 def test_the_model_has_the_inputs_and_outputs_of_the_shipped_file(tool: ModuleType) -> None:
     pytest.importorskip("onnx")
-    onnxruntime = pytest.importorskip("onnxruntime")
     model = tool.model(random_weights())
     made = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for of_made, of_shipped in (
