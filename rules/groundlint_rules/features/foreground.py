@@ -77,16 +77,15 @@ def foreground(context_activations: Activations | None, context: Context) -> byt
 
     if context_activations is None:
         return None
-    cells = context_activations.cells
-    # Of unit length: the kind of content counts, not the strength of the response.
-    cells = cells / np.maximum(np.linalg.norm(cells, axis=2, keepdims=True), np.finfo(np.float32).tiny)
-    x, y = _cell_centers(context, len(cells))
-    depth = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y))
-    background = depth < 0
-    quarters = [(depth > _MARGIN) & row & column for row in (y < 0.5, y >= 0.5) for column in (x < 0.5, x >= 0.5)]
-    if not all(part.any() for part in (background, *quarters)):
+    parts = _parts(context, len(context_activations.cells))
+    sizes = parts.sum(1)
+    if not sizes.all():
         return None
-    difference = np.stack([cells[quarter].mean(0) for quarter in quarters]) - cells[background].mean(0)
+    cells = context_activations.cells.reshape(-1, CHANNELS)
+    # Of unit length: the kind of content counts, not the strength of the response.
+    lengths = np.maximum(np.linalg.norm(cells, axis=1), np.finfo(np.float32).tiny)
+    background, *quarters = parts / lengths @ cells / sizes[:, None]
+    difference = np.stack(quarters) - background
     return bytes(np.clip(np.rint(difference * SCALE), -127, 127).astype(np.int8).tobytes())
 
 
@@ -112,13 +111,17 @@ def _outer(context: Context) -> tuple[float, float, float, float]:
     return max(0, left - x), max(0, top - y), min(image.width, right + x), min(image.height, bottom + y)
 
 
-def _cell_centers(context: Context, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The centers of the cells, x and y as shares of the box's sides from its top left corner: (cells, cells) each."""
+def _parts(context: Context, side: int) -> NDArray[np.float32]:
+    """Which of side x side cells, row by row, are around the box and in each quarter of its middle: (5, cells)."""
     import numpy as np
 
     _, (left, top, right, bottom) = context
     start_x, start_y, end_x, end_y = _outer(context)
-    centers = (np.arange(cells) + 0.5) / cells
+    centers = (np.arange(side) + 0.5) / side
+    # As shares of the box's sides, from its top left corner.
     x = (start_x + centers * (end_x - start_x) - left) / (right - left)
     y = (start_y + centers * (end_y - start_y) - top) / (bottom - top)
-    return np.broadcast_to(x[None, :], (cells, cells)), np.broadcast_to(y[:, None], (cells, cells))
+    is_around = ~np.logical_and.outer((y >= 0) & (y <= 1), (x >= 0) & (x <= 1))
+    halves = [[(at > _MARGIN) & (at < 0.5), (at >= 0.5) & (at < 1 - _MARGIN)] for at in (y, x)]
+    quarters = [np.logical_and.outer(row, column) for row in halves[0] for column in halves[1]]
+    return np.stack([is_around, *quarters]).reshape(-1, side * side).astype(np.float32)
