@@ -16,7 +16,7 @@ from groundlint import Good
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.registry import load
 from groundlint.testing import example_tables
-from groundlint_rules.algorithms.discriminant import FOLDS, Block, fold_of, net_block
+from groundlint_rules.algorithms.discriminant import FOLDS, Block, components, fold_of, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
 
 NAMES = ("boot", "coat", "hat")
@@ -146,6 +146,18 @@ def test_an_image_is_not_judged_by_its_own_duplicates() -> None:
     # Twenty wrong duplicates support each other, unless they are known to be one image.
     assert not apart.judge(labels).flagged[240:].any()
     assert together.judge(labels).flagged[240:].all()
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_components_of_few_rows_are_those_of_many(root: bool) -> None:
+    # Columns that are always 0 change no distance between rows, and make them fewer than the columns.
+    narrow = np.random.default_rng(0).exponential(size=(40, 12))
+    wide = np.hstack([narrow, np.zeros((40, 50))])
+    few, many = (components(Block(values, root=root, components=8), np.arange(40)) for values in (wide, narrow))
+    assert few.shape == many.shape == (40, 8)
+    assert few.std() == pytest.approx(1, abs=0.05)
+    distances = [np.linalg.norm(points[:, None] - points, axis=2) for points in (few, many)]
+    assert distances[0] == pytest.approx(distances[1], abs=1e-4)
 
 
 def test_the_fold_depends_on_the_group_alone() -> None:

@@ -144,9 +144,28 @@ def _prepared(block: Block, rows: Ints) -> Floats:
 
 
 def components(block: Block, rows: Ints) -> NDArray[np.float32]:
-    """The principal components of some rows of a block, (rows, components): step 1. It works in parts."""
-    width = block.features.shape[1]
+    """The principal components of some rows of a block, (rows, components): step 1."""
+    return _of_few(block, rows) if len(rows) < block.features.shape[1] else _of_many(block, rows)
+
+
+def _of_few(block: Block, rows: Ints) -> NDArray[np.float32]:
+    """The components of fewer rows than features, from the products of the rows: there are fewer of them."""
+    values = _prepared(block, rows)
     # Relative to one row, so that the variance of a constant column is 0 and not that of rounding.
+    values -= values[0].copy()
+    values -= values.mean(0)
+    if not block.root:
+        values /= values.std(0) + _MIN_DEVIATION
+    variances, directions = np.linalg.eigh(values @ values.T / len(rows))
+    kept, scale = _kept(block, variances, len(rows))
+    lengths = np.sqrt(len(rows) * np.maximum(variances[-kept:], 0))
+    return np.asarray(directions[:, -kept:] * lengths * scale, np.float32)
+
+
+def _of_many(block: Block, rows: Ints) -> NDArray[np.float32]:
+    """The components of more rows than features, from the products of the features; it works in parts."""
+    width = block.features.shape[1]
+    # Relative to one row, as in `_of_few`.
     origin = _prepared(block, rows[:1])[0]
     total, products = np.zeros(width), np.zeros((width, width))
     for run in runs(len(rows), width):
@@ -157,13 +176,18 @@ def components(block: Block, rows: Ints) -> NDArray[np.float32]:
     covariance = products / len(rows) - np.outer(mean, mean)
     deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _MIN_DEVIATION
     variances, directions = np.linalg.eigh(covariance / np.outer(deviation, deviation))
-    kept = max(1, min(block.components, len(rows) - 1, int((variances > variances[-1] * _MIN_DEVIATION).sum())))
-    scale = 1 / np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny))
+    kept, scale = _kept(block, variances, len(rows))
     projection = directions[:, -kept:] * scale / deviation[:, None]
     points = np.empty((len(rows), kept), np.float32)
     for run in runs(len(rows), width):
         points[run] = (_prepared(block, rows[run]) - origin - mean) @ projection
     return points
+
+
+def _kept(block: Block, variances: Floats, rows: int) -> tuple[int, float]:
+    """How many components are kept, and the scale that gives them unit standard deviation as a whole."""
+    kept = max(1, min(block.components, rows - 1, int((variances > variances[-1] * _MIN_DEVIATION).sum())))
+    return kept, 1 / float(np.sqrt(max(variances[-kept:].mean(), np.finfo(np.float64).tiny)))
 
 
 class Neighbors(NamedTuple):
