@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 import polars as pl
@@ -36,6 +37,18 @@ def broken(boxes: LazyFrame) -> LazyFrame:
     """A table that raises."""
     CALLS.append("broken")
     raise ValueError("no idea")
+
+
+@table()
+def slow(boxes: LazyFrame) -> LazyFrame:
+    """A table whose query, once collected, takes time."""
+    return boxes.map_batches(lambda rows: (time.sleep(0.3), rows)[1])
+
+
+@table()
+def on_slow(slow: LazyFrame) -> LazyFrame:
+    """A table that needs one that takes time."""
+    return slow
 
 
 @table()
@@ -124,6 +137,15 @@ class FarFromBroken(Base):
         return on_broken
 
 
+class FarFromSlow(Base):
+    """A rule that needs a table that needs a table that takes time."""
+
+    code, name = "TST012", "far-from-slow"
+
+    def check(self, on_slow: LazyFrame) -> LazyFrame:
+        return on_slow
+
+
 class Answers(Base):
     """A rule that returns what a test gives it."""
 
@@ -150,7 +172,7 @@ def few_boxes(boxes: LazyFrame) -> LazyFrame:
     return boxes.group_by("manifest").len("count")
 
 
-TABLES = (doubles, quadruples, broken, on_broken)
+TABLES = (doubles, quadruples, broken, on_broken, slow, on_slow)
 
 
 def run(*rules: type[Rule], tables: dict[str, LazyFrame] | None = None, **rows: Any) -> Evaluation:
@@ -175,7 +197,18 @@ def test_a_table_that_several_rules_need_is_computed_once() -> None:
     evaluation = run(Double, Quadruple)
     assert CALLS == ["doubles", "quadruples"]
     assert evaluation.findings["message"].to_list() == ["20", "40"]
-    assert set(evaluation.seconds) == {"TST001", "TST002"}
+    assert set(evaluation.seconds) == {
+        ("rule", "TST001"),
+        ("rule", "TST002"),
+        ("table", "doubles"),
+        ("table", "quadruples"),
+    }
+
+
+def test_the_time_of_a_rule_is_without_that_of_the_table_that_it_is_the_first_to_need() -> None:
+    seconds = run(FarFromSlow).seconds
+    assert set(seconds) == {("table", "slow"), ("table", "on_slow"), ("rule", "TST012")}
+    assert max(seconds, key=lambda timed: seconds[timed]) == ("table", "slow")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import inputs
 from groundlint.engine.tables import BASE
+from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.policy import suppression
 from groundlint.policy.baseline import Baseline, Entry, of_findings
 from groundlint.policy.fingerprints import fingerprints
@@ -48,7 +49,8 @@ class Judgement:
 
     `hidden` has the columns `suppression`, the reason of a `[[suppress]]` entry, and `is_baselined`. `known` are all
     findings that are not suppressed, as a baseline, `stale` the entries of the given baseline that were looked for and
-    not found. `skipped` are the codes of rules that could not judge the data sets without images.
+    not found. `skipped` are the codes of rules that could not judge the data sets without images. `seconds` are those
+    of rules and derived tables.
     """
 
     findings: DataFrame
@@ -58,10 +60,18 @@ class Judgement:
     notes: list[MadeNote] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    seconds: dict[Timed, float] = field(default_factory=dict)
 
 
 def judge(
-    registry: Registry, selection: Selection, data: Input, *, baseline: Baseline, root: Path, config_path: Path | None
+    registry: Registry,
+    selection: Selection,
+    data: Input,
+    *,
+    baseline: Baseline,
+    root: Path,
+    config_path: Path | None,
+    stopwatch: Stopwatch,
 ) -> Judgement:
     """Judge the tables of a run.
 
@@ -72,6 +82,7 @@ def judge(
         baseline: Findings that are known.
         root: Folder to which manifests are relative.
         config_path: The configuration file that suppressions are from.
+        stopwatch: Times the stage of running rules apart from the rest of judging.
     """
     # What the configuration suppresses is known only once everything else is judged.
     last = [scoped for scoped in selection.rules if "suppressions" in inputs(scoped.rule.check)]
@@ -80,8 +91,9 @@ def judge(
     if len(data.without_images) == len(data.data_sets):
         # No image of the whole run was found: on empty tables these rules would only cost time.
         rules = [scope for scope in rules if scope.rule.code not in skipped]
-    plan = registry.graph.plan(rules, notes=registry.notes.values())
-    evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
+    with stopwatch.timing("stage", "running rules"):
+        plan = registry.graph.plan(rules, notes=registry.notes.values())
+        evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
     found = _reported(evaluation.findings, data, skipped)
     found = found.with_columns(fingerprints(found, data.tables, root))
     # Data sets may share a manifest, and a manifest may be in two splits.
@@ -104,6 +116,7 @@ def judge(
         _named_notes(evaluation.notes, data),
         [*evaluation.raised, *of_config.raised],
         skipped,
+        evaluation.seconds | of_config.seconds,
     )
 
 

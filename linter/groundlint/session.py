@@ -23,6 +23,7 @@ from groundlint.engine.evaluate import MadeNote, Raised
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
+from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
@@ -46,7 +47,7 @@ class Loaded:
 
     `unread` are sentences on manifests that could not be read, and `incomplete` the numbers of their data sets.
     `without_images` are the numbers of data sets none of whose images was found, and `tried` the folders in which these
-    images were looked for.
+    images were looked for. `seconds` are CPU time of features, over all processes.
     """
 
     data_sets: tuple[DataSet, ...]
@@ -57,6 +58,7 @@ class Loaded:
     tried: tuple[str, ...] = ()
     notes: tuple[MadeNote, ...] = ()
     raised: tuple[Raised, ...] = ()
+    seconds: Mapping[Timed, float] = field(default_factory=dict)
 
     @property
     def manifests_without_images(self) -> list[str]:
@@ -70,7 +72,8 @@ class Outcome:
 
     `rules` are the codes of the selected rules, `hidden` the findings that are not reported, with `suppression` and
     `is_baselined`. `known` are all that are not suppressed, as a baseline, `stale` the entries of the given baseline
-    that were looked for and not found.
+    that were looked for and not found. `seconds` are those of rules and derived tables, and of features over all
+    processes; the stages are in the session's stopwatch.
     """
 
     target: str
@@ -83,6 +86,7 @@ class Outcome:
     raised: list[Raised] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     without_images: list[str] = field(default_factory=list)
+    seconds: dict[Timed, float] = field(default_factory=dict)
 
 
 class Session:
@@ -95,11 +99,13 @@ class Session:
         request: Request,
         *,
         on_progress: OnProgress = lambda _: None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._registry = registry
         self._config = config
         self._request = request
         self._on_progress = on_progress
+        self._stopwatch = stopwatch or Stopwatch()
         self._brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
 
     def load(self, plan: Plan) -> Loaded:
@@ -111,15 +117,17 @@ class Session:
         request, settings = self._request, self._config.settings
         images = self._image_tables(plan)
         found: list[DiscoveryNote] = []
-        asked = data_sets(self._config, request, on_note=found.append)
-        self._on_progress("reading manifests")
         with closing(images) if images else nullcontext():
-            if images:
-                images.prepare(_expected_images(asked, images.storage))
-            reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
+            with self._stopwatch.timing("stage", "reading manifests"):
+                asked = data_sets(self._config, request, on_note=found.append)
+                self._on_progress("reading manifests")
+                if images:
+                    images.prepare(_expected_images(asked, images.storage))
+                reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
             tables = dict(reading.tables)
             if images:
-                tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
+                with self._stopwatch.timing("stage", "finding and measuring images"):
+                    tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
         failed = {source.name for source, _ in reading.unreadable}
         limits = {"target": settings.target, "region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
@@ -149,6 +157,7 @@ class Session:
             tuple(tried),
             tuple(notes),
             tuple(raised),
+            {Timed("feature", name): seconds for name, seconds in images.seconds.items()} if images else {},
         )
 
     def check(self, selection: Selection, *, baseline: Baseline | None = None) -> Outcome:
@@ -168,14 +177,16 @@ class Session:
         data = pipeline.Input(
             loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys()
         )
-        judged = pipeline.judge(
-            self._registry,
-            selection,
-            data,
-            baseline=baseline or Baseline(),
-            root=config.root,
-            config_path=config.path,
-        )
+        with self._stopwatch.timing("stage", "suppressions and severities"):
+            judged = pipeline.judge(
+                self._registry,
+                selection,
+                data,
+                baseline=baseline or Baseline(),
+                root=config.root,
+                config_path=config.path,
+                stopwatch=self._stopwatch,
+            )
         notes = [*loaded.notes, *judged.notes]
         if note := no_images_note(loaded):
             notes.insert(0, note)
@@ -190,6 +201,7 @@ class Session:
             [*loaded.raised, *judged.raised],
             list(loaded.unread),
             loaded.manifests_without_images,
+            {**loaded.seconds, **judged.seconds},
         )
 
     def _image_tables(self, plan: Plan) -> ImageTables | None:

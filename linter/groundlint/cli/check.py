@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groundlint import __version__
+from groundlint.cli import timings
 from groundlint.cli.options import (
     BaselineFile,
     Data,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from groundlint.session import Outcome
 
 Destinations = list[tuple[str, Path | None]]
+
+_LOADING = "loading configuration and rules"
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,13 @@ class Reporting:
     color: Annotated[str, typer.Option(metavar="WHEN", help="auto, always or never.")] = "auto"
     quiet: Quiet = False
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Say which configuration is used, and show tracebacks.")
+        bool,
+        typer.Option(
+            "-v",
+            "--verbose",
+            help="Say which configuration is used, show tracebacks, and end with the seconds of all stages and of the "
+            "slowest rules, derived tables and features, on standard error.",
+        ),
     ] = False
 
 
@@ -107,7 +116,14 @@ def check(
     paths: Paths = None,
 ) -> None:
     """Check manifests and images: exit 0 if nothing is wrong, 1 if something is, 2 if not all could be checked."""
-    from groundlint.report import gate
+    from groundlint.engine.timings import Stopwatch
+
+    stopwatch = Stopwatch()
+    with stopwatch.timing("stage", "importing packages"):
+        # The tables' package and what judges them take longer than a small check.
+        from groundlint.policy import baseline as baselines
+        from groundlint.report import gate
+        from groundlint.session import Session
 
     if reporting.summary_file:
         # A gate that reads this file stays shut until the run has ended well.
@@ -117,21 +133,20 @@ def check(
         one_of("--min-severity", reporting.min_severity, ("error", "warning", "info"))
     one_of("--color", reporting.color, ("auto", "always", "never"))
     with reported():
-        settings = configure(run, data, rules, fail_on=verdict.fail_on)
-        request = requested(paths, settings, data, images, models, run)
+        with stopwatch.timing("stage", _LOADING):
+            settings = configure(run, data, rules, fail_on=verdict.fail_on)
+            request = requested(paths, settings, data, images, models, run)
         if reporting.verbose:
             say(f"configuration: {settings.path or 'none'}")
         if run.show_files:
             list_files(settings, request)
             return
-        from groundlint.policy import baseline as baselines
-        from groundlint.session import Session
-
-        registry, selection = load(settings, isolated=run.isolated, fast=rules.fast)
-        file = baseline_file(verdict.baseline, settings, isolated=run.isolated)
-        known = baselines.load(file) if file else None
+        with stopwatch.timing("stage", _LOADING):
+            registry, selection = load(settings, isolated=run.isolated, fast=rules.fast)
+            file = baseline_file(verdict.baseline, settings, isolated=run.isolated)
+            known = baselines.load(file) if file else None
         with progress(wanted=not (run.no_progress or reporting.quiet)) as on_progress:
-            session = Session(registry, settings, request, on_progress=on_progress)
+            session = Session(registry, settings, request, on_progress=on_progress, stopwatch=stopwatch)
             outcome = session.check(selection, baseline=known)
     is_blind = images.require_images and bool(outcome.without_images)
     is_whole = not outcome.raised and not outcome.unread and not is_blind
@@ -141,12 +156,17 @@ def check(
     if outcome.stale:
         are = "entries are" if len(outcome.stale) > 1 else "entry is"
         say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes fixed findings")
-    look = _presentation(reporting, registry, settings.settings)
-    report = _report(outcome, registry, settings.settings, look, reporting.min_severity)
-    report = replace(report, is_whole=is_whole, baseline=str(file) if file else None)
-    is_whole = _deliver(report, outputs) and is_whole
-    if reporting.summary_file:
-        write(reporting.summary_file, _summary(outcome, passed=passed and is_whole))
+    with stopwatch.timing("stage", "writing reports"):
+        look = _presentation(reporting, registry, settings.settings)
+        report = _report(outcome, registry, settings.settings, look, reporting.min_severity)
+        report = replace(report, is_whole=is_whole, baseline=str(file) if file else None)
+        is_whole = _deliver(report, outputs) and is_whole
+        if reporting.summary_file:
+            write(reporting.summary_file, _summary(outcome, passed=passed and is_whole))
+    if reporting.verbose:
+        names = {code: rule.name for code, rule in registry.rules.items()}
+        for line in timings.table({**stopwatch.seconds, **outcome.seconds}, names):
+            say(line)
     if not is_whole:
         raise typer.Exit(BROKEN)
     if not passed and not verdict.exit_zero:

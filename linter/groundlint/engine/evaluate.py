@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from groundlint.engine.graph import Plan
 from groundlint.engine.notes import Note
 from groundlint.engine.rule import inputs
 from groundlint.engine.tables import BASE, IMAGE_VALUES
+from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.engine.wording import Sentence
 
 # A panic of polars is not an Exception.
@@ -45,12 +45,16 @@ class MadeNote(NamedTuple):
 
 @dataclass
 class Evaluation:
-    """What rules found, the notes on what limited them, what raised, and the seconds that each rule took."""
+    """What rules found, the notes on what limited them, what raised, and the seconds of each rule and derived table.
+
+    Tables are lazy, so the seconds of a rule or table are those of collecting its query, whatever steps the query has.
+    A rule also makes its findings in that time.
+    """
 
     findings: DataFrame
     notes: list[MadeNote] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[Timed, float] = field(default_factory=dict)
 
 
 def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
@@ -67,18 +71,17 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
     evaluation = Evaluation(findings.EMPTY)
     found = [evaluation.findings]
     for rule, counts in plan.in_order():
-        start = time.perf_counter()
         try:
-            rows = collected(rule.check(**workspace.inputs(inputs(rule.check))))
-            made = findings.build(rule, rows, workspace.base)
-            found.append(made if counts is None else made.filter(counts))
+            with workspace.stopwatch.timing("rule", rule.code):
+                rows = collected(rule.check(**workspace.inputs(inputs(rule.check))))
+                made = findings.build(rule, rows, workspace.base)
+                found.append(made if counts is None else made.filter(counts))
         except TableError as error:
             error.blocks(rule.code)
         # The fault of one rule must not hide what the others find.
         except _FAULTS as error:
             evaluation.raised.append(_raised(f"rule {rule.code}", error, (rule.code,)))
         workspace.release(inputs(rule.check))
-        evaluation.seconds[rule.code] = evaluation.seconds.get(rule.code, 0) + time.perf_counter() - start
     for note in plan.notes:
         try:
             evaluation.notes += _made(note, collected(note.function(**workspace.inputs(inputs(note.function)))))
@@ -89,6 +92,7 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
         workspace.release(inputs(note.function))
     evaluation.raised += [error.raised for error in workspace.failed.values()]
     evaluation.findings = findings.ordered(pl.concat(found))
+    evaluation.seconds = workspace.stopwatch.seconds
     return evaluation
 
 
@@ -124,6 +128,7 @@ class Workspace:
     def __init__(self, plan: Plan, tables: Mapping[str, LazyFrame]) -> None:
         self.base = {name: table.empty().lazy() for name, table in BASE.items()} | dict(tables)
         self.failed: dict[str, TableError] = {}
+        self.stopwatch = Stopwatch()
         for feature in plan.columns:
             # Nothing was measured where no image was found.
             if feature.dtype and feature.name not in self.base[feature.of].collect_schema():
@@ -154,7 +159,8 @@ class Workspace:
         if name not in self._derived:
             function = self._functions[name]
             try:
-                self._derived[name] = collected(function(**self.inputs(inputs(function)))).lazy()
+                with self.stopwatch.timing("table", name):
+                    self._derived[name] = collected(function(**self.inputs(inputs(function)))).lazy()
             except TableError:
                 raise
             except _FAULTS as error:
