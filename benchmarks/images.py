@@ -328,6 +328,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the images in this folder and use those that are there")
     parser.add_argument("--peers", type=Path, help="Python of an environment with the tools to compare with")
     options = parser.parse_args()
+    if options.peers and not options.peers.exists():
+        parser.error(f"{options.peers} does not exist")
     options.data = options.data.resolve()
     options.folder = options.folder and options.folder.resolve()
     # Not resolved: the interpreter of an environment is a link, and finds its packages from where the link is.
