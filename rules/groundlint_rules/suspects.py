@@ -146,10 +146,10 @@ class MislabelSuspect(Rule):
         Good(image_label_odds=[_ODDS]),
         Bad(image_label_odds=[_FLAGGED], says="labeled 'cat' but looks like 'dog' (confidence 0.97)"),
         Good(image_label_odds=[_FLAGGED], options={"max_p_given": 0.001}),
-        Bad(image_label_odds=[_FLAGGED], options={"max_p_given": 0.005}),
+        Bad(image_label_odds=[_FLAGGED], options={"max_p_given": 0.003}),
     )
     max_p_given: float = Option(
-        0.01, gt=0, le=0.01, description="Calibrated probability of the given label up to which it is flagged."
+        0.005, gt=0, le=0.005, description="Calibrated probability of the given label up to which it is flagged."
     )
 
     def check(self, image_label_odds: LazyFrame) -> LazyFrame:
@@ -193,10 +193,10 @@ class ObjectMislabelSuspect(Rule):
             says="box 3 labeled 'cat' but looks like 'dog' (confidence 0.97)",
         ),
         Good(box_label_odds=[_FLAGGED | {"box": 3}], options={"max_p_given": 0.001}),
-        Bad(box_label_odds=[_FLAGGED | {"box": 3}], options={"max_p_given": 0.005}),
+        Bad(box_label_odds=[_FLAGGED | {"box": 3}], options={"max_p_given": 0.003}),
     )
     max_p_given: float = Option(
-        0.01, gt=0, le=0.01, description="Calibrated probability of the given label up to which it is flagged."
+        0.005, gt=0, le=0.005, description="Calibrated probability of the given label up to which it is flagged."
     )
 
     def check(self, box_label_odds: LazyFrame) -> LazyFrame:

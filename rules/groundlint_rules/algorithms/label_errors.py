@@ -64,8 +64,8 @@ class Limits(NamedTuple):
         signal: Minimum AUROC of the self-check, for both kinds of exchange.
     """
 
-    p_suggested: float = 0.85
-    p_given: float = 0.01
+    p_suggested: float = 0.7
+    p_given: float = 0.005
     votes_given: float = 0.1
     signal: float = 0.8
 
