@@ -55,7 +55,7 @@ def vectors() -> list[list[float]]:
 
 def probabilities() -> pl.DataFrame:
     random = np.random.default_rng(0)
-    dog = [abs(shown(n) - random.uniform(0, 0.005)) for n in range(COUNT)]
+    dog = [abs(shown(n) - random.uniform(0, 0.02)) for n in range(COUNT)]
     return keys(cat=[1 - p for p in dog], dog=dog)
 
 

@@ -149,7 +149,11 @@ class MislabelSuspect(Rule):
         Bad(image_label_odds=[_FLAGGED], options={"max_p_given": 0.003}),
     )
     max_p_given: float = Option(
-        0.005, gt=0, le=0.005, description="Calibrated probability of the given label up to which it is flagged."
+        0.01,
+        gt=0,
+        le=0.01,
+        description="Calibrated probability of the given label up to which it is flagged. By its own model, groundlint "
+        "flags labels up to 0.005.",
     )
 
     def check(self, image_label_odds: LazyFrame) -> LazyFrame:
@@ -196,7 +200,11 @@ class ObjectMislabelSuspect(Rule):
         Bad(box_label_odds=[_FLAGGED | {"box": 3}], options={"max_p_given": 0.003}),
     )
     max_p_given: float = Option(
-        0.005, gt=0, le=0.005, description="Calibrated probability of the given label up to which it is flagged."
+        0.01,
+        gt=0,
+        le=0.01,
+        description="Calibrated probability of the given label up to which it is flagged. By its own model, groundlint "
+        "flags labels up to 0.005.",
     )
 
     def check(self, box_label_odds: LazyFrame) -> LazyFrame:

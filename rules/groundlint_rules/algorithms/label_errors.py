@@ -72,6 +72,9 @@ class Limits(NamedTuple):
 
 _DEFAULT_LIMITS = Limits()
 
+LIMITS_OF_USER_MODEL = Limits(p_suggested=0.85, p_given=0.01)
+"""Limits for the probabilities of the user's own model, on which nothing could be tuned."""
+
 
 @dataclass(frozen=True)
 class Odds:

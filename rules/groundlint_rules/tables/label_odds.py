@@ -133,10 +133,11 @@ def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
         return DataFrame(schema=SCHEMA)
     blocks = [block_of(name, seen[name]) for name in measured]
     given = seen["label"].to_list()
-    probabilities = None
+    probabilities, limits = None, label_errors.Limits()
     if "probability" in measured:
         probabilities = label_errors.Probabilities(np.stack(seen["probability"].to_list()), columns)
-    odds = label_errors.label_odds(blocks, given, seen["group"].to_list(), probabilities=probabilities)
+        limits = label_errors.LIMITS_OF_USER_MODEL
+    odds = label_errors.label_odds(blocks, given, seen["group"].to_list(), limits, probabilities)
     labels, refs = np.array(given), seen["source_ref"]
     near: list[list[str]] = [[] for _ in given]
     for n in np.flatnonzero(odds.flagged).tolist():
