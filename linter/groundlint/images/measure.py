@@ -30,6 +30,9 @@ from groundlint.processes.messages import encodable
 READING, DECODING, CUTTING = "reading files", "decoding images", "cutting out boxes"
 """Names under which the CPU time that belongs to no feature is counted."""
 
+_REMEMBERED = 500
+"""Contents of one size whose measurements are remembered."""
+
 Inputs = Mapping[str, Callable[[], Any]]
 
 
@@ -90,7 +93,12 @@ class Measurer:
         # Files come in the order of their size, so that no other size is needed again.
         if size != self._size:
             self._size, self._contents = size, {}
-        return self._contents.setdefault(digest, _Content(ImageRecord(bytes=size, digest=digest), {}))
+        if digest not in self._contents:
+            # Uncompressed images may all be of one size.
+            if len(self._contents) >= _REMEMBERED:
+                del self._contents[next(iter(self._contents))]
+            self._contents[digest] = _Content(ImageRecord(bytes=size, digest=digest), {})
+        return self._contents[digest]
 
     def _measure(self, data: bytes, task: ImageTask, content: _Content, measured: MeasuredImage) -> None:
         record = content.record
