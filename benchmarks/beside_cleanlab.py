@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 
 from groundlint_rules.algorithms.discriminant import FOLDS, components, fold_of
 from groundlint_rules.algorithms.label_errors import Limits, area_under_curve
+from groundlint_rules.features.embeddings import SIDE
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
-    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--draws", type=int, default=4)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
