@@ -31,20 +31,24 @@ from groundlint.engine import registry
 
 TARGET = Path(__file__).parents[1] / "rules/groundlint_rules/accuracy.csv"
 
+
+def cropped(image: Image.Image, share: float) -> Image.Image:
+    """Remove a share of the width and of the height, half of it on each side."""
+    width, height = image.size
+    left, top = share / 2 * width, share / 2 * height
+    return image.crop((round(left), round(top), round(width - left), round(height - top)))
+
+
 COPIES = {
     "JPEG of quality 85": (lambda image: image, 85),
     "JPEG of quality 30": (lambda image: image, 30),
     "half the size": (lambda image: image.resize((image.width // 2, image.height // 2)), 90),
     "1.3 times as bright": (lambda image: ImageEnhance.Brightness(image).enhance(1.3), 90),
-    "cropped by 4%": (
-        lambda image: image.crop(
-            (
-                round(0.02 * image.width),
-                round(0.02 * image.height),
-                round(0.98 * image.width),
-                round(0.98 * image.height),
-            )
-        ),
+    "cropped by 4%": (lambda image: cropped(image, 0.04), 90),
+    "cropped by 8%": (lambda image: cropped(image, 0.08), 90),
+    "cropped by 16%": (lambda image: cropped(image, 0.16), 90),
+    "cropped by 8%, mirrored": (
+        lambda image: cropped(image, 0.08).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
         90,
     ),
     "mirrored": (lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 90),

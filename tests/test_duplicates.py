@@ -42,9 +42,11 @@ def near_pairs(folder: Path, images: list[tuple[str, Image.Image, int]]) -> set[
     return {(Path(a).stem, Path(b).stem, relation) for a, b, relation in rows}
 
 
-def cropped(image: Image.Image) -> Image.Image:
+def cropped(image: Image.Image, share: float = 0.01) -> Image.Image:
+    """Without this share of the width and of the height on each side."""
     width, height = image.size
-    return image.crop((round(0.01 * width), round(0.01 * height), round(0.99 * width), round(0.99 * height)))
+    left, top = round(share * width), round(share * height)
+    return image.crop((left, top, width - left, height - top))
 
 
 @pytest.mark.parametrize(
@@ -54,11 +56,14 @@ def cropped(image: Image.Image) -> Image.Image:
         (lambda image: image.resize((image.width // 2, image.height // 2)), 90, "near"),
         (lambda image: ImageEnhance.Brightness(image).enhance(1.3), 90, "near"),
         (cropped, 90, "near"),
+        (lambda image: cropped(image, 0.04), 30, "near"),
+        (lambda image: cropped(image, 0.1), 90, "near"),
+        (lambda image: ImageOps.mirror(cropped(image, 0.06)), 90, "mirrored"),
         (ImageOps.mirror, 90, "mirrored"),
         (lambda image: image.transpose(Image.Transpose.ROTATE_90), 90, "rotated"),
         (lambda image: image.transpose(Image.Transpose.ROTATE_180), 90, "rotated"),
     ],
-    ids=["q30", "half", "brighter", "cropped", "mirrored", "quarter", "upside down"],
+    ids=["q30", "half", "brighter", "cropped", "c4", "c10", "c6 mirrored", "mirrored", "quarter", "upside down"],
 )
 def test_changed_copies_are_paired_and_nothing_else(
     tmp_path: Path, change: Change, quality: int, relation: str
@@ -235,3 +240,13 @@ def test_boxes_are_compared_under_other_attributes_but_not_with_a_mirrored_image
     assert found(tmp_path, lines) == {("DUP102", "1.jpg"), ("DUP101", "2.jpg")}
     lines[1] = detection("s3://bucket/2.jpg", right, name="b")
     assert ("DUP105", "2.jpg") in found(tmp_path, lines)
+
+
+def test_boxes_are_not_compared_with_those_of_a_crop_of_the_same_size(tmp_path: Path) -> None:
+    image = Image.open(PHOTOGRAPHS / "raccoons/027.jpg").convert("RGB")
+    image.save(tmp_path / "1.jpg", quality=95)
+    cropped(image, 0.04).resize(image.size).save(tmp_path / "2.jpg", quality=90)
+    boxes = ({"left": 50, "top": 50, "width": 100, "height": 100},)
+    moved = ({"left": 36, "top": 36, "width": 109, "height": 109},)
+    lines = [detection("s3://bucket/1.jpg", boxes), detection("s3://bucket/2.jpg", moved)]
+    assert found(tmp_path, lines) == {("DUP102", "2.jpg")}

@@ -13,6 +13,7 @@ _LEAK = {
     "b_source_ref": "s3://bucket/2.jpg",
     "distance": 2,
     "relation": "near",
+    "is_crop": False,
     "manifest": "train.manifest",
     "line": 1,
     "b_manifest": "test.manifest",

@@ -27,7 +27,7 @@ benchmarks/pair_verification.py.
 
 _KEPT = 0.96
 """Share of a side that a crop keeps. Measured: enough for up to 2% off each side, or 4% off one. Of copies with 3% off
-each side a sixth is missed; copies with 4% off each side are not recognized."""
+each side a fifth is missed; these and tighter crops are found by crop_verification."""
 
 _SIGMA = 1.0
 """Standard deviation in px of the blur that is subtracted. With a wider blur, shirts on the same bed look the same;
@@ -70,7 +70,7 @@ def has_detail(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return found
 
 
-def _cubic(kept: float, offset: float) -> NDArray[np.float32]:
+def cropping(kept: float, offset: float) -> NDArray[np.float32]:
     """Matrix (32, 32) that crops a side to its `kept` part and stretches it to the full length again.
 
     Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, with a = -1: the usual -1/2 loses too
@@ -98,7 +98,7 @@ def _gaussian() -> NDArray[np.float32]:
 
 _BLUR = _gaussian()
 
-_SIDE_CROPS = np.stack([np.eye(SIDE, dtype=np.float32), *(_cubic(_KEPT, offset) for offset in (0, 0.5, 1))])
+_SIDE_CROPS = np.stack([np.eye(SIDE, dtype=np.float32), *(cropping(_KEPT, offset) for offset in (0, 0.5, 1))])
 """The crops of a side: none, and with the far end, both ends or the near end cut off."""
 
 _SIDE_CROPS_ACROSS = np.ascontiguousarray(_SIDE_CROPS.reshape(-1, SIDE).T)

@@ -13,7 +13,7 @@ from groundlint_rules.tables.near_pairs import keeping_order
 _MAX_RELATED = 21
 """Images of its group that a finding names: the one to keep and 20 others."""
 
-_SAME_FRAME = (col("relation") == "exact") | ((col("relation") == "near") & (col("distance") <= 2))
+_SAME_FRAME = (col("relation") == "exact") | ((col("relation") == "near") & (col("distance") <= 2) & ~col("is_crop"))
 """Whether a pair has its objects in the same position: in images taken moments apart, they may have moved."""
 
 _IMAGE = ("data_set", "source_ref")

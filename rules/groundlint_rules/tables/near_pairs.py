@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    _Pair = tuple[int, int, int, str, bool]
     Gray = NDArray[np.uint8]
     Positions = NDArray[np.intp]
 
 RADIUS = 10
 """Maximum distance of the hashes of two versions of an image. All hashes have 32 bits set, so distances are even."""
+
+CROP_RADIUS = 6
+"""Maximum distance of the hashes of a crop and of its original cropped likewise."""
 
 _SIDE = 32
 
@@ -29,11 +33,13 @@ _PIXELS = ("width", "height", "pixel_digest")
 
 _IMAGE = ("data_set", "source_ref")
 
-_PAIRS = pl.Schema({"a": pl.UInt32(), "b": pl.UInt32(), "distance": pl.Int32(), "relation": pl.String()})
+_PAIRS = pl.Schema(
+    {"a": pl.UInt32(), "b": pl.UInt32(), "distance": pl.Int32(), "relation": pl.String(), "is_crop": pl.Boolean()}
+)
 """Rows of two images, the distance of their hashes, and how one differs from the other."""
 
 _COLUMNS = (
-    *("data_set", "a_source_ref", "b_source_ref", "distance", "relation"),
+    *("data_set", "a_source_ref", "b_source_ref", "distance", "relation", "is_crop"),
     *("manifest", "line", "b_manifest", "b_line"),
 )
 
@@ -42,10 +48,10 @@ _COLUMNS = (
 def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     """Two images of a data set that are duplicates or near-duplicates.
 
-    `relation` is exact, near, mirrored or rotated, and `distance` counts the bits in which their hashes differ.
-    `a_source_ref` < `b_source_ref`; `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of
-    b. Images of equal bytes, pixels or hash are each paired with the one to keep, the largest; all other pairs are
-    between kept images, each once.
+    `relation` is exact, near, mirrored or rotated, and `distance` counts the bits in which their hashes differ: at most
+    10, or more if `is_crop`, where one was cut off on all sides of the other. `a_source_ref` < `b_source_ref`;
+    `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of b. Images of equal bytes, pixels
+    or hash are each paired with the one to keep, the largest; all other pairs are between kept images, each once.
     """
     area = col("width").cast(pl.Int64) * col("height")
     is_readable = col("digest").is_not_null() & col("fault").is_null()
@@ -73,7 +79,7 @@ def _equal(rows: DataFrame, columns: list[str]) -> tuple[DataFrame, DataFrame]:
     first = pl.when(is_known).then(col("row").first().over("data_set", *columns)).otherwise("row")
     with_kept = rows.with_columns(kept=first)
     pairs = with_kept.filter(col("row") != col("kept")).select(
-        a="kept", b="row", distance=pl.lit(0, pl.Int32), relation=pl.lit("exact")
+        a="kept", b="row", distance=pl.lit(0, pl.Int32), relation=pl.lit("exact"), is_crop=pl.lit(False)
     )
     return pairs, with_kept.filter(col("row") == col("kept")).drop("kept")
 
@@ -105,7 +111,7 @@ def _named(pairs: DataFrame, names: DataFrame, lines: LazyFrame) -> LazyFrame:
     )
 
 
-def _of_each_data_set(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
+def _of_each_data_set(rows: DataFrame) -> Iterator[_Pair]:
     """Similar pairs of the images of each data set; the rows are sorted by data set."""
     start = 0
     for length in rows["data_set"].rle().struct.field("len"):
@@ -113,10 +119,11 @@ def _of_each_data_set(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
         start += length
 
 
-def _similar(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
+def _similar(rows: DataFrame) -> Iterator[_Pair]:
     import numpy as np
 
     from groundlint_rules.algorithms import hamming
+    from groundlint_rules.algorithms.crop_verification import KEPT
 
     images = _SmallImages(rows["small_image"])
     hashes = images.hashes(np.arange(len(rows)), _UPRIGHT)
@@ -126,22 +133,35 @@ def _similar(rows: DataFrame) -> Iterator[tuple[int, int, int, str]]:
     is_kept = np.ones(len(hashes), np.bool_)
     for first, duplicate in _stars(detailed, hashes, images):
         is_kept[duplicate] = False
-        yield int(numbers[first]), int(numbers[duplicate]), 0, "near"
+        yield int(numbers[first]), int(numbers[duplicate]), 0, "near", False
     left = detailed[is_kept[detailed]]
+    mine = {kept: images.hashes(left, _UPRIGHT, kept) for kept in (1.0, *KEPT)}
     found: set[tuple[int, int]] = set()
     for orientation in _ORIENTATIONS:
-        if orientation == _UPRIGHT:
-            one, other, distance = hamming.pairs(hashes[left], RADIUS)
-        else:
-            one, other, distance = hamming.between(hashes[left], images.hashes(left, orientation), RADIUS)
-            once = one < other
-            one, other, distance = one[once], other[once], distance[once]
-        one, other = left[one], left[other]
-        same = images.are_same(one, other, orientation)
-        for a, b, bits in zip(one[same].tolist(), other[same].tolist(), distance[same].tolist(), strict=True):
-            if (a, b) not in found:
-                found.add((a, b))
-                yield int(numbers[a]), int(numbers[b]), bits, orientation.relation
+        theirs = mine[1] if orientation == _UPRIGHT else images.hashes(left, orientation)
+        for kept in (1.0, *KEPT) if orientation.quarters == 0 else (1.0,):
+            if orientation == _UPRIGHT and kept == 1:
+                one, other, _ = hamming.pairs(theirs, RADIUS)
+            else:
+                one, other, _ = hamming.between(mine[kept], theirs, RADIUS if kept == 1 else CROP_RADIUS)
+            # Two versions are compared once, but either image may be a crop of the other.
+            is_candidate = one < other if kept == 1 else one != other
+            is_candidate &= np.array([pair not in found for pair in _ordered(one, other)], np.bool_)
+            one, other = one[is_candidate], other[is_candidate]
+            same = images.are_same(left[one], left[other], orientation, kept)
+            one, other = one[same], other[same]
+            distance = np.bitwise_count(mine[1][one] ^ theirs[other])
+            for (a, b), bits in zip(_ordered(one, other), distance.tolist(), strict=True):
+                if (a, b) not in found:
+                    found.add((a, b))
+                    yield int(numbers[left[a]]), int(numbers[left[b]]), bits, orientation.relation, kept < 1
+
+
+def _ordered(one: Positions, other: Positions) -> Iterator[tuple[int, int]]:
+    """Pairs of positions, the lower first."""
+    import numpy as np
+
+    return zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist(), strict=True)
 
 
 def _stars(detailed: Positions, hashes: NDArray[np.uint64], images: _SmallImages) -> Iterator[tuple[int, int]]:
@@ -200,27 +220,37 @@ class _SmallImages:
         starts = range(0, len(self._column), _BATCH)
         return np.concatenate([has_detail(self._gray(self._column[start : start + _BATCH])) for start in starts])
 
-    def are_same(self, one: Positions, other: Positions, orientation: _Orientation) -> NDArray[np.bool_]:
-        """Whether pairs of positions, the other in an orientation, pass pair verification."""
+    def are_same(
+        self, one: Positions, other: Positions, orientation: _Orientation, kept: float = 1
+    ) -> NDArray[np.bool_]:
+        """Whether pairs of positions, the other in an orientation, pass pair verification.
+
+        Where less than a whole side is `kept`, it is verified that the other is such a crop of the one.
+        """
         import numpy as np
 
+        from groundlint_rules.algorithms.crop_verification import MAX_DISTANCE, crop_distances
         from groundlint_rules.algorithms.pair_verification import MIN_SIMILARITY, similarity
 
         same = np.empty(len(one), np.bool_)
         for start in range(0, len(one), _BATCH):
             part = slice(start, start + _BATCH)
             images, others = (self._gray(self._column.gather(positions[part])) for positions in (one, other))
-            same[part] = similarity(images, orientation.of(others)) >= MIN_SIMILARITY
+            others = orientation.of(others)
+            if kept < 1:
+                same[part] = crop_distances(images, others, kept) <= MAX_DISTANCE
+            else:
+                same[part] = similarity(images, others) >= MIN_SIMILARITY
         return same
 
-    def hashes(self, positions: Positions, orientation: _Orientation) -> NDArray[np.uint64]:
-        """Perceptual hashes of the images at some positions, in an orientation."""
+    def hashes(self, positions: Positions, orientation: _Orientation, kept: float = 1) -> NDArray[np.uint64]:
+        """Perceptual hashes of the images at some positions, in an orientation, cropped to the kept share of a side."""
         import numpy as np
 
         hashes = np.empty(len(positions), np.uint64)
         for start in range(0, len(positions), _BATCH):
             part = slice(start, start + _BATCH)
-            hashes[part] = phashes(orientation.of(self._gray(self._column.gather(positions[part]))))
+            hashes[part] = phashes(orientation.of(self._gray(self._column.gather(positions[part]))), kept)
         return hashes
 
     @staticmethod
@@ -232,8 +262,10 @@ class _SmallImages:
         return stacked(column, _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
 
 
-def phashes(images: Gray) -> NDArray[np.uint64]:
+def phashes(images: Gray, kept: float = 1) -> NDArray[np.uint64]:
     """Perceptual hashes of small gray images (n, 32, 32), bit for bit those of imagehash.phash except for rounding.
+
+    Where less than a whole side is `kept`, they are those of the middle of the images, enlarged to their size.
 
     Hashing many at once takes a fiftieth of the time of single calls, which would be a fifth of the cost of an image.
 
@@ -242,8 +274,12 @@ def phashes(images: Gray) -> NDArray[np.uint64]:
     """
     import numpy as np
 
+    from groundlint_rules.algorithms.pair_verification import cropping
+
     frequency = np.arange(8)[:, None] * (2 * np.arange(_SIDE) + 1) * np.pi / (2 * _SIDE)
     cosine = (2 * np.cos(frequency)).astype(np.float64)
+    if kept < 1:
+        cosine @= cropping(kept, 0.5)
     low = (cosine @ images.astype(np.float64) @ cosine.T).reshape(-1, 64)
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
