@@ -1,4 +1,4 @@
-"""Features that recognize an image: its perceptual hash, a small gray version to verify pairs, and a pixel digest."""
+"""Features that recognize an image: a small gray version, of which hashes are made, and a digest of the pixels."""
 
 from __future__ import annotations
 
@@ -46,16 +46,6 @@ def thumbnail(gray: Image) -> NDArray[np.uint8]:
 def small_image(thumbnail: NDArray[np.uint8]) -> bytes:
     """The image as a gray square of 32 x 32 px, row by row: 1,024 bytes."""
     return thumbnail.tobytes()
-
-
-@feature(of="images", dtype=bytes, version=2, length=8)
-def phash(thumbnail: NDArray[np.uint8]) -> bytes:
-    """Perceptual hash (imagehash.phash), 8 bytes: which of the 64 lowest frequencies lie above their median."""
-    import imagehash
-    import numpy as np
-    from PIL import Image as Pillow
-
-    return np.packbits(imagehash.phash(Pillow.fromarray(thumbnail)).hash).tobytes()
 
 
 @feature(of="images", dtype=bytes, version=2, length=16)
