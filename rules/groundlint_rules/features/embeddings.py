@@ -9,9 +9,9 @@ from groundlint.engine.features import feature
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SIDE = 160
-"""Side, in px, of the square that the net sees of an image. It was trained on 224 px, where it takes 1.7 times as long
-and finds slightly more wrong labels; at 128 px it finds fewer. The figures are in benchmarks/README.md."""
+SIDE = 192
+"""Side, in px, of the square that the net sees of an image. It was trained on 224 px, where it takes 1.4 times as long
+and finds slightly more wrong labels; at 160 px it finds fewer. The figures are in benchmarks/README.md."""
 
 NUMBERS = 1280
 """Numbers in an embedding."""
