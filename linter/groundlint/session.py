@@ -5,8 +5,8 @@ The command, the export of tables and the Python API share it.
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -37,6 +37,8 @@ from groundlint.policy.selection import Selection, nothing_selected
 OnProgress = Callable[[str], None]
 
 _MAX_FIRST_LINE = 100_000
+# Nothing is parsed here, because a line may be hostile.
+_SOURCE_REF = re.compile(rb'"source-ref"\s*:\s*"([^"\\]+)"')
 _BYTES_OF_LINE = 400
 """Length of a usual line of a manifest."""
 
@@ -225,12 +227,12 @@ def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:
     """Roughly how many images there will be to measure; 0 unless the first one that is named is found."""
     files = [(source.name, source.path) for data_set in asked for source in data_set.sources if source.path]
     # What keeps a manifest from being read is reported when it is read.
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        name, path = files[0]
-        if path.is_file():
+    with suppress(OSError):
+        if files and files[0][1].is_file():
+            name, path = files[0]
             with path.open("rb") as stream:
-                source_ref = json.loads(stream.readline(_MAX_FIRST_LINE))["source-ref"]
-            if isinstance(source_ref, str) and storage.find(source_ref, name).path:
+                first = _SOURCE_REF.search(stream.readline(_MAX_FIRST_LINE))
+            if first and storage.find(first[1].decode("utf-8", "replace"), name).path:
                 return sum(path.stat().st_size for _, path in files) // _BYTES_OF_LINE
     return 0
 

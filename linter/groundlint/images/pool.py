@@ -97,7 +97,7 @@ class Pool:
                 return
 
     def measure(self, tasks: Iterable[ImageTask]) -> Iterator[MeasuredImage]:
-        """Measure images and yield the results in any order.
+        """Measure images, yield the results in any order, and end the workers.
 
         Args:
             tasks: The images; taken one by one as workers become free.
@@ -107,11 +107,14 @@ class Pool:
         """
         self._remaining = iter(tasks)
         self._waiting.extend(itertools.islice(self._remaining, self._jobs * TASKS_OF_WORKER))
-        self.start(len(self._waiting))
-        while self._is_busy:
-            yield from self._answers()
-            yield from self._overdue()
-            self._distribute()
+        try:
+            self.start(len(self._waiting))
+            while self._is_busy:
+                yield from self._answers()
+                yield from self._overdue()
+                self._distribute()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End all workers."""
