@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import tarfile
 import threading
 import time
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -184,23 +187,147 @@ def test_a_sound_image_has_all_facts_and_values() -> None:
     assert found.digest is not None
 
 
+def archive(form: str) -> bytes:
+    """A ZIP or tar archive with an empty file in it."""
+    stream = io.BytesIO()
+    if form == "zip":
+        with zipfile.ZipFile(stream, "w") as zipped:
+            zipped.writestr("1.jpg", b"")
+    else:
+        with tarfile.open(fileobj=stream, mode="w") as tarred:
+            tarred.addfile(tarfile.TarInfo("1.jpg"))
+    return stream.getvalue()
+
+
+PAGE = b"<!DOCTYPE html>\n<html><head><title>407 Proxy\n Authentication Required</title></head>" + b"<p>" * 5_000
+EMPTY_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + b"\0\0\0\0IEND" + bytes(4)
+NOT_IMAGES = {
+    b"": "the file is empty",
+    bytes(100_000): "the file holds only zero bytes",
+    b"\0\0\0\x18ftyphevx\0\0\0\0mif1": "HEIF (HEIC), not JPEG",
+    b"\0\0\0\x20ftypisom\0\0\2\0": "a video (MP4)",
+    archive("zip"): "a ZIP archive",
+    archive("tar"): "a tar archive",
+    b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n": "a PDF document",
+    b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>': "an SVG drawing",
+    b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>': (
+        "an XML error page (AccessDenied): the download failed"
+    ),
+    b"<annotation><size/></annotation>": "an XML document",
+    b"<html>403</html>": "an HTML page: the download failed",
+    PAGE: "an HTML page ('407 Proxy Authentication Required'): the download failed",
+    b'{"message": "Forbidden"}': "a JSON error message ('Forbidden'): the download failed",
+    b'{"error": {"code": 404, "message": "gone"}}': "a JSON error message ('gone'): the download failed",
+    b'{"images": []}': "a JSON document",
+    b"[" * 100_000: "a JSON document",
+    b"HTTP/1.1 503 Slow Down\r\nServer: x\r\n\r\n": (
+        "a response of a web server ('HTTP/1.1 503 Slow Down'): the download failed"
+    ),
+    b"Access Denied\n": "text that begins with 'Access Denied'",
+    "Zugriff verweigert für".encode("utf-16"): "text that begins with 'Zugriff verweigert für'",
+    b"/9j/4AAQSkZJRgABAQAAAQABAAD": "an image as Base64 text; decode it",
+    b"\xef\xbf\xbd\xef\xbf\xbd\0\x10JFIF": "binary data that was converted as text; copy it in binary mode",
+    b"\0\5\x16\7\0\2\0\0": "a resource fork of macOS (AppleDouble), not the image itself",
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    + bytes(17)
+    + b"\0\0\0\0IEND"
+    + bytes(4): "a damaged PNG file whose header cannot be read",
+    b"\x01\x02\x03\x04" * 100: "the content is not a known image format",
+}
+
+
+@pytest.mark.parametrize(("data", "detail"), NOT_IMAGES.items(), ids=range(len(NOT_IMAGES)))
+def test_a_file_that_is_not_an_image_is_named(data: bytes, detail: str) -> None:
+    found = record(data)
+    assert (found.fault, found.detail, found.format) == ("no-image", detail, None)
+
+
 @pytest.mark.parametrize(
-    ("data", "fault", "detail"),
+    ("data", "detail"),
     [
-        (b"", "no-image", "the file is empty"),
-        (b"<html>403</html>", "no-image", "the content is not a known image format"),
-        (b"\0\0\0\x18ftyphevx\0\0\0\0mif1", "no-image", "it is HEIF (HEIC), not JPEG"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-            "not-fetched",
             "the file is a Git LFS pointer; run `git lfs pull`",
         ),
+        (b"outs:\n- md5: 3863d0e3\n  size: 1\n  path: 1.jpg\n", "the file is a DVC pointer; run `dvc pull`"),
+        (b"/annex/objects/SHA256E-s1--0.jpg\n", "the file is a git-annex pointer; run `git annex get`"),
     ],
 )
-def test_a_file_that_is_not_an_image_is_named(data: bytes, fault: str, detail: str) -> None:
+def test_a_pointer_names_the_command_that_fetches_the_image(data: bytes, detail: str) -> None:
     found = record(data)
-    assert (found.fault, found.detail) == (fault, detail)
-    assert found.format is None
+    assert (found.fault, found.detail, found.format) == ("not-fetched", detail, None)
+
+
+CODINGS: list[dict[str, Any]] = [
+    {},
+    {"optimize": True},
+    {"progressive": True},
+    {"restart_marker_rows": 1},
+    {"quality": 100, "progressive": True},
+    {"quality": 20, "subsampling": 0},
+]
+
+
+def on_white(size: tuple[int, int] = (900, 1200)) -> Image.Image:
+    """An image in the upper corner of a white page."""
+    page = Image.new("RGB", size, "white")
+    page.paste(Image.open(io.BytesIO(image_bytes((300, 200)))))
+    return page
+
+
+SUBJECTS = {
+    "photo": Image.open(io.BytesIO(image_bytes((300, 200)))),
+    "gray": Image.open(io.BytesIO(image_bytes((300, 200)))).convert("L"),
+    "white below": on_white(),
+    "white": Image.new("RGB", (900, 1200), "white"),
+    "middle gray": Image.new("RGB", (900, 1200), (128, 128, 128)),
+}
+
+
+def saved(subject: str, coding: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    SUBJECTS[subject].save(stream, "JPEG", **coding)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("coding", CODINGS, ids=str)
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_jpeg_that_lacks_only_its_end_marker_is_whole(subject: str, coding: dict[str, Any]) -> None:
+    data = saved(subject, coding)
+    pixels = record(data).values, measured(data, pixel_sum, detail_sum).record.values
+    for missing in (1, 2):
+        found = record(data[:-missing])
+        assert (found.fault, found.detail) == (None, None)
+        assert (found.values, measured(data[:-missing], pixel_sum, detail_sum).record.values) == pixels
+
+
+@pytest.mark.parametrize("coding", CODINGS, ids=str)
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["without end marker", "with end marker"])
+def test_a_jpeg_whose_second_half_is_zeros_is_damaged(end: bytes, coding: dict[str, Any]) -> None:
+    for subject in ("photo", "gray"):
+        data = saved(subject, coding)
+        half = len(data) // 2
+        found = record(data[:half] + bytes(len(data) - half - 2) + end)
+        assert found.fault == "truncated"
+        assert not end or found.detail == f"{len(data) - half - 2:,} bytes of its image data are zeros"
+
+
+@pytest.mark.parametrize("coding", [coding for coding in CODINGS if "progressive" not in coding], ids=str)
+def test_a_hole_of_a_disk_sector_in_a_jpeg_is_damage(coding: dict[str, Any]) -> None:
+    data = saved("photo", coding)
+    for start in (len(data) // 3, len(data) // 2):
+        found = record(data[:start] + bytes(512) + data[start + 512 :])
+        assert (found.fault, found.detail) == ("truncated", "512 bytes of its image data are zeros")
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("coding", CODINGS, ids=str)
+def test_zeros_of_flat_areas_and_outside_of_the_scans_are_sound(subject: str, coding: dict[str, Any]) -> None:
+    data = saved(subject, coding)
+    comment = b"\xff\xfe" + struct.pack(">H", 5_002) + bytes(5_000)
+    for sound in (data, data[:2] + comment + data[2:], data + bytes(5_000)):
+        found = record(sound)
+        assert (found.fault, found.detail) == (None, None)
 
 
 def test_each_odd_file_is_a_row_of_images_with_its_fault() -> None:
@@ -227,10 +354,10 @@ def test_each_odd_file_is_a_row_of_images_with_its_fault() -> None:
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))
-def test_a_file_cut_at_any_tenth_has_a_fault(tenth: int) -> None:
-    for form in ("JPEG", "PNG"):
+def test_a_file_cut_at_any_tenth_is_truncated(tenth: int) -> None:
+    for form in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF"):
         data = image_bytes((300, 200), format=form)
-        assert record(data[: len(data) * tenth // 10]).fault in {"truncated", "no-image", "unreadable"}
+        assert record(data[: len(data) * tenth // 10]).fault == "truncated", form
 
 
 def test_of_a_truncated_image_the_header_is_still_measured() -> None:

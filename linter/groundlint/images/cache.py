@@ -16,8 +16,8 @@ from groundlint.images.record import CropRecord, ImageRecord
 from groundlint.images.storage import Stamp
 
 FOLDER = ".groundlint_cache"
-FILE = "measured-4.sqlite"
-"""Name of the database. The number changes with the form of its content."""
+FILE = "measured-5.sqlite"
+"""Name of the database. The number changes with the form of its content, and with what counts as a fault."""
 
 TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Measurements of images by groundlint; safe to delete.\n"

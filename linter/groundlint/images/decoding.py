@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageFile
 
+from groundlint.images import jpeg
 from groundlint.images.limits import MAX_FILE_BYTES
 from groundlint.images.record import MAX_RECORDED_SIDE, ImageFault, Rectangle
 from groundlint.processes.messages import encodable
@@ -29,7 +31,10 @@ nothing, unlike other scales.
 CROP_SIDE = 128
 """Shorter side, in pixels, that a box keeps if it is cut out of the reduced image: features of crops need no more."""
 
-_LFS = b"version https://git-lfs.github.com/spec/"
+_JPEG = ("JPEG", "MPO")
+
+_MAX_REASON = 200
+"""Characters of what a decoder says of a file, which it may quote."""
 
 
 class Context(NamedTuple):
@@ -65,6 +70,9 @@ class DecodedImage:
 
     What is reduced is the same whether the image is also needed at full size or not, and a box is cut out of the same
     pixels whatever other boxes there are: measurements depend on the image and the box alone.
+
+    Attributes:
+        header: The image as Pillow has it, decoded at the first of the sizes that were needed.
     """
 
     def __init__(self, data: bytes, header: Image.Image, max_pixels: int) -> None:
@@ -76,15 +84,15 @@ class DecodedImage:
             max_pixels: Pixels above which an image is not decoded.
         """
         self._data = data
-        self._header = header
+        self.header = header
         self._size = header.size
         self._max_pixels = max_pixels
         self._pixels: dict[int, Image.Image] = {}
         self._error: UnusableImage | None = None
         most = max(LONG_SIDE.values())
-        is_jpeg = header.format in ("JPEG", "MPO")
+        self._is_jpeg = header.format in _JPEG
         fits = (scale for scale in (1, 2, 4, 8) if max(header.size) <= scale * most)
-        self._reduced_scale = next(fits, 8) if is_jpeg else 1
+        self._reduced_scale = next(fits, 8) if self._is_jpeg else 1
 
     def reduced(self, long_side: int) -> Image.Image:
         """Return the image in RGB, no longer than this, which is at most the largest of `LONG_SIDE`; never enlarged.
@@ -126,34 +134,61 @@ class DecodedImage:
         return self._reduced_scale if min(box[2:]) >= CROP_SIDE * self._reduced_scale else 1
 
     def _at(self, scale: int) -> Image.Image:
+        if self._error:
+            raise self._error
         if scale not in self._pixels:
-            # A decoder can be used once.
-            header = opened(self._data) if self._pixels else self._header
-            self._pixels[scale] = self._decoded(header, scale)
+            try:
+                # A decoder can be used once.
+                self._pixels[scale] = self._decoded(opened(self._data) if self._pixels else self.header, scale)
+            except UnusableImage as error:
+                self._error = error
+                raise
         return self._pixels[scale]
 
     def _decoded(self, header: Image.Image, scale: int) -> Image.Image:
-        if self._error:
-            raise self._error
         width, height = self._size
         # A JPEG is decoded at a fraction of its size; what would be decoded whole must fit.
         if scale > 1:
             header.draft(None, (width // scale, height // scale))
         if math.prod(header.size) > self._max_pixels:
             limit = f"{self._max_pixels // 1_000_000} megapixels"
-            self._error = UnusableImage(ImageFault.TOO_BIG, f"it has {width:,} x {height:,} px, more than {limit}")
-            raise self._error
+            raise UnusableImage(ImageFault.TOO_BIG, f"it has {width:,} x {height:,} px, more than {limit}")
         try:
             header.load()
-            return _rgb(header)
+            image = _rgb(header)
         except MemoryError:
             raise
         # Decoders raise all kinds of exceptions on hostile files.
         except Exception as error:  # noqa: BLE001
-            text = _reason(error)
-            is_cut = isinstance(error, OSError) and ("truncated" in text or "broken data stream" in text)
-            self._error = UnusableImage(ImageFault.TRUNCATED if is_cut else ImageFault.UNREADABLE, text)
-            raise self._error from None
+            if not self._close():
+                raise _undecodable(error, self._data, header.format) from None
+            self.header = opened(self._data)
+            return self._decoded(self.header, scale)
+        self._check_for_zeros()
+        return image
+
+    def _close(self) -> bool:
+        """Add the end marker to a JPEG file that lacks nothing else, and return whether it is one."""
+        whole = None
+        if self._can_be_examined():
+            with contextlib.suppress(Exception):
+                whole = jpeg.closed(self._data, _at_full_size)
+        self._data = whole or self._data
+        return whole is not None
+
+    def _check_for_zeros(self) -> None:
+        """Raise `UnusableImage` if zeros stand in the place of image data, which libjpeg decodes without an error."""
+        zeros = 0
+        if self._can_be_examined():
+            with contextlib.suppress(Exception):
+                zeros = jpeg.zeroed_bytes(self._data, _at_full_size)
+        if zeros:
+            detail = f"{zeros:,} bytes of its image data are zeros"
+            raise UnusableImage(ImageFault.TRUNCATED, detail)
+
+    def _can_be_examined(self) -> bool:
+        """Whether it is a JPEG file that can be decoded at full size."""
+        return self._is_jpeg and math.prod(self._size) <= self._max_pixels
 
 
 def read(path: str) -> bytes:
@@ -187,13 +222,11 @@ def opened(data: bytes) -> Image.Image:
     Raises:
         UnusableImage: The content is not an image, or its header claims more pixels than a table can hold.
     """
-    if data.startswith(_LFS):
-        raise UnusableImage(ImageFault.NOT_FETCHED, "the file is a Git LFS pointer; run `git lfs pull`")
     try:
         header = Image.open(io.BytesIO(data), formats=FORMATS)
     # Decoders raise all kinds of exceptions on hostile files, SyntaxError among them.
     except Exception as error:  # noqa: BLE001
-        raise UnusableImage(ImageFault.NO_IMAGE, _content_reason(data) or _reason(error)) from None
+        raise _unopened(error, data) from None
     width, height = header.size
     if max(width, height) > MAX_RECORDED_SIDE:
         raise UnusableImage(ImageFault.TOO_BIG, f"its header says {width:,} x {height:,} px")
@@ -225,13 +258,35 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _content_reason(data: bytes) -> str | None:
-    """Return why a content is not read, if that is known better than Pillow says it."""
-    if data[4:8] == b"ftyp" and (data[8:10] == b"he" or data[8:12] in (b"mif1", b"msf1")):
-        return "it is HEIF (HEIC), not JPEG"
-    return None if data else "the file is empty"
+def _at_full_size(data: bytes) -> Image.Image:
+    image = opened(data)
+    image.load()
+    return image
+
+
+def _unopened(error: Exception, data: bytes) -> UnusableImage:
+    """Return why a file is not read, if possible better than Pillow says it."""
+    from groundlint.images import filetype
+
+    if pointer := filetype.pointer(data):
+        return UnusableImage(ImageFault.NOT_FETCHED, f"the file is {pointer}")
+    image_format, text = filetype.format_of(data), _reason(error)
+    if image_format is None:
+        return UnusableImage(ImageFault.NO_IMAGE, filetype.description(data) or text)
+    if filetype.is_cut(data, image_format) or "truncated" in text.lower():
+        return UnusableImage(ImageFault.TRUNCATED, f"the {image_format} file ends too early")
+    return UnusableImage(ImageFault.NO_IMAGE, f"a damaged {image_format} file whose header cannot be read")
+
+
+def _undecodable(error: Exception, data: bytes, image_format: str | None) -> UnusableImage:
+    from groundlint.images import filetype
+
+    text = _reason(error)
+    # Pillow speaks of a broken data stream also where a byte in the middle is wrong.
+    is_cut = "truncated" in text.lower() or filetype.is_cut(data, image_format)
+    return UnusableImage(ImageFault.TRUNCATED if is_cut else ImageFault.UNREADABLE, text)
 
 
 def _reason(error: Exception) -> str:
     text = encodable(str(error)) or type(error).__name__
-    return "the content is not a known image format" if "BytesIO" in text else text
+    return "the content is not a known image format" if "BytesIO" in text else text[:_MAX_REASON]

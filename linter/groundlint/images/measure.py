@@ -131,7 +131,7 @@ class Measurer:
         record.width, record.height = header.size
         record.animated = decoding.is_animated(header)
         image = DecodedImage(data, header, self._max_pixels)
-        inputs: dict[str, Callable[[], Any]] = {"data": lambda: data, "header": lambda: header}
+        inputs: dict[str, Callable[[], Any]] = {"data": lambda: data, "header": lambda: image.header}
         inputs |= {name: partial(image.reduced, long_side) for name, long_side in LONG_SIDE.items()}
         start = time.process_time()
         try:

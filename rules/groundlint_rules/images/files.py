@@ -45,13 +45,18 @@ class UnreadableImage(Rule):
 
 
 class TruncatedImage(Rule):
-    """The image file ends before the image is complete.
+    """The image file ends before the image is complete, or zeros stand in the place of its data.
 
     ## Why it matters
     Decoders fill the rest with gray or reject the file. Usually a download or a copy was interrupted.
 
     ## How to fix it
     Copy the file again.
+
+    ## How reliable it is
+    A JPEG file that lacks nothing but its end marker is whole and is not reported. A run of 64 zero bytes or more in
+    the data of a JPEG file is reported if blocks are missing or data is left over, as it is not where an area is flat.
+    Zeros in the pixels of uncompressed files (BMP, PPM) and in lossy WebP files are not recognized.
     """
 
     code = "IMG202"
@@ -66,6 +71,7 @@ class TruncatedImage(Rule):
             images=[{"fault": "truncated", "detail": "image file is truncated (31 bytes not processed)"}],
             says="the image is truncated: image file is truncated (31 bytes not processed); copy the file again",
         ),
+        Bad(images=[{"fault": "truncated", "detail": "53,134 bytes of its image data are zeros"}]),
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
@@ -143,13 +149,13 @@ class MissingImage(Rule):
 
 
 class UnfetchedImage(Rule):
-    """The file is a Git LFS pointer instead of the image.
+    """The file is a pointer of Git LFS, DVC or git-annex instead of the image.
 
     ## Why it matters
     Nothing is wrong with the data set, but the image cannot be judged on this machine.
 
     ## How to fix it
-    Run `git lfs pull` before the check.
+    Run `git lfs pull`, `dvc pull` or `git annex get` before the check.
     """
 
     code = "IMG204"

@@ -112,7 +112,7 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
 def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
     """One line whose image the service does not accept, judged by its file: `kind` and `values`.
 
-    Images that Git LFS has not fetched are not judged, nor are images of lines whose structure the service refuses
+    Pointers to images that were not fetched are not judged, nor are images of lines whose structure the service refuses
     first. Where a line declares `image_size`, the aspect ratio is judged by that, in `declared_size_losses`.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
