@@ -433,6 +433,30 @@ def test_a_feature_that_raises_is_named_with_its_traceback_and_the_image_has_no_
     assert 'raise RuntimeError("odd' in found.raised[0].traceback
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "error"),
+    [
+        (int, 2**63, "TypeError: it returned an integer of more than 64 bits, not int"),
+        (int, -(10**400), "TypeError: it returned an integer of more than 64 bits, not int"),
+        (float, 10**400, "OverflowError: int too large to convert to float"),
+        (str, "a\ud800", "TypeError: it returned text with lone surrogates, not str"),
+        (str, "é" * 1_000_001, "TypeError: it returned str of length 1,000,001, not str"),
+        (bytes, bytes(50_000_000), "TypeError: it returned bytes of length 50,000,000, not bytes"),
+    ],
+    ids=range(6),
+)
+def test_a_feature_value_that_no_column_can_hold_is_the_error_of_the_feature(
+    dtype: type, value: object, error: str
+) -> None:
+    def extreme(data: bytes) -> object:
+        """A value beyond what a column holds."""
+        return value
+
+    found = measured(image_bytes(), Feature(extreme, "images", 1, dtype), DECODED)
+    assert (found.record.fault, found.record.values) == (None, {DECODED.key: True})
+    assert [(raised.what, raised.error) for raised in found.raised] == [("feature extreme", error)]
+
+
 @pytest.mark.parametrize("corpus", ["png", "png_crashers", "exif_orientation"])
 def test_a_corpus_of_hostile_files_is_measured_to_the_end(corpus: str) -> None:
     paths = sorted(path for path in (DATA / corpus).rglob("*") if path.is_file())

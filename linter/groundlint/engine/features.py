@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,12 @@ INPUTS = {
 
 VALUES = (float, int, bool, str, bytes)
 """Types that the values of a feature may have."""
+
+
+MAX_LENGTH = 1_000_000
+"""Bytes or characters that one value may have: there may be a million rows."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,24 @@ class Feature:
         return self.only_labeled or self.only_sampled
 
     def accepts(self, value: object) -> bool:
-        """Whether a value other than null has the right type and length."""
-        kind = (int, float) if self.dtype is float else self.dtype
-        if kind is None or not isinstance(value, kind):
-            return False
-        return self.length is None or (isinstance(value, bytes) and len(value) == self.length)
+        """Whether a value other than null is one that the column can hold."""
+        return self.objection(value) is None
+
+    def objection(self, value: object) -> str | None:
+        """Return what is wrong with a value other than null; None if nothing is."""
+        assert self.dtype is not None
+        if not isinstance(value, (int, float) if self.dtype is float else self.dtype):
+            return type(value).__name__
+        if self.dtype is int and isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return "an integer of more than 64 bits"
+        if isinstance(value, str | bytes):
+            if len(value) > MAX_LENGTH:
+                return f"{type(value).__name__} of length {len(value):,}"
+            if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+                return "text with lone surrogates"
+            if self.length is not None and len(value) != self.length:
+                return f"{type(value).__name__} of length {len(value):,}"
+        return None
 
     @property
     def place(self) -> tuple[str, str]:

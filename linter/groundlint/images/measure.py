@@ -189,14 +189,14 @@ def _checked(value: Any, feature: Feature) -> Any:
     """Return the value of a feature as a message can hold it, NaN as null.
 
     Raises:
-        TypeError: It has another type or length than the feature declares.
+        TypeError: It has another type or length than the feature declares, or no column can hold it.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     assert feature.dtype is not None
-    if not feature.accepts(value):
+    if objection := feature.objection(value):
         length = f" of length {feature.length}" if feature.length else ""
-        raise TypeError(f"it returned {type(value).__name__}, not {feature.dtype.__name__}{length}")
+        raise TypeError(f"it returned {objection}, not {feature.dtype.__name__}{length}")
     # Values of numpy are subclasses of float that messages do not hold.
     return value if type(value) is feature.dtype else feature.dtype(value)
 
