@@ -15,6 +15,7 @@ from polars import DataFrame, col, lit
 from groundlint.config.data_sets import DataSet
 from groundlint.config.paths import relative
 from groundlint.engine import findings
+from groundlint.engine.cascade import COVERED_PLACES, standing
 from groundlint.engine.evaluate import MadeNote, Raised, evaluate
 from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry
@@ -92,9 +93,11 @@ def judge(
         # No image of the whole run was found: on empty tables these rules would only cost time.
         rules = [scope for scope in rules if scope.rule.code not in skipped]
     with stopwatch.timing("stage", "running rules"):
-        plan = registry.graph.plan(rules, notes=registry.notes.values())
+        plan = registry.graph.plan(rules, notes=registry.notes.values(), kept=[COVERED_PLACES])
         evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
-    found = _reported(evaluation.findings, data, skipped)
+    covered = evaluation.kept.get(COVERED_PLACES)
+    found = evaluation.findings if covered is None else standing(evaluation.findings, covered)
+    found = _reported(found, data, skipped)
     found = found.with_columns(fingerprints(found, data.tables, root))
     # Data sets may share a manifest, and a manifest may be in two splits.
     once = found.unique(["fingerprint", "line", "message"], keep="first", maintain_order=True)

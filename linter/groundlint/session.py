@@ -19,6 +19,7 @@ from groundlint import summary as numbers
 from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
 from groundlint.config.discovery import DiscoveryNote
 from groundlint.config.settings import Config
+from groundlint.engine.cascade import COVERED_PLACES
 from groundlint.engine.evaluate import MadeNote, Raised
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
@@ -175,7 +176,8 @@ class Session:
         config = self._config
         if not selection.rules:
             raise UsageError(nothing_selected(self._registry, config.settings))
-        loaded = self.load(self._registry.graph.plan(selection.rules, notes=self._registry.notes.values()))
+        graph, notes_of_rules = self._registry.graph, self._registry.notes.values()
+        loaded = self.load(graph.plan(selection.rules, notes=notes_of_rules, kept=[COVERED_PLACES]))
         data = pipeline.Input(
             loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys()
         )

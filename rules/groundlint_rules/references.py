@@ -8,7 +8,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Rule, Severity
-from groundlint_rules.samples import classification, lines
+from groundlint_rules.samples import classification, detection, lines
 from groundlint_rules.service import ServiceRule, first_lines
 
 
@@ -109,15 +109,22 @@ class RepeatedSourceRef(ServiceRule):
     An image may be in a data set only once. The service removes later lines, with their labels, without a message.
 
     ## How to fix it
-    Merge the labels of the lines into one line, or remove the later ones.
+    Merge the labels or boxes of the lines into one line, or remove the later ones.
+
+    ## Causes
+    - The image is in the manifest twice.
+    - The lines have different boxes: each box, or each labeling job, was written on a line of its own.
     """
 
     code = "REF104"
     name = "repeated-source-ref"
     severity = Severity.ERROR
-    message = (
-        "same source-ref as line {count} of {found}, and only that line is used; merge their labels or remove this line"
-    )
+    messages = {
+        "repeated-source-ref": "same source-ref as line {count} of {found}, and only that line is used; "
+        "merge their labels or remove this line",
+        "repeated-with-other-boxes": "same source-ref as line {count} of {found}, but other boxes, and only that line "
+        "is used; merge the boxes into one line",
+    }
     examples = (
         Good(manifest=lines(classification(), classification(source_ref="s3://bucket/2.jpg"))),
         Good(manifest=lines(classification()), test_manifest=lines(classification())),
@@ -125,6 +132,11 @@ class RepeatedSourceRef(ServiceRule):
             manifest=lines(classification(), classification("dog")),
             says="same source-ref as line 1 of train.manifest, and only that line is used; "
             "merge their labels or remove this line",
+        ),
+        Bad(
+            manifest=lines(detection(), detection({"left": 300})),
+            says="same source-ref as line 1 of train.manifest, but other boxes, and only that line is used; "
+            "merge the boxes into one line",
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -48,10 +49,12 @@ class Evaluation:
     """What rules found, the notes on what limited them, what raised, and the seconds of each rule and derived table.
 
     Tables are lazy, so the seconds of a rule or table are those of collecting its query, whatever steps the query has.
-    A rule also makes its findings in that time.
+    A rule also makes its findings in that time. `kept` are the derived tables that the plan keeps, without those that
+    raised.
     """
 
     findings: DataFrame
+    kept: dict[str, DataFrame] = field(default_factory=dict)
     notes: list[MadeNote] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)
     seconds: dict[Timed, float] = field(default_factory=dict)
@@ -90,6 +93,9 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
         except _FAULTS as error:
             evaluation.raised.append(_raised(f"note {note.kind}", error, ()))
         workspace.release(inputs(note.function))
+    for name in plan.kept:
+        with suppress(TableError):
+            evaluation.kept[name] = collected(workspace.table(name))
     evaluation.raised += [error.raised for error in workspace.failed.values()]
     evaluation.findings = findings.ordered(pl.concat(found))
     evaluation.seconds = workspace.stopwatch.seconds

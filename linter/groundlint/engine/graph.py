@@ -47,6 +47,8 @@ class Plan:
     """Features and steps to measure."""
     columns: tuple[Feature, ...]
     """Features that some table or rule wants as a column."""
+    kept: tuple[str, ...] = ()
+    """Derived tables whose rows are part of the result."""
 
     @property
     def uses(self) -> Counter[str]:
@@ -54,6 +56,7 @@ class Plan:
         uses = Counter(name for scoped in self.rules for name in inputs(scoped.rule.check))
         uses.update(name for note in self.notes for name in inputs(note.function))
         uses.update(name for table in self.derived for name in self.graph.inputs_of(table))
+        uses.update(self.kept)
         return uses
 
     def in_order(self) -> Iterator[Scoped]:
@@ -99,13 +102,22 @@ class Graph:
             closures[table] = needed | {table}
         return closures
 
-    def plan(self, rules: Sequence[Rule | Scoped], *, notes: Iterable[Note] = (), tables: Iterable[str] = ()) -> Plan:
+    def plan(
+        self,
+        rules: Sequence[Rule | Scoped],
+        *,
+        notes: Iterable[Note] = (),
+        tables: Iterable[str] = (),
+        kept: Iterable[str] = (),
+    ) -> Plan:
         """What a run of rules computes.
 
         Args:
             rules: The rules, with their options.
             notes: Notes that are made if one of their rules is among these.
             tables: Further tables that are wanted by name.
+            kept: Derived tables that become part of the result, if a package offers them. For them alone no image is
+                looked for.
         """
         scoped = tuple(rule if isinstance(rule, Scoped) else Scoped(rule) for rule in rules)
         names = {scope.rule.name for scope in scoped}
@@ -113,7 +125,8 @@ class Graph:
         roots = {*tables}
         roots.update(name for scope in scoped for name in inputs(scope.rule.check))
         roots.update(name for note in made for name in inputs(note.function))
-        needed = self.closure(roots)
+        known = tuple(name for name in kept if name in self._tables)
+        needed = self.closure(roots) | (self.closure(known) - IMAGE_TABLES)
         columns = {name for scope in scoped for name in scope.rule.features}
         columns.update(name for table in needed & self._tables.keys() for name in self._tables[table].features)
         columns.update(
@@ -129,6 +142,7 @@ class Graph:
             derived=needed - BASE.keys(),
             features=tuple(self.measured(columns)),
             columns=tuple(self._features[name] for name in sorted(columns)),
+            kept=known,
         )
 
     def measured(self, names: Iterable[str]) -> list[Feature]:

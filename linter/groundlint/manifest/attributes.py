@@ -112,7 +112,10 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
     if attribute.kind not in FORMATS and attribute.type is not None:
         type_ = attribute.type if attribute.type.strip() else json.dumps(attribute.type)
         kind = _UNSUPPORTED.get(attribute.kind, Kind.UNSUPPORTED_TYPE)
-        yield Fault(kind, {"key": name, "found": type_}, f"/{escape(name)}-metadata/type")
+        values: Values = {"key": name, "found": type_}
+        if kind is Kind.UNSUPPORTED_TYPE and (meant := _supported_type(value, metadata)):
+            values = {**values, "expected": meant}
+        yield Fault(kind, values, f"/{escape(name)}-metadata/type")
     if attribute.kind not in FORMATS:
         yield Fault(Kind.LABEL_OF_UNKNOWN_FORM, {"key": name}, f"/{escape(name)}")
         return
@@ -131,8 +134,16 @@ def _faults(attribute: Attribute, value: Any, metadata: Any, explainer: Explaine
     for label in [*(metadata.get("class-map") or {}).values()] if attribute.kind == "detection" else attribute.labels:
         text = label if isinstance(label, str) else label[0]
         if len(text) > MAX_LABEL_NAME:
-            values: Values = {"found": text[:40], "count": len(text), "limit": MAX_LABEL_NAME}
+            values = {"found": text[:40], "count": len(text), "limit": MAX_LABEL_NAME}
             yield Fault(Kind.LABEL_NAME_TOO_LONG, values, f"/{escape(name)}-metadata", label=text)
+
+
+def _supported_type(value: Any, metadata: Any) -> str | None:
+    """The supported type that a label has by the form of its value; None if it has neither form."""
+    if isinstance(value, dict) and isinstance(value.get("annotations"), list) and "image_size" in value:
+        return TYPES["detection"]
+    is_index = isinstance(value, int) and not isinstance(value, bool)
+    return TYPES["classification"] if is_index and isinstance(metadata.get("class-name"), str) else None
 
 
 def _box_faults(name: str, annotations: list[Any], metadata: dict[str, Any]) -> Iterator[Fault]:

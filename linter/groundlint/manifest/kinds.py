@@ -110,6 +110,7 @@ class Kind(StrEnum):
         _SILENT | _FINAL,
     )
     REPEATED_SOURCE_REF = "repeated-source-ref", "REF104", None, _LINE, _SILENT
+    REPEATED_WITH_OTHER_BOXES = "repeated-with-other-boxes", "REF104", None, _LINE, _SILENT
     LINE_WITH_UNPAIRED_KEY = "line-with-unpaired-key", "LBL101", _NO_LABELS, _LINE, _FINAL
     LINE_WITH_MISNAMED_METADATA = "line-with-misnamed-metadata", "LBL101", _NO_LABELS, _LINE, _FINAL
     LINE_WITH_METADATA_ONLY = "line-with-metadata-only", "LBL101", _NO_LABELS, _LINE, _FINAL
@@ -152,7 +153,10 @@ class Kind(StrEnum):
 
     # A box.
     BOX_OUTSIDE_IMAGE = "box-outside-image", "BOX101", "ERROR_INVALID_BOUNDING_BOX", _BOX
+    BOX_BEYOND_IMAGE = "box-beyond-image", "BOX101", "ERROR_INVALID_BOUNDING_BOX", _BOX
+    NEGATIVE_BOX = "negative-box", "BOX101", "ERROR_INVALID_BOUNDING_BOX", _BOX
     BOX_TOO_SMALL = "box-too-small", "BOX102", "ERROR_BOUNDING_BOX_TOO_SMALL", _BOX
+    PLACEHOLDER_BOX = "placeholder-box", "BOX102", "ERROR_BOUNDING_BOX_TOO_SMALL", _BOX
     TOO_MANY_BOXES = "too-many-boxes", "BOX103", "ERROR_TOO_MANY_BOUNDING_BOXES"
     NO_VALID_BOXES = "no-valid-boxes", "BOX104", "ERROR_NO_VALID_ANNOTATIONS", _LINE
 

@@ -14,22 +14,43 @@ class BoxOutsideImage(ServiceRule):
 
     ## How to fix it
     Clip the box to the image. If the image was resized or rotated, transform its boxes in the same way.
+
+    ## Causes
+    - The box extends beyond one or two edges of the image.
+    - The box lies outside the image: its place or `image_size` is wrong.
+    - The box has a negative width or height: its left and right, or top and bottom edges are exchanged.
     """
 
     code = "BOX101"
     name = "box-outside-image"
     severity = Severity.ERROR
     aws = "ERROR_INVALID_BOUNDING_BOX"
-    message = "box {box} ({label!r}) extends beyond the image of {expected} px: {found}; clip it"
+    messages = {
+        "box-outside-image": "box {box} ({label!r}) extends {found}; clip it",
+        "box-beyond-image": "box {box} ({label!r}) lies outside the image of {expected} px: {found}; "
+        "correct or remove it",
+        "negative-box": "box {box} ({label!r}) has a negative {found}; exchange the two edges",
+    }
     examples = (
         Good(boxes=[{"left": 540, "width": 100, "image_width": 640}]),
         Good(boxes=[{"left": 138.8, "width": 501.2000000000001, "image_width": 640}]),
         Bad(
-            boxes=[{"left": 541, "width": 100, "image_width": 640}],
-            says="box 0 ('cat') extends beyond the image of 640 x 480 px: "
-            "left 541.0, top 100.0, width 100.0, height 100.0; clip it",
+            boxes=[{"left": 1828, "width": 92.0005, "image_width": 1920}],
+            says="box 0 ('cat') extends 0.0005 px beyond the right edge; clip it",
         ),
-        Bad(boxes=[{"top": -1}]),
+        Bad(
+            boxes=[{"left": -5, "top": 381.5}],
+            says="box 0 ('cat') extends 5 px beyond the left edge and 1.5 px beyond the bottom edge; clip it",
+        ),
+        Bad(
+            boxes=[{"left": 700}],
+            says="box 0 ('cat') lies outside the image of 640 x 480 px: left 700, top 100, width 100, height 100; "
+            "correct or remove it",
+        ),
+        Bad(
+            boxes=[{"width": -20}],
+            says="box 0 ('cat') has a negative width (-20 px); exchange the two edges",
+        ),
     )
 
 
@@ -43,6 +64,11 @@ class BoxTooSmall(ServiceRule):
     ## How to fix it
     Remove the box, or crop the image around the object.
 
+    ## Causes
+    - The object is too small for the size of the image.
+    - A box of at most 1 x 1 px at 0, 0 is used for “no object”. The service has no negatives: it ignores lines without
+      boxes.
+
     ## Undocumented service behavior
     The documents do not say which side is scaled to 1,280 px (here the longer one), nor whether one small side is
     enough (here it is).
@@ -52,18 +78,25 @@ class BoxTooSmall(ServiceRule):
     name = "box-too-small"
     severity = Severity.ERROR
     aws = "ERROR_BOUNDING_BOX_TOO_SMALL"
-    message = (
-        "box {box} ({label!r}) is too small: {found} px in an image of {expected} px, 1 px or less after resizing; "
-        "remove it"
-    )
+    messages = {
+        "box-too-small": "box {box} ({label!r}) is too small: {found} px in an image of {expected} px, "
+        "1 px or less after resizing; remove it",
+        "placeholder-box": "box {box} ({label!r}) of {found} px in the corner seems to mean “no object”: negatives are "
+        "lines without boxes, which the service ignores; remove it",
+    }
     examples = (
         Good(boxes=[{"width": 1.5}]),
         Bad(
             boxes=[{"width": 1}],
-            says="box 0 ('cat') is too small: 1.0 x 100.0 px in an image of 640 x 480 px, 1 px or less after resizing; "
+            says="box 0 ('cat') is too small: 1 x 100 px in an image of 640 x 480 px, 1 px or less after resizing; "
             "remove it",
         ),
         Bad(boxes=[{"width": 2, "image_width": 2560, "image_height": 1920}]),
+        Bad(
+            boxes=[{"left": 0, "top": 0, "width": 1, "height": 1}],
+            says="box 0 ('cat') of 1 x 1 px in the corner seems to mean “no object”: negatives are lines without "
+            "boxes, which the service ignores; remove it",
+        ),
     )
 
 

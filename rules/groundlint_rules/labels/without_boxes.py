@@ -72,4 +72,4 @@ class AttributeWithoutBoxes(Rule):
             .filter(col("attributes") == 1)
             .select("line_id", caused_by=lit(LineWithoutBoxes.code))
         )
-        return empty.join(single, on="line_id", how="left")
+        return empty.drop("caused_by").join(single, on="line_id", how="left")

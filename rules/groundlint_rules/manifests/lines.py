@@ -6,6 +6,7 @@ from polars import LazyFrame, col
 
 from groundlint import FACT, Bad, Good, Rule, Severity
 from groundlint.manifest.kinds import kinds_of
+from groundlint_rules.diagnoses import DiagnosisRule
 from groundlint_rules.samples import classification, detection, lines
 from groundlint_rules.service import ProblemRule, ServiceRule, first_lines, problems_of
 
@@ -254,5 +255,36 @@ class UnannotatedLine(ServiceRule):
         Bad(
             manifest=lines('{"source-ref": "s3://bucket/1.jpg"}'),
             says="no labels: the service ignores this line; label the image or remove the line",
+        ),
+    )
+
+
+class LinePerBox(DiagnosisRule):
+    """Each box of an image is on a line of its own.
+
+    ## Why it matters
+    An image may be in a data set only once. The service removes later lines with the same source-ref without a message,
+    and all boxes but those of the first line are lost.
+
+    ## How to fix it
+    Merge the boxes into one line for each image.
+    """
+
+    code = "MAN209"
+    name = "line-per-box"
+    message = (
+        "{lines:,} of {count:# line} share their image with another line that has other boxes; "
+        "merge the boxes into one line for each image"
+    )
+    examples = (
+        Good(manifest=lines(*(detection(source_ref=f"s3://bucket/{n}.jpg") for n in range(4)))),
+        Good(manifest=lines(detection(), detection())),
+        Bad(
+            manifest=lines(
+                *(detection({"left": 9 * n}, source_ref=f"s3://bucket/{n % 2}.jpg") for n in range(6)),
+                detection(source_ref="s3://bucket/9.jpg"),
+            ),
+            says="6 of 7 lines share their image with another line that has other boxes; "
+            "merge the boxes into one line for each image",
         ),
     )

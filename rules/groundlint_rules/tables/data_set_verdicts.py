@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
 from groundlint.engine.tables import VALUES
@@ -25,8 +25,13 @@ RAISED_MAX_LINES = 500_000
 REGIONAL_MAX_LINES = {"train": 28_000, "test": 7_000}
 SMALL_REGIONS = ("ap-south-1", "eu-west-2")
 
-_COLUMNS = SCHEMA | dict.fromkeys(("kind", "aws", "loses", "cause"), pl.String()) | {"values": VALUES}
+_COLUMNS = (
+    SCHEMA
+    | dict.fromkeys(("kind", "aws", "loses", "cause"), pl.String())
+    | {"values": VALUES, "caused_by": pl.String()}
+)
 _SHOWN_BUCKETS = 3
+_MOST = 0.5
 _JUDGED_SPLITS: tuple[str, ...] = ("train", "test")
 
 
@@ -39,6 +44,12 @@ class _Verdict(NamedTuple):
     manifest: str | None = None
     label: str | None = None
     depends_on_choice: bool = False
+    caused_by: str | None = None
+
+    @property
+    def subject(self) -> tuple[int, Kind, str | None, str | None]:
+        """What the verdict is about, whatever its numbers are."""
+        return self.data_set, self.kind, self.label, str(self.values.get("key"))
 
     def row(self) -> dict[str, Any]:
         """The verdict as a row of the table."""
@@ -52,6 +63,7 @@ class _Verdict(NamedTuple):
             "loses": None if self.depends_on_choice else kind.loses,
             "cause": kind.rule,
             "values": self.values,
+            "caused_by": self.caused_by,
         }
 
 
@@ -74,9 +86,15 @@ def data_set_verdicts(
     attributes: LazyFrame,
     lost_lines: LazyFrame,
     usable_labels: LazyFrame,
+    labels: LazyFrame,
+    boxes: LazyFrame,
+    leading_causes: LazyFrame,
     limits: LazyFrame,
 ) -> DataFrame:
-    """One verdict of the service on a manifest or a data set as a whole: a failed training, or a warning."""
+    """One verdict of the service on a manifest or a data set as a whole: a failed training, or a warning.
+
+    `caused_by` is the rule that reports most of the lines without whose loss the verdict would be another.
+    """
     key = ["data_set", "manifest"]
     unknown = problems.filter(col("kind").is_in(kinds_with(Effect.UNKNOWN_CONTENT))).select(key)
     unknown = pl.concat([unknown, manifests.filter(col("lines").is_null()).select(key)]).unique()
@@ -93,16 +111,21 @@ def data_set_verdicts(
         .sort("data_set", "split", "manifest")
     ).collect()
     limit = limits.collect().row(0, named=True)
+    causes = leading_causes.collect()
+    of_scope = {row[:3]: row[3] for row in causes.select("data_set", "manifest", "scope", "root").iter_rows()}
     found = [
         verdict
         for manifest in counted.iter_rows(named=True)
-        for verdict in (*_of_lines(manifest, limit), *_of_losses(manifest))
+        for verdict in (*_of_lines(manifest, limit), *_of_losses(manifest, of_scope))
     ]
     found += _of_buckets(counted, lines)
     kinds = attributes.filter(col("kind").is_in(["classification", "detection"])).select("data_set", "kind").unique()
-    found += _of_labels(
-        manifests.collect(), unknown.collect(), usable_labels.collect(), set(kinds.collect().iter_rows())
-    )
+    files, unknowns, kind_set = manifests.collect(), unknown.collect(), set(kinds.collect().iter_rows())
+    of_labels = list(_of_labels(files, unknowns, usable_labels.collect(), kind_set))
+    if of_labels and not causes.is_empty():
+        without_losses = _of_labels(files, unknowns, _all_labels(labels, boxes).collect(), kind_set)
+        of_labels = _with_causes(of_labels, {verdict.subject for verdict in without_losses}, causes, counted)
+    found += of_labels
     rows: dict[str, dict[str, Any]] = {}
     for verdict in found:
         # A manifest in two splits is reported once.
@@ -122,14 +145,44 @@ def _of_lines(manifest: dict[str, Any], limit: dict[str, Any]) -> Iterator[_Verd
         yield _Verdict(manifest["data_set"], Kind.TOO_MANY_LINES, values, manifest["manifest"])
 
 
-def _of_losses(manifest: dict[str, Any]) -> Iterator[_Verdict]:
-    for count, kind in (
-        (manifest["lost"], Kind.TOO_MANY_INVALID_LINES),
-        (manifest["silently"], Kind.TOO_MANY_REMOVED_LINES),
-    ):
-        if count > MAX_LOST_SHARE * manifest["lines"]:
-            values = {"count": count, "limit": manifest["lines"]}
-            yield _Verdict(manifest["data_set"], kind, values, manifest["manifest"])
+def _of_losses(manifest: dict[str, Any], causes: Mapping[tuple[Any, ...], str]) -> Iterator[_Verdict]:
+    """Whether too many lines of a manifest are lost, and the rule that reports most of them."""
+    for scope, kind in (("lost", Kind.TOO_MANY_INVALID_LINES), ("silently", Kind.TOO_MANY_REMOVED_LINES)):
+        if manifest[scope] > MAX_LOST_SHARE * manifest["lines"]:
+            values = {"count": manifest[scope], "limit": manifest["lines"]}
+            cause = causes.get((manifest["data_set"], manifest["manifest"], scope))
+            yield _Verdict(manifest["data_set"], kind, values, manifest["manifest"], caused_by=cause)
+
+
+def _all_labels(labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+    """Labels as in `usable_labels`, but also those that the service removes."""
+    group = ("data_set", "split", "label")
+    return pl.concat(
+        rows.filter(col("label").is_not_null())
+        .group_by(*group)
+        .agg(images=col("line_id").n_unique())
+        .with_columns(use_case=lit(use_case))
+        for use_case, rows in (("classification", labels), ("detection", boxes))
+    )
+
+
+def _with_causes(
+    found: Iterable[_Verdict], others: Container[tuple[Any, ...]], causes: DataFrame, manifests: DataFrame
+) -> list[_Verdict]:
+    """Verdicts on labels with the rule that most of their data set's losses come from, where they follow from these.
+
+    They do if they would not be there without losses, or if most lines are lost, whose labels may be unknown.
+    """
+    lost = manifests.group_by("data_set").agg(is_mostly_lost=col("lost").sum() > _MOST * col("lines").sum())
+    mostly_lost = set(lost.filter("is_mostly_lost")["data_set"])
+    any_loss = causes.filter(col("scope") == "any").sort("lines", "root", descending=[True, False])
+    root = dict(any_loss.unique("data_set", keep="first", maintain_order=True).select("data_set", "root").iter_rows())
+    return [
+        verdict._replace(caused_by=root.get(verdict.data_set))
+        if verdict.subject not in others or verdict.data_set in mostly_lost
+        else verdict
+        for verdict in found
+    ]
 
 
 def _of_buckets(manifests: DataFrame, lines: LazyFrame) -> Iterator[_Verdict]:

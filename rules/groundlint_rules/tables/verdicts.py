@@ -85,7 +85,75 @@ def _of_kind(kinds: Expr, name: str) -> Expr:
 
 
 def _size(width: str, height: str) -> Expr:
-    return worded("{} x {}", width, height)
+    return worded("{} x {}", pixels(col(width)), pixels(col(height)))
+
+
+def pixels(number: Expr) -> Expr:
+    """A number of px as text: whole, or to four digits where it is small."""
+    rounded = pl.when(number.abs() < 1000).then(number.round_sig_figs(4)).otherwise(number.round(1))
+    return rounded.cast(pl.Float64).cast(pl.String).str.strip_suffix(".0")
+
+
+def _beyond() -> Expr:
+    """How far a box extends beyond the edges of its image, as "3 px beyond the left edge"."""
+    beyond = {
+        "left": -col("left"),
+        "top": -col("top"),
+        "right": col("left") + col("width") - col("image_width"),
+        "bottom": col("top") + col("height") - col("image_height"),
+    }
+    parts = [
+        pl.when(by > _ROUNDING).then(worded(f"{{}} px beyond the {side} edge", pixels(by)))
+        for side, by in beyond.items()
+    ]
+    return pl.concat_str(parts, separator=" and ", ignore_nulls=True)
+
+
+def _outside(bad: LazyFrame) -> LazyFrame:
+    """The boxes that extend beyond their image, by how they do."""
+    size = _size("image_width", "image_height")
+    edges = worded("left {}, top {}, width {}, height {}", *(pixels(col(side)) for side in RECTANGLE))
+    is_negative = pl.min_horizontal("width", "height") < 0
+    negative = pl.when(col("width") < 0).then(worded("width ({} px)", pixels(col("width"))))
+    is_beyond = (
+        (col("left") >= col("image_width"))
+        | (col("top") >= col("image_height"))
+        | (col("left") + col("width") <= 0)
+        | (col("top") + col("height") <= 0)
+    )
+    rest = bad.filter(is_outside(), ~is_negative)
+    return pl.concat(
+        [
+            losses_of(
+                bad.filter(is_negative),
+                Kind.NEGATIVE_BOX,
+                {"found": negative.otherwise(worded("height ({} px)", pixels(col("height"))))},
+            ),
+            losses_of(rest.filter(is_beyond), Kind.BOX_BEYOND_IMAGE, {"found": edges, "expected": size}),
+            losses_of(rest.filter(~is_beyond), Kind.BOX_OUTSIDE_IMAGE, {"found": _beyond(), "expected": size}),
+        ]
+    )
+
+
+def is_placeholder() -> Expr:
+    """Whether a box of at most one pixel in the corner of its image stands for "no object"."""
+    is_whole = (col("width") == col("width").round()) & (col("height") == col("height").round())
+    is_in_corner = (col("left") == 0) & (col("top") == 0)
+    return is_in_corner & is_whole & pl.max_horizontal("width", "height").is_between(0, 1)
+
+
+def _repeated(repeated_lines: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+    """The repeated lines, with whether they have other boxes than the line that they repeat."""
+    values = {"found": col("first_manifest"), "count": col("first_line")}
+    ids = pl.concat([repeated_lines.select("line_id"), repeated_lines.select(line_id="first_line_id")]).unique()
+    place = worded("{} {} {} {} {}", col("label").fill_null(""), *(col(side).cast(pl.String) for side in RECTANGLE))
+    places = boxes.join(ids, on="line_id", how="semi").group_by("line_id").agg(places=place.sort().str.join("\n"))
+    both = repeated_lines.join(places, on="line_id", how="left").join(
+        places, left_on="first_line_id", right_on="line_id", how="left", suffix="_first"
+    )
+    is_other = (col("places") != col("places_first")).fill_null(False)
+    kind = pl.when(is_other).then(lit(Kind.REPEATED_WITH_OTHER_BOXES.value))
+    return losses_of(both, kind.otherwise(lit(Kind.REPEATED_SOURCE_REF.value)), values)
 
 
 @table()
@@ -101,10 +169,13 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
         .with_columns(
             first_manifest=col("manifest").first().over(same),
             first_line=col("line").first().over(same),
+            first_line_id=col("line_id").first().over(same),
             n=pl.int_range(pl.len()).over(same),
         )
         .filter(col("n") > 0)
-        .select("data_set", "line_id", "manifest", "line", "source_ref", "first_manifest", "first_line")
+        .select(
+            "data_set", "line_id", "manifest", "line", "source_ref", "first_manifest", "first_line", "first_line_id"
+        )
     )
 
 
@@ -203,7 +274,7 @@ def losses(
     sound = boxes.filter("usable")
     bad = sound.filter(is_outside() | is_too_small())
     size = _size("image_width", "image_height")
-    edges = worded("left {}, top {}, width {}, height {}", *RECTANGLE)
+    small = bad.filter(is_too_small())
     all_bad = (
         bad.group_by("line_id")
         .agg(col("data_set", "manifest", "line", "source_ref").first(), bad=pl.len())
@@ -217,14 +288,16 @@ def losses(
         .join(labels.filter("usable").select("line_id"), on="line_id", how="anti")
     )
     crowded = attributes.filter("usable", col("kind") == "detection", col("boxes") > MAX_ACCEPTED_BOXES)
-    repeated = {"found": col("first_manifest"), "count": col("first_line")}
     return pl.concat(
         [
             losses_of(problems.filter(col("kind") != Kind.RECORDED_ERROR.value), col("kind"), col("values")),
-            losses_of(bad.filter(is_outside()), Kind.BOX_OUTSIDE_IMAGE, {"found": edges, "expected": size}),
+            _outside(bad),
             losses_of(
-                bad.filter(is_too_small()), Kind.BOX_TOO_SMALL, {"found": _size("width", "height"), "expected": size}
+                small.filter(~is_placeholder()),
+                Kind.BOX_TOO_SMALL,
+                {"found": _size("width", "height"), "expected": size},
             ),
+            losses_of(small.filter(is_placeholder()), Kind.PLACEHOLDER_BOX, {"found": _size("width", "height")}),
             losses_of(all_bad, Kind.NO_VALID_BOXES, {"count": col("boxes")}),
             losses_of(
                 crowded,
@@ -235,7 +308,7 @@ def losses(
             losses_of(
                 image_losses, col("kind"), {"found": col("found"), "count": col("bytes"), "limit": MAX_IMAGE_BYTES}
             ),
-            losses_of(repeated_lines, Kind.REPEATED_SOURCE_REF, repeated),
+            _repeated(repeated_lines, boxes),
         ]
     )
 
@@ -281,6 +354,9 @@ def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) ->
 
 
 @table()
-def verdicts(losses: LazyFrame, data_set_verdicts: LazyFrame) -> LazyFrame:
-    """One box, attribute, line or training that the service rejects: its code, and the code of our rule as `cause`."""
-    return pl.concat([losses, data_set_verdicts])
+def verdicts(rooted_losses: LazyFrame, data_set_verdicts: LazyFrame) -> LazyFrame:
+    """One box, attribute, line or training that the service rejects: its code, and the code of our rule as `cause`.
+
+    `caused_by` is the code of the rule that reports what it follows from, null where it follows from nothing else.
+    """
+    return pl.concat([rooted_losses, data_set_verdicts])

@@ -1,0 +1,89 @@
+"""Where findings of ours would only repeat a loss or a diagnosis."""
+
+from __future__ import annotations
+
+import polars as pl
+from polars import LazyFrame, col, lit
+
+from groundlint import table
+from groundlint.manifest.kinds import kinds_of
+from groundlint_rules.tables.set_wide_causes import (
+    ADJUSTED_COPY,
+    ATTRIBUTE_PER_IMAGE,
+    COORDINATES,
+    COPIED_IMAGE_SIZE,
+    LINE_PER_BOX,
+    SHIFTED_CLASS_IDS,
+)
+
+_COLUMNS = {
+    "data_set": pl.Int32,
+    "manifest": pl.String,
+    "line": pl.Int32,
+    "attribute": pl.String,
+    "box": pl.Int32,
+    "codes": pl.List(pl.String),
+}
+_LINES_OF_ANY_TARGET = ("MAN201", "MAN202")
+"""Rules on lines that Ground Truth refuses too; every other loss is one of Custom Labels."""
+
+
+@table()
+def covered_places(
+    losses: LazyFrame,
+    lost_lines: LazyFrame,
+    set_wide_causes: LazyFrame,
+    attributes: LazyFrame,
+    boxes: LazyFrame,
+    limits: LazyFrame,
+) -> LazyFrame:
+    """One place on which findings of ours, without a service code, do not stand: a box, an attribute or a line.
+
+    Without `line` it is the attribute as a whole. `codes` are the beginnings of the codes of the rules concerned; null
+    means all rules, except those that report what removes the place.
+    """
+    of_any = [kind for code in _LINES_OF_ANY_TARGET for kind in kinds_of(code)]
+    is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
+    lost = lost_lines.join(is_custom_labels, how="cross")
+    refused = losses.filter(col("kind").is_in(of_any), col("line_id").is_not_null())
+    removed = losses.join(is_custom_labels, how="cross")
+    return pl.concat(
+        [
+            _rows(lost),
+            _rows(refused),
+            _rows(removed.filter(col("loses") == "attribute"), "attribute"),
+            _rows(removed.filter(col("loses") == "box"), "attribute", "box"),
+            *_of_causes(set_wide_causes, attributes, boxes),
+        ]
+    ).unique()
+
+
+def _of_causes(causes: LazyFrame, attributes: LazyFrame, boxes: LazyFrame) -> list[LazyFrame]:
+    """What follows from the causes that most lines of a manifest have."""
+
+    def of(*codes: str) -> LazyFrame:
+        return causes.filter(col("cause").is_in(codes)).select("line_id").unique()
+
+    def placed(rows: LazyFrame, *codes: str) -> LazyFrame:
+        return rows.join(of(*codes), on="line_id", how="semi")
+
+    return [
+        _rows(placed(boxes, *COORDINATES, COPIED_IMAGE_SIZE), "attribute", "box"),
+        _rows(placed(attributes, COPIED_IMAGE_SIZE), "attribute", codes=["IMG206", "BOX308"]),
+        _rows(placed(attributes, SHIFTED_CLASS_IDS), "attribute", codes=["SUS"]),
+        _rows(placed(attributes, SHIFTED_CLASS_IDS), "attribute", codes=["LBL303"], of_lines=False),
+        _rows(placed(attributes, ATTRIBUTE_PER_IMAGE), "attribute", codes=["LBL3"], of_lines=False),
+        _rows(placed(attributes, ATTRIBUTE_PER_IMAGE), "attribute", codes=["BOX307"]),
+        _rows(placed(attributes, ADJUSTED_COPY), "attribute", codes=["BOX305"]),
+        _rows(causes.filter(col("cause") == LINE_PER_BOX), codes=["REF104"]),
+    ]
+
+
+def _rows(places: LazyFrame, *keys: str, codes: list[str] | None = None, of_lines: bool = True) -> LazyFrame:
+    """Places as rows of the table; other keys than those given are null."""
+    given = {"data_set", "manifest", *keys} | ({"line"} if of_lines else set())
+    parts = {name: col(name) if name in given else lit(None) for name in _COLUMNS if name != "codes"}
+    return places.select(
+        *(part.cast(_COLUMNS[name]).alias(name) for name, part in parts.items()),
+        codes=lit(codes, dtype=_COLUMNS["codes"]),
+    )
