@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.resources import files
 from itertools import groupby
+from string import Formatter
 from typing import Any, Literal, get_args, get_origin
 
 import polars as pl
@@ -77,7 +78,8 @@ def page(registry: Registry, code: str) -> str:
         parts += ["## Measured", "\n".join(["| set | what | figure |", "| --- | --- | --- |", *rows])]
     if rule.model_fields:
         parts += ["## Options", _options(rule)]
-    if examples := [*_illustrations(rule), *_examples(registry, rule)] or list(_messages(rule)):
+    shown = _by_cause(registry, rule) if len(rule.messages) > 1 else _examples(registry, rule)
+    if examples := [*_illustrations(rule), *shown] or list(_messages(rule)):
         parts += ["## Example", *examples]
     if last:
         parts += [f"## {_LAST_SECTION}", last]
@@ -255,14 +257,58 @@ def _examples(registry: Registry, rule: type[Rule]) -> Iterator[str]:
     # The ones whose message is stated were chosen to be read.
     bad.sort(key=lambda pair: getattr(pair[0], "says", None) is None)
     for example, lines in (*good, *bad[:_MAX_BAD]):
-        verdict = "No finding"
-        if isinstance(example, Bad):
-            message = example.says or next(iter(judged(registry, rule, example).findings["message"]), None)
-            verdict = f"Reported as “{message}”" if message else "Reported"
-        given = [f"`{name} = {json.dumps(value)}`" for name, value in example.options.items()]
-        options = f" with {' and '.join(given)}" if given else ""
-        yield f"{verdict}{options}:"
-        yield "\n".join(["```json", *_shown(example, lines), "```"])
+        yield from _drawn(example, lines, _message(registry, rule, example) if isinstance(example, Bad) else None)
+
+
+def _by_cause(registry: Registry, rule: type[Rule]) -> Iterator[str]:
+    """A section for each cause of a rule with several: what is reported, and manifest lines where an example has some.
+
+    Before them is one example without a finding.
+    """
+    good = [(example, lines) for example in rule.examples if (lines := manifest_lines(example))]
+    for example, lines in [pair for pair in good if isinstance(pair[0], Good)][:1]:
+        yield from _drawn(example, lines, None)
+    bad = [example for example in rule.examples if isinstance(example, Bad)]
+    # The ones whose message is stated were chosen to be read.
+    bad.sort(key=lambda example: example.says is None)
+    messages = [(example, _message(registry, rule, example) or "") for example in bad]
+    for kind, template in rule.messages.items():
+        yield f"### {kind}"
+        of_kind = [(example, message) for example, message in messages if _is_made_from(template, message)]
+        drawn = [(example, message) for example, message in of_kind if manifest_lines(example)]
+        if drawn:
+            example, message = drawn[0]
+            yield from _drawn(example, manifest_lines(example), message)
+        else:
+            message = of_kind[0][1] if of_kind else _with_gaps(template)
+            yield f"Reported as “{message}”."
+
+
+def _drawn(example: Example, lines: Sequence[str], message: str | None) -> Iterator[str]:
+    """An example as manifest lines, with what is reported of it."""
+    verdict = "No finding"
+    if isinstance(example, Bad):
+        verdict = f"Reported as “{message}”" if message else "Reported"
+    given = [f"`{name} = {json.dumps(value)}`" for name, value in example.options.items()]
+    options = f" with {' and '.join(given)}" if given else ""
+    yield f"{verdict}{options}:"
+    yield "\n".join(["```json", *_shown(example, lines), "```"])
+
+
+def _message(registry: Registry, rule: type[Rule], example: Bad) -> str | None:
+    """The stated message of an example, else the first one that the rule gives."""
+    return example.says or next(iter(judged(registry, rule, example).findings["message"]), None)
+
+
+def _is_made_from(template: str, message: str) -> bool:
+    """Whether a message is a template with its places filled in."""
+    texts = (text for text, *_ in Formatter().parse(template))
+    return re.fullmatch(".*".join(re.escape(text) for text in texts) + ".*", message, re.DOTALL) is not None
+
+
+def _with_gaps(template: str) -> str:
+    """A template with an ellipsis in each of its places."""
+    return "".join(text + ("…" if name is not None else "") for text, name, *_ in Formatter().parse(template))
 
 
 def _messages(rule: type[Rule]) -> Iterator[str]:

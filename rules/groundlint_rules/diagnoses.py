@@ -1,11 +1,11 @@
-"""Base class of rules that report, once for a manifest, the cause of a fault on most of its lines."""
+"""Base classes of rules that report, once for a manifest, the cause of a fault on most of its lines."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 import polars as pl
-from polars import LazyFrame, col, lit
+from polars import LazyFrame, col
 
 from groundlint import FACT, Rule, Severity
 
@@ -20,22 +20,17 @@ class DiagnosisRule(Rule):
     precision: ClassVar[float | None] = FACT
     severity: ClassVar[Severity] = Severity.WARNING
 
-    def check(
-        self, set_wide_causes: LazyFrame, rooted_losses: LazyFrame, manifests: LazyFrame, limits: LazyFrame
-    ) -> LazyFrame:
-        """The manifests most lines of which have the cause, with the number of these `lines` and of all, `count`."""
-        key = ["data_set", "manifest"]
-        affected = set_wide_causes.filter(col("cause") == self.code).group_by(key).agg(lines=col("line").n_unique())
-        count = manifests.group_by(key).agg(count=col("lines").max())
-        is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
-        losing = (
-            rooted_losses.filter(col("caused_by") == self.code, col("loses").is_not_null())
-            .select(key)
-            .unique()
-            .join(is_custom_labels, how="cross")
-            .select(*key, severity=lit(Severity.ERROR.value))
-        )
-        return affected.join(count, on=key).join(losing, on=key, how="left")
+    def of_rule(self, diagnoses: LazyFrame) -> LazyFrame:
+        """The diagnoses of this rule."""
+        return diagnoses.filter(col("cause") == self.code)
+
+
+class PlainDiagnosisRule(DiagnosisRule):
+    """A diagnosis whose message needs only the numbers of lines."""
+
+    def check(self, diagnoses: LazyFrame) -> LazyFrame:
+        """The diagnoses of this rule."""
+        return self.of_rule(diagnoses)
 
 
 def with_values(rows: LazyFrame, values: LazyFrame, *columns: str) -> LazyFrame:

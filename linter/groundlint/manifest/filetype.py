@@ -31,6 +31,8 @@ def kind_of_content(data: bytes) -> Kind | None:
         return None
     if isinstance(value.get("images"), list) and ("annotations" in value or "categories" in value):
         return Kind.COCO
+    if isinstance(value.get("DatasetEntries"), list):
+        return Kind.DATASET_ENTRIES
     if isinstance(value.get("statistics"), dict) and "errors" in value:
         return Kind.MANIFEST_SUMMARY
     return None

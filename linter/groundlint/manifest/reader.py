@@ -14,6 +14,7 @@ from polars import DataFrame
 from groundlint.config.data_sets import DataSet, Source
 from groundlint.manifest.assemble import READ_TABLES, Assembler
 from groundlint.manifest.filetype import kind_of_content, kind_of_head
+from groundlint.manifest.first_line import MAX_HEAD, reason_of
 from groundlint.manifest.kinds import Kind, Values
 from groundlint.manifest.part import Manner, Part, blocks, read_blocks, without_collection
 
@@ -89,6 +90,7 @@ class _ManifestReader:
         self._parts: list[Part] = []
         self._of_file = Part()
         self._begins_as_list = False
+        self._head = b""
 
     @property
     def parts(self) -> list[Part]:
@@ -133,6 +135,7 @@ class _ManifestReader:
         if first.startswith(_BYTE_ORDER_MARK):
             self._add(Kind.BYTE_ORDER_MARK, line=1)
             start = len(_BYTE_ORDER_MARK)
+        self._head = first[start : start + MAX_HEAD]
         self._begins_as_list = first[start:].lstrip().startswith(b"[")
         jobs = min(self._jobs, self.bytes // self._min_part)
         if self._source.path and jobs > 1 and stream.seekable():
@@ -160,7 +163,8 @@ class _ManifestReader:
         elif (not has_images or self._begins_as_list) and (kind := _kind_of_content(stream)):
             self._add_instead_of_lines(kind)
         elif not any(part.has_objects for part in self._parts):
-            self._add_instead_of_lines(Kind.NO_JSON_OBJECTS)
+            reason = reason_of(self._head)
+            self._add_instead_of_lines(reason.kind, values=reason.values)
         elif crlf_lines:
             self._add(Kind.CRLF_LINE_ENDS, {"count": crlf_lines})
 
@@ -168,11 +172,11 @@ class _ManifestReader:
         row = (line, None, None, None, None, kind, values or {}, None, kind.loses, None, None)
         self._of_file.rows.problems.append(row)
 
-    def _add_instead_of_lines(self, kind: Kind, line: int | None = None) -> None:
+    def _add_instead_of_lines(self, kind: Kind, line: int | None = None, values: Values | None = None) -> None:
         """Add one problem of the file as a whole, and drop the rows of its lines."""
         self._parts = [Part(frames={}, lines=part.lines) for part in self._parts]
         self._of_file = Part()
-        self._add(kind, line=line)
+        self._add(kind, values, line)
 
 
 def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple[int, int | None]]:

@@ -8,7 +8,7 @@ from polars import LazyFrame
 
 from groundlint import Bad, Good
 from groundlint.engine.tables import RECTANGLE
-from groundlint_rules.diagnoses import DiagnosisRule, with_values
+from groundlint_rules.diagnoses import DiagnosisRule, PlainDiagnosisRule, with_values
 
 _PLACES = ((20, 30, 200, 150), (330, 250, 250, 200), (150, 200, 220, 240), (400, 60, 190, 120)) * 2
 """Left, top, width and height of boxes in different parts of an image of 640 x 480 px."""
@@ -32,7 +32,7 @@ _IN_CORNER = [{"line": n, "left": 10, "top": 10, "width": 80, "height": 80} for 
 _OVER_THE_EDGE = [{"line": n, "left": 541, "top": 381} for n in range(1, 9)]
 
 
-class CoordinatesAsFractions(DiagnosisRule):
+class CoordinatesAsFractions(PlainDiagnosisRule):
     """Box coordinates are fractions of the image instead of pixels.
 
     ## Why it matters
@@ -60,7 +60,7 @@ class CoordinatesAsFractions(DiagnosisRule):
     )
 
 
-class CoordinatesAsPercentages(DiagnosisRule):
+class CoordinatesAsPercentages(PlainDiagnosisRule):
     """Box coordinates are percentages of the image instead of pixels.
 
     ## Why it matters
@@ -93,7 +93,7 @@ class CoordinatesAsPercentages(DiagnosisRule):
     )
 
 
-class CornersAsSizes(DiagnosisRule):
+class CornersAsSizes(PlainDiagnosisRule):
     """The right and bottom edges of boxes are given as their width and height.
 
     ## Why it matters
@@ -124,7 +124,7 @@ class CornersAsSizes(DiagnosisRule):
     )
 
 
-class CentersAsCorners(DiagnosisRule):
+class CentersAsCorners(PlainDiagnosisRule):
     """The center of boxes is given as their top left corner.
 
     ## Why it matters
@@ -181,14 +181,6 @@ class CopiedImageSize(DiagnosisRule):
         ),
     )
 
-    def check(
-        self,
-        set_wide_causes: LazyFrame,
-        rooted_losses: LazyFrame,
-        manifests: LazyFrame,
-        limits: LazyFrame,
-        copied_image_sizes: LazyFrame,
-    ) -> LazyFrame:
+    def check(self, diagnoses: LazyFrame, copied_image_sizes: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the size that most lines declare."""
-        rows = super().check(set_wide_causes, rooted_losses, manifests, limits)
-        return with_values(rows, copied_image_sizes, "image_width", "image_height")
+        return with_values(self.of_rule(diagnoses), copied_image_sizes, "image_width", "image_height")

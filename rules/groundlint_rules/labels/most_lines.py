@@ -69,16 +69,9 @@ class AttributePerImage(DiagnosisRule):
         ),
     )
 
-    def check(
-        self,
-        set_wide_causes: LazyFrame,
-        rooted_losses: LazyFrame,
-        manifests: LazyFrame,
-        limits: LazyFrame,
-        attributes_per_image: LazyFrame,
-    ) -> LazyFrame:
+    def check(self, diagnoses: LazyFrame, attributes_per_image: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the first name; it is not the place of the finding."""
-        rows = super().check(set_wide_causes, rooted_losses, manifests, limits)
+        rows = self.of_rule(diagnoses)
         names = attributes_per_image.select("data_set", "manifest", example="attribute")
         return with_values(rows, names, "example")
 
@@ -115,17 +108,9 @@ class CopiedUnsupportedType(DiagnosisRule):
         ),
     )
 
-    def check(
-        self,
-        set_wide_causes: LazyFrame,
-        rooted_losses: LazyFrame,
-        manifests: LazyFrame,
-        limits: LazyFrame,
-        copied_types: LazyFrame,
-    ) -> LazyFrame:
+    def check(self, diagnoses: LazyFrame, copied_types: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the type and the one that fits."""
-        rows = super().check(set_wide_causes, rooted_losses, manifests, limits)
-        return with_values(rows, copied_types, "found", "expected")
+        return with_values(self.of_rule(diagnoses), copied_types, "found", "expected")
 
 
 class ShiftedClassIds(DiagnosisRule):
@@ -160,16 +145,9 @@ class ShiftedClassIds(DiagnosisRule):
         Bad(manifest=_with_ids(-1)),
     )
 
-    def check(
-        self,
-        set_wide_causes: LazyFrame,
-        rooted_losses: LazyFrame,
-        manifests: LazyFrame,
-        limits: LazyFrame,
-        shifted_class_ids: LazyFrame,
-    ) -> LazyFrame:
+    def check(self, diagnoses: LazyFrame, shifted_class_ids: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the direction of the shift."""
-        rows = super().check(set_wide_causes, rooted_losses, manifests, limits)
+        rows = self.of_rule(diagnoses)
         direction = pl.when(col("shift") > 0).then(lit("higher")).otherwise(lit("lower"))
         return with_values(rows, shifted_class_ids, "shift").with_columns(direction=direction, shift=col("shift").abs())
 
@@ -204,14 +182,6 @@ class AdjustedCopy(DiagnosisRule):
         ),
     )
 
-    def check(
-        self,
-        set_wide_causes: LazyFrame,
-        rooted_losses: LazyFrame,
-        manifests: LazyFrame,
-        limits: LazyFrame,
-        adjusted_copies: LazyFrame,
-    ) -> LazyFrame:
+    def check(self, diagnoses: LazyFrame, adjusted_copies: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the names of the two attributes."""
-        rows = super().check(set_wide_causes, rooted_losses, manifests, limits)
-        return with_values(rows, adjusted_copies, "newest", "oldest")
+        return with_values(self.of_rule(diagnoses), adjusted_copies, "newest", "oldest")

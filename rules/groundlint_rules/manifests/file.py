@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 from polars import LazyFrame, col, lit
 
@@ -26,7 +28,14 @@ class NotAManifest(ServiceRule):
     - A JSON array: all objects are in one list instead of one per line.
     - A COCO data set, or a `manifest_summary.json`, which the service writes about a manifest.
     - Merge conflict markers of git.
-    - No line is a JSON object.
+    - The answer of list-dataset-entries: the lines are strings in one JSON object.
+    - Python objects: the converter wrote `str(line)` instead of `json.dumps(line)`.
+    - Commas between lines: the converter wrote the items of a list.
+    - Commas before closing brackets: the converter put text together.
+    - Strings that hold objects: the converter encoded each line twice.
+    - Objects over several lines: the converter indented them.
+    - CSV: each line has values separated by commas, semicolons or tabs.
+    - No line is a JSON object for another reason, which the message gives for the first line.
 
     ## Undocumented service behavior
     The documents do not mention compressed files; they count as unsupported.
@@ -45,7 +54,22 @@ class NotAManifest(ServiceRule):
         "coco": "not a manifest: a COCO data set; convert it to a manifest with one line per image",
         "manifest-summary": "not a manifest: a manifest_summary.json of the service; check the manifest itself",
         "merge-conflict": "not a manifest: contains merge conflict markers of git; resolve the conflict",
-        "no-json-objects": "not a manifest: no line is a JSON object; write one object per line and image",
+        "dataset-entries": "not a manifest: the answer of list-dataset-entries; "
+        "write each string in `DatasetEntries` on a line of its own (jq -r '.DatasetEntries[]')",
+        "python-literals": "not a manifest: line {count} is a Python object, not JSON, because the converter wrote "
+        "str(line); write json.dumps(line)",
+        "commas-between-lines": "not a manifest: line {count} ends in a comma, because the converter wrote the items "
+        "of a JSON list; write each object on a line of its own, without commas",
+        "trailing-commas": "not a manifest: line {count} has a comma before a closing bracket, because the converter "
+        "put text together; write each line with a JSON library",
+        "encoded-twice": "not a manifest: line {count} is a string that holds the object, because the converter "
+        "encoded it twice; write json.dumps(line) once",
+        "several-lines-per-object": "not a manifest: the object that begins on line {count} does not end there, "
+        "because the converter indented its output; write each object on one line",
+        "csv": "not a manifest: line {count} has values separated by commas or similar, because the file is CSV; "
+        "convert each image's rows to one JSON object",
+        "no-json-objects": "not a manifest: no line is a JSON object (line {count}: {found}); "
+        "write one object per line and image",
     }
     examples = (
         Good(manifest=lines(detection())),
@@ -53,7 +77,29 @@ class NotAManifest(ServiceRule):
             manifest=f"[{detection()},{detection()}]",
             says="not a manifest: one JSON array; write each object on a line of its own, without commas",
         ),
-        Bad(manifest="label,image\ncat,1.jpg\n"),
+        Bad(
+            manifest="label,image\ncat,1.jpg\n",
+            says="not a manifest: line 1 has values separated by commas or similar, because the file is CSV; "
+            "convert each image's rows to one JSON object",
+        ),
+        Bad(
+            manifest="{'source-ref': 's3://bucket/1.jpg'}\n",
+            says="not a manifest: line 1 is a Python object, not JSON, because the converter wrote str(line); "
+            "write json.dumps(line)",
+        ),
+        Bad(
+            manifest=f"{detection()},\n{detection()},\n",
+            says="not a manifest: line 1 ends in a comma, because the converter wrote the items of a JSON list; "
+            "write each object on a line of its own, without commas",
+        ),
+        Bad(manifest='{"source-ref": "s3://bucket/1.jpg",}\n'),
+        Bad(manifest=f"{json.dumps(detection())}\n"),
+        Bad(manifest=json.dumps(json.loads(detection()), indent=1)),
+        Bad(manifest=json.dumps({"DatasetEntries": [detection()]}, indent=1)),
+        Bad(
+            manifest="[1]\n[2]\n",
+            says="not a manifest: no line is a JSON object (line 1: it is a list); write one object per line and image",
+        ),
         Bad(manifest="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
         Bad(manifest='{"images": [], "annotations": [], "categories": []}'),
         Bad(manifest='{"errors": [], "statistics": {"training": {}}}'),

@@ -6,7 +6,7 @@ from polars import LazyFrame, col
 
 from groundlint import FACT, Bad, Good, Rule, Severity
 from groundlint.manifest.kinds import kinds_of
-from groundlint_rules.diagnoses import DiagnosisRule
+from groundlint_rules.diagnoses import PlainDiagnosisRule
 from groundlint_rules.samples import classification, detection, lines
 from groundlint_rules.service import ProblemRule, ServiceRule, first_lines, problems_of
 
@@ -259,7 +259,7 @@ class UnannotatedLine(ServiceRule):
     )
 
 
-class LinePerBox(DiagnosisRule):
+class LinePerBox(PlainDiagnosisRule):
     """Each box of an image is on a line of its own.
 
     ## Why it matters

@@ -16,13 +16,13 @@ from groundlint_rules.tables.set_wide_causes import (
     SHIFTED_CLASS_IDS,
 )
 
-_COLUMNS = {
+_CODES = pl.List(pl.String)
+_COLUMNS: dict[str, type[pl.DataType]] = {
     "data_set": pl.Int32,
     "manifest": pl.String,
     "line": pl.Int32,
     "attribute": pl.String,
     "box": pl.Int32,
-    "codes": pl.List(pl.String),
 }
 _LINES_OF_ANY_TARGET = ("MAN201", "MAN202")
 """Rules on lines that Ground Truth refuses too; every other loss is one of Custom Labels."""
@@ -82,8 +82,8 @@ def _of_causes(causes: LazyFrame, attributes: LazyFrame, boxes: LazyFrame) -> li
 def _rows(places: LazyFrame, *keys: str, codes: list[str] | None = None, of_lines: bool = True) -> LazyFrame:
     """Places as rows of the table; other keys than those given are null."""
     given = {"data_set", "manifest", *keys} | ({"line"} if of_lines else set())
-    parts = {name: col(name) if name in given else lit(None) for name in _COLUMNS if name != "codes"}
+    parts = {name: col(name) if name in given else lit(None) for name in _COLUMNS}
     return places.select(
         *(part.cast(_COLUMNS[name]).alias(name) for name, part in parts.items()),
-        codes=lit(codes, dtype=_COLUMNS["codes"]),
+        codes=lit(codes, dtype=_CODES),
     )

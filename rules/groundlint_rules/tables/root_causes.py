@@ -66,3 +66,20 @@ def _own_losses(rows: LazyFrame) -> LazyFrame:
     is_own = ~col("kind").is_in(list(_FOLLOWS_FROM))
     lost = rows.filter(col("loses").is_in(["box", "attribute", "line"]), col("line_id").is_not_null(), is_own)
     return lost.with_columns(root=pl.coalesce("caused_by", "cause"))
+
+
+@table()
+def diagnoses(
+    set_wide_causes: LazyFrame, rooted_losses: LazyFrame, manifests: LazyFrame, limits: LazyFrame
+) -> LazyFrame:
+    """One manifest most lines of which have the same cause of a fault: the number of these `lines` and of all, `count`.
+
+    `severity` is error where Custom Labels is the target and removes something because of it, else null.
+    """
+    key = ["data_set", "manifest"]
+    count = manifests.group_by(key).agg(count=col("lines").max())
+    is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
+    losing = rooted_losses.filter(col("loses").is_not_null()).select(*key, cause="caused_by").unique()
+    severe = losing.join(is_custom_labels, how="cross").select(*key, "cause", severity=lit("error"))
+    affected = set_wide_causes.group_by(*key, "cause").agg(lines=col("line").n_unique())
+    return affected.join(count, on=key).join(severe, on=[*key, "cause"], how="left")

@@ -139,7 +139,7 @@ def _is_plausible(cause: str, lines: DataFrame) -> bool:
     if cause == PERCENTAGES:
         firsts, lasts = lines.select("first_x", "first_y"), lines.select("last_x", "last_y")
         spreads = (firsts.max() - firsts.min()).row(0)
-        return min(lasts.max().row(0)) >= _MIN_REACH and max(spreads) >= _MIN_SPREAD
+        return bool(min(lasts.max().row(0)) >= _MIN_REACH and max(spreads) >= _MIN_SPREAD)
     overshoot = lines.filter("is_outside")["overshoot"].median()
     return isinstance(overshoot, float) and overshoot > _MIN_OVERSHOOT
 

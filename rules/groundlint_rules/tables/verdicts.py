@@ -145,11 +145,11 @@ def is_placeholder() -> Expr:
 def _repeated(repeated_lines: LazyFrame, boxes: LazyFrame) -> LazyFrame:
     """The repeated lines, with whether they have other boxes than the line that they repeat."""
     values = {"found": col("first_manifest"), "count": col("first_line")}
-    ids = pl.concat([repeated_lines.select("line_id"), repeated_lines.select(line_id="first_line_id")]).unique()
+    ids = pl.concat([repeated_lines.select("line_id"), repeated_lines.select(line_id="line_id_first")]).unique()
     place = worded("{} {} {} {} {}", col("label").fill_null(""), *(col(side).cast(pl.String) for side in RECTANGLE))
     places = boxes.join(ids, on="line_id", how="semi").group_by("line_id").agg(places=place.sort().str.join("\n"))
     both = repeated_lines.join(places, on="line_id", how="left").join(
-        places, left_on="first_line_id", right_on="line_id", how="left", suffix="_first"
+        places, left_on="line_id_first", right_on="line_id", how="left", suffix="_first"
     )
     is_other = (col("places") != col("places_first")).fill_null(False)
     kind = pl.when(is_other).then(lit(Kind.REPEATED_WITH_OTHER_BOXES.value))
@@ -169,12 +169,12 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
         .with_columns(
             first_manifest=col("manifest").first().over(same),
             first_line=col("line").first().over(same),
-            first_line_id=col("line_id").first().over(same),
+            line_id_first=col("line_id").first().over(same),
             n=pl.int_range(pl.len()).over(same),
         )
         .filter(col("n") > 0)
         .select(
-            "data_set", "line_id", "manifest", "line", "source_ref", "first_manifest", "first_line", "first_line_id"
+            "data_set", "line_id", "manifest", "line", "source_ref", "first_manifest", "first_line", "line_id_first"
         )
     )
 
