@@ -170,9 +170,10 @@ class UpperCaseScheme(Rule):
         ),
     )
 
-    def check(self, lines: LazyFrame) -> LazyFrame:
+    def check(self, lines: LazyFrame, unused_lines: LazyFrame) -> LazyFrame:
         """The first line of each manifest with the scheme."""
-        return first_lines(lines.filter(col("source_ref").str.starts_with("S3://")), "data_set", "manifest")
+        upper = lines.filter(col("source_ref").str.starts_with("S3://"))
+        return first_lines(upper, unused_lines, "data_set", "manifest")
 
 
 class InvalidBucketName(Rule):
@@ -201,10 +202,10 @@ class InvalidBucketName(Rule):
         Bad(lines=[{"bucket": "arn:aws:s3:eu-west-1:1:accesspoint"}]),
     )
 
-    def check(self, lines: LazyFrame) -> LazyFrame:
+    def check(self, lines: LazyFrame, unused_lines: LazyFrame) -> LazyFrame:
         """The first line of each manifest with each invalid bucket."""
         invalid = lines.filter(~col("bucket").str.contains("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
-        return first_lines(invalid, "data_set", "manifest", "bucket")
+        return first_lines(invalid, unused_lines, "data_set", "manifest", "bucket")
 
 
 class SuspiciousKey(Rule):

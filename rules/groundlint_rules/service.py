@@ -42,13 +42,20 @@ def problems_of(rule: Rule, problems: LazyFrame) -> LazyFrame:
     return problems.filter(col("kind").is_in(kinds_of(rule.code))).unnest("values")
 
 
-def first_lines(rows: LazyFrame, *keys: str) -> LazyFrame:
+def first_lines(rows: LazyFrame, unused_lines: LazyFrame, *keys: str) -> LazyFrame:
     """The first row of each group by source-ref and line, with `others`: the end of a message that counts the others.
+
+    Rows on lines that the service does not use count only where there are no others, because no finding of ours stands
+    on them.
 
     Args:
         rows: Rows of lines, or of what belongs to lines.
+        unused_lines: The lines that the service does not use.
         keys: The columns whose values make a group.
     """
+    unused = unused_lines.select("line_id", is_unused=lit(True))
+    rows = rows.join(unused, on="line_id", how="left").with_columns(col("is_unused").fill_null(False))
+    rows = rows.filter(col("is_unused") == col("is_unused").min().over(*keys)).drop("is_unused")
     # A manifest that is both train and test has its rows twice.
     count = col("line").n_unique() - 1
     others = pl.when(count > 0).then(worded("; also on {}", counted(count, "other line"))).otherwise(lit(""))

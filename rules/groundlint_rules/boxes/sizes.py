@@ -10,6 +10,7 @@ from polars import DataFrame, LazyFrame, col, lit
 from groundlint import FACT, Bad, Good, Option, Rule, Severity
 from groundlint.engine.tables import RECTANGLE
 from groundlint_rules.algorithms.robust import robust_sigma
+from groundlint_rules.tables.verdicts import is_outside, is_too_small
 
 _TIMES = 2
 """Factor by which a box must differ: where a label's boxes are nearly equal, small differences come from drawing."""
@@ -103,12 +104,15 @@ class FractionalPixels(Rule):
         ),
     )
 
-    def check(self, boxes: LazyFrame) -> LazyFrame:
-        """One such box of each manifest and attribute."""
+    def check(self, boxes: LazyFrame, unused_lines: LazyFrame) -> LazyFrame:
+        """One such box of each manifest and attribute, if possible one that the service uses."""
         is_whole = pl.all_horizontal(col(side) == col(side).round() for side in RECTANGLE)
-        first = col("box_id", "box").sort_by("source_ref", "line", "box").first()
-        fractional = boxes.filter(~is_whole).group_by("data_set", "split", "manifest", "attribute")
-        return fractional.agg(first, lines=col("line").n_unique())
+        lost = unused_lines.select("line_id", is_lost=lit(True))
+        is_unused = is_outside() | is_too_small() | ~col("usable") | col("is_lost").fill_null(False)
+        first = col("box_id", "box").sort_by("is_unused", "source_ref", "line", "box").first()
+        fractional = boxes.filter(~is_whole).join(lost, on="line_id", how="left").with_columns(is_unused=is_unused)
+        of_attribute = fractional.group_by("data_set", "split", "manifest", "attribute")
+        return of_attribute.agg(first, lines=col("line").n_unique())
 
 
 class ConflictingImageSizes(Rule):

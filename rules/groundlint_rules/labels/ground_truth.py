@@ -52,9 +52,9 @@ class InvalidAttributeName(ProblemRule):
         Bad(manifest=lines(classification(name="animal-metadata"))),
     )
 
-    def check(self, problems: LazyFrame) -> LazyFrame:
+    def check(self, problems: LazyFrame, unused_lines: LazyFrame) -> LazyFrame:
         """The first line of each manifest with the name."""
-        return first_lines(problems_of(self, problems), "data_set", "manifest", "attribute")
+        return first_lines(problems_of(self, problems), unused_lines, "data_set", "manifest", "attribute")
 
 
 class MaskWithoutColors(ProblemRule):

@@ -193,13 +193,13 @@ class OrphanKey(Rule):
         ),
     )
 
-    def check(self, problems: LazyFrame, limits: LazyFrame) -> LazyFrame:
+    def check(self, problems: LazyFrame, unused_lines: LazyFrame, limits: LazyFrame) -> LazyFrame:
         """The first line of each manifest with the key, and the number of the others."""
         # For Custom Labels, the service's code for a line without any label attribute covers the fault.
         is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
         unlabeled = problems.filter(col("kind").is_in(kinds_of("LBL101"))).join(is_custom_labels, how="cross")
         orphans = problems_of(self, problems).join(unlabeled, on="line_id", how="anti")
-        return first_lines(orphans, "data_set", "manifest", "attribute")
+        return first_lines(orphans, unused_lines, "data_set", "manifest", "attribute")
 
 
 class RecordedError(Rule):

@@ -24,14 +24,22 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
     "attribute": pl.String,
     "box": pl.Int32,
 }
-_LINES_OF_ANY_TARGET = ("MAN201", "MAN202")
-"""Rules on lines that Ground Truth refuses too; every other loss is one of Custom Labels."""
+_KINDS_OF_ANY_TARGET = [kind for code in ("MAN201", "MAN202") for kind in kinds_of(code)]
+"""Kinds of lines that Ground Truth refuses too; every other loss is one of Custom Labels."""
+
+
+@table()
+def unused_lines(losses: LazyFrame, lost_lines: LazyFrame, limits: LazyFrame) -> LazyFrame:
+    """One line that the service of the target does not use."""
+    columns = ("data_set", "manifest", "line_id", "line")
+    refused = losses.filter(col("kind").is_in(_KINDS_OF_ANY_TARGET), col("line_id").is_not_null())
+    return pl.concat([_of_custom_labels(lost_lines, limits).select(columns), refused.select(columns)]).unique()
 
 
 @table()
 def covered_places(
     losses: LazyFrame,
-    lost_lines: LazyFrame,
+    unused_lines: LazyFrame,
     set_wide_causes: LazyFrame,
     attributes: LazyFrame,
     boxes: LazyFrame,
@@ -42,20 +50,20 @@ def covered_places(
     Without `line` it is the attribute as a whole. `codes` are the beginnings of the codes of the rules concerned; null
     means all rules, except those that report what removes the place.
     """
-    of_any = [kind for code in _LINES_OF_ANY_TARGET for kind in kinds_of(code)]
-    is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
-    lost = lost_lines.join(is_custom_labels, how="cross")
-    refused = losses.filter(col("kind").is_in(of_any), col("line_id").is_not_null())
-    removed = losses.join(is_custom_labels, how="cross")
+    removed = _of_custom_labels(losses, limits)
     return pl.concat(
         [
-            _rows(lost),
-            _rows(refused),
+            _rows(unused_lines),
             _rows(removed.filter(col("loses") == "attribute"), "attribute"),
             _rows(removed.filter(col("loses") == "box"), "attribute", "box"),
             *_of_causes(set_wide_causes, attributes, boxes),
         ]
     ).unique()
+
+
+def _of_custom_labels(rows: LazyFrame, limits: LazyFrame) -> LazyFrame:
+    """Rows if Custom Labels is the target, else none."""
+    return rows.join(limits.filter(col("target") == "rekognition").select("target"), how="cross").drop("target")
 
 
 def _of_causes(causes: LazyFrame, attributes: LazyFrame, boxes: LazyFrame) -> list[LazyFrame]:

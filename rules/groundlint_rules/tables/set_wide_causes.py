@@ -382,4 +382,7 @@ def set_wide_causes(
         LINE_PER_BOX: lines_per_box,
     }
     rows = [frame.select(*_LINE, cause=lit(code)) for code, frame in of_cause.items()]
-    return pl.concat([coordinate_causes.select(*_LINE, "cause"), *rows]).unique()
+    # In an image of another size, boxes that seem to leave it need no other explanation.
+    copied = copied_image_sizes.select("data_set", "manifest", cause=lit([CORNERS, CENTERS])).unique().explode("cause")
+    coordinates = coordinate_causes.join(copied, on=["data_set", "manifest", "cause"], how="anti")
+    return pl.concat([coordinates.select(*_LINE, "cause"), *rows]).unique()
