@@ -38,15 +38,12 @@ def test_notes_go_to_standard_error_and_quiet_leaves_them_out(folder: Path) -> N
     assert done.stderr == f"note: {note['message']}\n"
     quiet = subprocess.run([*command, "-q"], cwd=folder, capture_output=True, text=True, check=False)
     assert (quiet.stdout, quiet.stderr) == ("", "")
-    blind = subprocess.run(
-        [*command, "-q", "--require-images"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert (blind.returncode, blind.stderr) == (2, f"error: {note['message']}\n")
 
 
 def test_several_reports_at_once(folder: Path) -> None:
     done = groundlint("check", "bad.manifest", "--output", "json:a.json", "--output", "text:a.txt", cwd=folder)
-    assert report_of(folder / "a.json")["findings"][0]["aws"] == "ERROR_INVALID_BOUNDING_BOX"
+    codes = {finding["aws"] for finding in report_of(folder / "a.json")["findings"]}
+    assert "ERROR_INVALID_BOUNDING_BOX" in codes
     assert (folder / "a.txt").read_text() == done.stdout
 
 
@@ -88,7 +85,8 @@ def test_a_report_has_the_permissions_of_the_umask(folder: Path) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
 def test_output_is_utf_8_whatever_the_locale(folder: Path, encoding: str) -> None:
     (folder / "é한.manifest").write_text(BAD.replace("cat", "Käfer"), encoding="utf-8")
-    done = groundlint("check", "é한.manifest", "--output", "json", cwd=folder, PYTHONIOENCODING=encoding)
+    arguments = ("--select", "BOX101", "--output", "json")
+    done = groundlint("check", "é한.manifest", *arguments, cwd=folder, PYTHONIOENCODING=encoding)
     finding = json.loads(done.stdout)["findings"][0]
     assert (finding["manifest"], finding["label"]) == ("é한.manifest", "Käfer")
 

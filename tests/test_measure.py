@@ -247,10 +247,10 @@ def test_a_file_that_is_not_an_image_is_named(data: bytes, detail: str) -> None:
     [
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-            "the file is a Git LFS pointer; run `git lfs pull`",
+            "stored in Git LFS; run `git lfs pull`",
         ),
-        (b"outs:\n- md5: 3863d0e3\n  size: 1\n  path: 1.jpg\n", "the file is a DVC pointer; run `dvc pull`"),
-        (b"/annex/objects/SHA256E-s1--0.jpg\n", "the file is a git-annex pointer; run `git annex get`"),
+        (b"outs:\n- md5: 3863d0e3\n  size: 1\n  path: 1.jpg\n", "tracked by DVC; run `dvc pull`"),
+        (b"/annex/objects/SHA256E-s1--0.jpg\n", "tracked by git-annex; run `git annex get`"),
     ],
 )
 def test_a_pointer_names_the_command_that_fetches_the_image(data: bytes, detail: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from image_sets import COUNT, image_bytes, image_tables, images_of, write_images, write_manifest
 from lines import classification
 
+from groundlint.images.record import ImageFault
 from groundlint.images.storage import LocalStorage, Place, Roots
 
 
@@ -115,9 +116,9 @@ def test_files_found_but_not_opened_are_refused_with_the_reason(tmp_path_factory
     Path("images/out.jpg").symlink_to(outside / "secret.jpg")
     Path("images/other.jpg").symlink_to(tmp_path_factory.getbasetemp())
     os.mkfifo("images/pipe.jpg")
-    reasons = {name: find(f"s3://bucket/images/{name}.jpg").refused for name in ("out", "other", "pipe")}
+    reasons = {name: find(f"s3://bucket/images/{name}.jpg").detail for name in ("out", "other", "pipe")}
     assert reasons == {
-        "out": "the file cannot be read: No such file or directory",
+        "out": "it is a symbolic link that leads out of .",
         "other": "it is a symbolic link that leads out of .",
         "pipe": "it is not a regular file",
     }
@@ -135,14 +136,14 @@ def assert_unreadable(reason: str) -> None:
     """Images of the folder `images` are refused for a reason, others are missing, and the folder is named first."""
     storage = LocalStorage(Roots({}), [Path.cwd()])
     text = f"the folder images cannot be read: {reason}"
-    assert storage.find("s3://bucket/images/1.jpg", "a.manifest") == Place(None, refused=text)
+    assert storage.find("s3://bucket/images/1.jpg", "a.manifest") == Place(None, fault=ImageFault.REFUSED, detail=text)
     assert storage.find("s3://bucket/others/1.jpg", "a.manifest") == Place(None)
     assert storage.searched(["a.manifest"])[:2] == [f"images (cannot be read: {reason})", "."]
     images = images_of(image_tables())
     assert images.select("found", "fault", "detail").unique().rows() == [(False, "refused", text)]
     by_prefix = Roots({"s3://bucket/images": Path("images")})
-    assert find("s3://bucket/images/1.jpg", by_prefix).refused == text
-    assert find("s3://bucket/1.jpg", Roots({}, [Path("images")])).refused == text
+    assert find("s3://bucket/images/1.jpg", by_prefix).detail == text
+    assert find("s3://bucket/1.jpg", Roots({}, [Path("images")])).detail == text
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may read every folder")
@@ -176,6 +177,6 @@ def test_an_unreadable_folder_above_the_images_does_not_make_missing_images_refu
 def test_a_folder_whose_name_is_not_text_is_refused() -> None:
     folder = Path(os.fsdecode(b"odd\xff"))
     Path("images").rename(folder)
-    assert find("s3://bucket/images/1.jpg", Roots({}, [folder])).refused == (
+    assert find("s3://bucket/images/1.jpg", Roots({}, [folder])).detail == (
         "the folder odd\\udcff has a name that is not valid UTF-8"
     )

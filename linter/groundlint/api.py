@@ -73,7 +73,8 @@ def check(
         fast: Leave out rules that run a neural network.
         config: A configuration file; the nearest one upward of the working directory if not given.
         isolated: Ignore configuration files and the rules of other packages.
-        images: Folders of the images, or "PREFIX=FOLDER"; the folders of the manifests and those above if not given.
+        images: Folders of the images, or "PREFIX=FOLDER"; those in GROUNDLINT_IMAGES, else the folders of the manifests
+            and those above, if not given.
         jobs: Number of processes that read large manifests and measure images; one per processor if not given.
         cache_dir: Folder for cached measurements; nothing is cached if not given.
         embeddings: A parquet file with the user's own embedding of each label or box.
@@ -105,7 +106,7 @@ def check(
         cache=_path(cache_dir),
         embeddings=_path(embeddings),
         pred_probs=_path(pred_probs),
-    )
+    ).with_images_of_environment()
     outcome = Session(known, configuration, request).check(selection.of_config(known, configuration, fast=fast))
     if outcome.unread:
         raise UsageError("; ".join(outcome.unread))

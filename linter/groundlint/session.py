@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
+from groundlint.images.record import ImageFault
 from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.reader import read
 from groundlint.phrases import first_of, number_of
@@ -149,7 +150,7 @@ class Session:
             notes += [_sampling_note(asked[number], count) for number, count in images.left_out.items()]
         unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
         if images:
-            unread += _unused_roots(request.images, tables)
+            unread += _unused_roots(request, tables, images.storage.followed)
         self._on_progress("checking")
         return Loaded(
             tuple(asked),
@@ -216,7 +217,7 @@ class Session:
         named = [_root(image) for image in request.images]
         for _, folder in named:
             if not folder.is_dir():
-                raise UsageError(f"--images: there is no folder {folder}")
+                raise UsageError(f"{request.images_from}: there is no folder {folder}")
         # A flag starts from the working directory, the configuration from its own folder.
         given = {prefix: folder for prefix, folder in named if prefix}
         configured = {prefix: config.root / folder for prefix, folder in config.settings.images.items()}
@@ -257,19 +258,21 @@ def _root(image: str) -> tuple[str, Path]:
     return prefix, Path(folder)
 
 
-def _unused_roots(given: Sequence[str], tables: Mapping[str, DataFrame]) -> list[str]:
-    """A sentence for each `--images` option under which no image was found, although the manifests name some."""
+def _unused_roots(request: Request, tables: Mapping[str, DataFrame], followed: Set[str]) -> list[str]:
+    """A sentence for each folder of images under which no image was found, although the manifests name some."""
     images = tables["images"].filter("found")
     if tables["lines"]["source_ref"].drop_nulls().is_empty():
         return []
     unused = []
-    for image in given:
+    for image in request.images:
         prefix, folder = _root(image)
         found = images.filter(col("source_ref").str.starts_with(prefix))["path"]
         root = f"{os.path.realpath(folder).rstrip(os.sep)}{os.sep}"
         # A link in a folder may lead to another root; by its prefix an image belongs to it all the same.
-        if not (len(found) if prefix else any(os.path.realpath(path).startswith(root) for path in found)):
-            unused.append(f"--images {image}: no image was found there; check the prefix and the folder")
+        is_used = len(found) if prefix else any(os.path.realpath(path).startswith(root) for path in found)
+        if not is_used and root.rstrip(os.sep) not in followed:
+            given = f"{request.images_from} {image}"
+            unused.append(f"{given}: no image was found there; check the prefix and the folder")
     return unused
 
 
@@ -278,11 +281,15 @@ def no_images_note(loaded: Loaded) -> MadeNote | None:
     names = loaded.manifests_without_images
     if not names:
         return None
+    images = loaded.tables["images"].filter(col("data_set").is_in(sorted(loaded.without_images)))
+    known = images.filter(col("fault").is_in([ImageFault.NOT_FETCHED.value, ImageFault.LEADS_OUTSIDE.value]))
     folders = ", ".join(loaded.tried[:6])
-    message = (
-        f"no image of {first_of(names)} was found in {folders}; name their folder with --images FOLDER or "
-        "--images PREFIX=FOLDER; image rules were skipped"
-    )
+    remedy = "name their folder with --images FOLDER or --images PREFIX=FOLDER"
+    if not known.is_empty() and known.height == images.height:
+        # Their rule says what to do.
+        source_ref, detail = known.select("source_ref", "detail").sort("source_ref").row(0)
+        remedy = f"{source_ref}, for example: {detail}"
+    message = f"no image of {first_of(names)} was found in {folders}; {remedy}; image rules were skipped"
     lines = loaded.tables["lines"].filter(col("data_set").is_in(sorted(loaded.without_images)))
     count = lines["source_ref"].drop_nulls().n_unique()
     return MadeNote("images-not-found", names[0] if len(names) == 1 else None, count, message)

@@ -142,17 +142,19 @@ def check(
             list_files(settings, request)
             return
         with stopwatch.timing("stage", _LOADING):
-            registry, selection = load(settings, isolated=run.isolated, fast=rules.fast)
+            registry, selection = load(
+                settings, isolated=run.isolated, fast=rules.fast, requires_images=images.require_images
+            )
             file = baseline_file(verdict.baseline, settings, isolated=run.isolated)
             known = baselines.load(file) if file else None
         with progress(wanted=not (run.no_progress or reporting.quiet)) as on_progress:
             session = Session(registry, settings, request, on_progress=on_progress, stopwatch=stopwatch)
             outcome = session.check(selection, baseline=known)
-    is_blind = images.require_images and bool(outcome.without_images)
-    is_whole = not outcome.raised and not outcome.unread and not is_blind
+    is_whole = not outcome.raised and not outcome.unread
     passed = _passes(outcome, settings.settings, verdict)
     say_faults(outcome, verbose=reporting.verbose)
-    _say_notes(outcome, is_blind=is_blind, quiet=reporting.quiet)
+    for note in outcome.summary.notes if not reporting.quiet else ():
+        say(f"note: {note.message}")
     if outcome.stale:
         are = "entries are" if len(outcome.stale) > 1 else "entry is"
         say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes fixed findings")
@@ -180,13 +182,6 @@ def _passes(outcome: Outcome, settings: Settings, verdict: Verdict) -> bool:
     fail_on = None if settings.fail_on == "none" else Severity(settings.fail_on)
     gate = Gate(fail_on, verdict.max_warnings, refuses_stale=verdict.strict_baseline)
     return gate.passes(outcome.summary.counts.model_dump(), stale=len(outcome.stale))
-
-
-def _say_notes(outcome: Outcome, *, is_blind: bool, quiet: bool) -> None:
-    for note in outcome.summary.notes:
-        is_error = is_blind and note.kind == "images-not-found"
-        if is_error or not quiet:
-            say(f"{'error' if is_error else 'note'}: {note.message}")
 
 
 def _presentation(reporting: Reporting, registry: Registry, settings: Settings) -> Presentation:

@@ -76,11 +76,12 @@ class Images:
         list[str] | None,
         typer.Option(
             metavar="FOLDER|PREFIX=FOLDER",
-            help="Folder of the images; the folder of each manifest and those above it if not given.",
+            help="Folder of the images; those in GROUNDLINT_IMAGES, else the folder of each manifest and those above "
+            "it if not given.",
         ),
     ] = None
     require_images: Annotated[
-        bool, typer.Option("--require-images", help="Exit with 2 if no image of a manifest is found.")
+        bool, typer.Option("--require-images", help="Make findings on missing images errors.")
     ] = False
 
 
@@ -222,11 +223,12 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
     """What to check, with the bytes of standard input if it is asked for."""
     from groundlint.config.data_sets import STDIN, Request
 
-    splits = {"train": data.train, "test": data.test, "reference": data.reference}
-    is_wanted = any(STDIN in (names or ()) for names in (paths, *splits.values()))
+    is_wanted = any(STDIN in (names or ()) for names in (paths, data.train, data.test, data.reference))
     return Request(
         paths=tuple(paths or ()),
-        **{name: tuple(given or ()) for name, given in splits.items()},
+        train=tuple(data.train or ()),
+        test=tuple(data.test or ()),
+        reference=tuple(data.reference or ()),
         force_exclude=data.force_exclude,
         stdin=_standard_input() if is_wanted else None,
         stdin_name=data.stdin_filename,
@@ -235,7 +237,7 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
         cache=None if run.no_cache else run.cache_dir or cache_folder(config),
         embeddings=models.embeddings,
         pred_probs=models.pred_probs,
-    )
+    ).with_images_of_environment()
 
 
 def _standard_input() -> bytes:
@@ -251,13 +253,15 @@ def cache_folder(config: Config) -> Path:
     return config.root / (config.settings.cache_dir or FOLDER)
 
 
-def load(config: Config, *, isolated: bool, fast: bool = False) -> tuple[Registry, Selection]:
+def load(
+    config: Config, *, isolated: bool, fast: bool = False, requires_images: bool = False
+) -> tuple[Registry, Selection]:
     """The registry of installed rules, and the selection that the configuration makes from it."""
     from groundlint.engine import registry
     from groundlint.policy import selection
 
     known = registry.load(isolated=isolated)
-    return known, selection.of_config(known, config, fast=fast)
+    return known, selection.of_config(known, config, fast=fast, requires_images=requires_images)
 
 
 def baseline_file(given: Path | None, config: Config, *, isolated: bool) -> Path | None:

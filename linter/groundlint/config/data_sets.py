@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,12 @@ from groundlint.errors import GroundlintError
 
 STDIN = "-"
 SPLITS = ("train", "test", "reference")
+
+IMAGES_VARIABLE = "GROUNDLINT_IMAGES"
+"""Environment variable with folders of images, separated as in PATH, each as `--images` takes it."""
+
+# The colon of s3:// separates nothing.
+_LIST_SEPARATOR = re.compile(rf"{re.escape(os.pathsep)}(?!//)")
 
 
 class UsageError(GroundlintError):
@@ -42,9 +49,9 @@ class Request:
     """What to judge.
 
     `stdin` holds the bytes of `-`, whose name is `stdin_name`. `force_exclude` applies `exclude` to named files too.
-    `images` are folders, or `PREFIX=FOLDER`. `jobs` is the number of processes that read large manifests and measure
-    images, None for one per processor. With `cache` None nothing is cached. `embeddings` and `pred_probs` are files
-    with outputs of the user's own model.
+    `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `jobs` is the
+    number of processes that read large manifests and measure images, None for one per processor. With `cache` None
+    nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model.
     """
 
     paths: tuple[str, ...] = ()
@@ -55,10 +62,17 @@ class Request:
     stdin_name: str = STDIN
     force_exclude: bool = False
     images: tuple[str, ...] = ()
+    images_from: str = "--images"
     jobs: int | None = None
     cache: Path | None = None
     embeddings: Path | None = None
     pred_probs: Path | None = None
+
+    def with_images_of_environment(self) -> Request:
+        """The request with the images that the environment names, unless it has its own."""
+        given = os.environ.get(IMAGES_VARIABLE, "")
+        images = tuple(part for part in _LIST_SEPARATOR.split(given) if part)
+        return replace(self, images=images, images_from=IMAGES_VARIABLE) if images and not self.images else self
 
     @property
     def processes(self) -> int:

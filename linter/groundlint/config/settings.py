@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +114,9 @@ class Settings(_Model):
     suppress: list[SuppressEntry] = Field([], description="Findings that are not reported, each with a reason.")
     datasets: dict[str, DataSetPaths] = Field({}, description="Manifests that belong together, by name.")
     images: dict[str, _Path] = Field(
-        {}, description="Folders of images, by the beginning of the source-refs that they stand for."
+        {},
+        description="Folders of images, by the beginning of the source-refs that they stand for; they must be in the "
+        "folder of this file. Others are given with --images or GROUNDLINT_IMAGES.",
     )
     cache_dir: _Path | None = Field(
         None, description="Folder for cached measurements; .groundlint_cache beside this file if not given."
@@ -170,9 +173,17 @@ def load(path: Path) -> Config:
             raise ConfigError(f"{path}: the file has no table [tool.groundlint]")
     try:
         # A file has only the documented keys; flags have the names of Python.
-        return Config(Settings.model_validate(values, by_alias=True, by_name=False), path.resolve())
+        config = Config(Settings.model_validate(values, by_alias=True, by_name=False), path.resolve())
     except ValidationError as error:
         raise ConfigError(f"{path}: {first_fault(error, _known_keys)}") from None
+    for prefix, folder in config.settings.images.items():
+        # Who checks a repository must not have to read its configuration to know which of their files are opened.
+        if not Path(os.path.realpath(config.root / folder)).is_relative_to(config.root):
+            raise ConfigError(
+                f"{path}: `images.{prefix}`: the folder {folder} is outside the folder of the configuration; give it "
+                f"with --images {prefix}={folder} or in GROUNDLINT_IMAGES"
+            )
+    return config
 
 
 def _configures_groundlint(project: Path) -> bool:

@@ -97,6 +97,8 @@ class Rule(BaseModel):
     """Measured columns that it needs in `images` or `crops`."""
     images_are_optional: ClassVar[bool] = False
     """Whether it finds something without images too, although it needs a table that is measured on them."""
+    is_on_missing_images: ClassVar[bool] = False
+    """Whether its findings say that images are missing, which makes them errors under `--require-images`."""
     check: ClassVar[Callable[..., "LazyFrame | DataFrame"]]
     """Method that takes the tables named by its parameters and returns the rows that are findings."""
 

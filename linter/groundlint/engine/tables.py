@@ -292,10 +292,15 @@ BASE: Mapping[str, Table] = {
             found=Column(_FLAG, "Whether a file was found.", True),
             fault=_null(
                 _TEXT,
-                "Why it could not be measured: refused, not-fetched, no-image, truncated, unreadable, too-big, "
-                "crashed or timed-out; null where it could be, or where nothing needed decoding.",
+                "Why it could not be measured: refused, leads-outside, misnamed, not-fetched, no-image, truncated, "
+                "unreadable, too-big, crashed or timed-out; null where it could be, where nothing needed decoding, or "
+                "where there is no file.",
             ),
-            detail=_null(_TEXT, "The reason in words, as the decoder or the system gives it."),
+            detail=_null(
+                _TEXT,
+                "The reason in words, as the decoder or the system gives it; where there is no file, which was looked "
+                "for and where.",
+            ),
             bytes=_null(_BIG, "Size of the file in bytes.", 100_000),
             format=_null(_TEXT, "Format by content: JPEG, PNG, …", "JPEG"),
             mode=_null(_TEXT, "Pillow's name of the pixel format: RGB, L, CMYK, RGBA, P, I;16, …", "RGB"),

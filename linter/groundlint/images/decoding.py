@@ -269,7 +269,7 @@ def _unopened(error: Exception, data: bytes) -> UnusableImage:
     from groundlint.images import filetype
 
     if pointer := filetype.pointer(data):
-        return UnusableImage(ImageFault.NOT_FETCHED, f"the file is {pointer}")
+        return UnusableImage(ImageFault.NOT_FETCHED, pointer)
     image_format, text = filetype.format_of(data), _reason(error)
     if image_format is None:
         return UnusableImage(ImageFault.NO_IMAGE, filetype.description(data) or text)

@@ -17,9 +17,9 @@ _HEAD = 4096
 _MAX_QUOTED = 60
 
 _POINTERS = (
-    ("a Git LFS pointer; run `git lfs pull`", rb"version https://git-lfs\.github\.com/spec/"),
-    ("a DVC pointer; run `dvc pull`", rb"((md5|wdir|frozen): [^\n]*\n)*(outs|deps):\s*\n *- "),
-    ("a git-annex pointer; run `git annex get`", rb"/annex/objects/\S+\s*$"),
+    ("stored in Git LFS; run `git lfs pull`", rb"version https://git-lfs\.github\.com/spec/"),
+    ("tracked by DVC; run `dvc pull`", rb"((md5|wdir|frozen): [^\n]*\n)*(outs|deps):\s*\n *- "),
+    ("tracked by git-annex; run `git annex get`", rb"/annex/objects/\S+\s*$"),
 )
 
 _IMAGE_FORMATS = (

@@ -102,7 +102,7 @@ class ImageTables:
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
         """Return the tables `images` and `crops` of all data sets.
 
-        A data set none of whose images is found has rows only for images that were refused.
+        A data set none of whose images is found has rows only for images of which more is known.
 
         Args:
             lines: The base table.
@@ -133,25 +133,43 @@ class ImageTables:
         return any(feature.of == "crops" for feature in self.features)
 
     def _find(self, lines: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
-        """Return the images of all data sets with the `path` that was found or why it was `refused`; and stamps."""
+        """Return the images of all data sets with the `path` that was found or why there is none; and stamps."""
         named = (
             lines.select(*_IMAGE, "manifest").drop_nulls("source_ref").unique(_IMAGE, keep="first", maintain_order=True)
         )
         stamps: dict[str, Stamp] = {}
         paths: list[str | None] = []
-        reasons: list[str | None] = []
+        faults: list[str | None] = []
+        details: list[str | None] = []
+        twins: list[tuple[int, int, str]] = []
+        taken: set[tuple[int, str]] = set()
         # Columns, not objects: there may be a million images that are not here.
-        for source_ref, manifest in named.select("source_ref", "manifest").iter_rows():
-            path, stamp, refused = self.storage.find(source_ref, manifest)
+        for number, (data_set, source_ref, manifest) in enumerate(named.iter_rows()):
+            path, stamp, fault, detail, twin = self.storage.find(source_ref, manifest)
             paths.append(path)
-            reasons.append(refused)
+            faults.append(fault)
+            details.append(detail)
             if path and stamp:
                 stamps[path] = stamp
-        found = named.select(
-            *_IMAGE, path=pl.Series(paths, dtype=pl.String), refused=pl.Series(reasons, dtype=pl.String)
+                taken.add((data_set, path))
+            if twin:
+                twins.append((number, data_set, twin))
+        for number, data_set, twin in twins:
+            # Another line names this file: it is an image of its own, such as a mask beside a photograph.
+            if (data_set, twin) in taken:
+                faults[number] = details[number] = None
+        found = named.with_columns(
+            path=pl.Series(paths, dtype=pl.String),
+            fault_of_search=pl.Series(faults, dtype=pl.String),
+            detail_of_search=pl.Series(details, dtype=pl.String),
         )
-        is_present = col("path").is_not_null().any().over("data_set") | col("refused").is_not_null()
-        return found.filter(is_present), stamps
+        is_present = col("path").is_not_null().any().over("data_set") | col("fault_of_search").is_not_null()
+        found = found.filter(is_present)
+        is_absent = found["path"].is_null() & found["fault_of_search"].is_null()
+        places = found.filter(is_absent).select("source_ref", "manifest").iter_rows()
+        looked_for = pl.Series([self.storage.looked_for(*place) for place in places], dtype=pl.String)
+        found = found.with_columns(detail_of_search=found["detail_of_search"].scatter(is_absent.arg_true(), looked_for))
+        return found.drop("manifest"), stamps
 
     def _recall(self, stamps: Mapping[str, Stamp]) -> None:
         """Take from the cache what it knows of files that have not changed."""
@@ -282,20 +300,17 @@ class ImageTables:
 
     def _images(self, found: DataFrame, contents: DataFrame) -> DataFrame:
         features = [feature for feature in self.features if feature.of == "images" and feature.dtype]
-        is_refused = col("path").is_null()
-        when_refused = pl.when(is_refused)
+        is_missing = col("path").is_null()
         digests = [self._digests.get(path or "") for path in found["path"]]
         rows = (
             found.with_columns(digest=pl.Series(digests, dtype=pl.String))
             .join(contents, on="path", how="left", maintain_order="left")
             .join(self._measurements.images(), on="content", how="left", maintain_order="left")
             .with_columns(
-                fault=when_refused.then(
-                    pl.when(col("refused").is_not_null()).then(lit(ImageFault.REFUSED.value))
-                ).otherwise("fault"),
-                detail=when_refused.then("refused").otherwise("detail"),
+                fault=pl.when(is_missing).then("fault_of_search").otherwise("fault"),
+                detail=pl.when(is_missing).then("detail_of_search").otherwise("detail"),
                 digest=pl.when(col("digest") != col("path")).then("digest"),
-                found=~is_refused,
+                found=~is_missing,
                 path=pl.Series(_relative(found["path"]), dtype=pl.String),
             )
         )

@@ -24,6 +24,8 @@ class ImageFault(StrEnum):
     """Why an image could not be measured."""
 
     REFUSED = "refused"
+    LEADS_OUTSIDE = "leads-outside"
+    MISNAMED = "misnamed"
     NOT_FETCHED = "not-fetched"
     NO_IMAGE = "no-image"
     TRUNCATED = "truncated"

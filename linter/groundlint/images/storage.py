@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from groundlint.images.record import ImageFault
+from groundlint.images.twins import TwinFinder, difference, normal_form
 
 
 class Stamp(NamedTuple):
@@ -27,16 +31,31 @@ class Stamp(NamedTuple):
 class Place(NamedTuple):
     """Where the file of an image is.
 
-    `path` is None if no file was found, or if `refused` says why the file is not opened.
+    Where `path` is None, `fault` and `detail` say why; `fault` is None if there simply is no such file. `twin` is a
+    file with another extension that is probably meant, unless a line names it.
     """
 
     path: str | None
     stamp: Stamp | None = None
-    refused: str | None = None
+    fault: ImageFault | None = None
+    detail: str | None = None
+    twin: str | None = None
+
+
+def _refused(reason: str) -> Place:
+    return Place(None, fault=ImageFault.REFUSED, detail=reason)
 
 
 _NOWHERE = Place(None)
-_CLIMBS = Place(None, refused="its key leaves its folder through `..`")
+_CLIMBS = _refused("its key leaves its folder through `..`")
+
+_SLASH = re.compile(r"([/\\\\]|%2[fF]|%5[cC])")
+
+# Files that DVC and git-annex manage are links to places named after their content.
+_IN_DVC_CACHE = re.compile(r"[/\\][0-9a-f]{2}[/\\][0-9a-f]{30}$")
+_IN_ANNEX = re.compile(r"[/\\]annex[/\\]objects[/\\]")
+_OF_DVC = Place(None, fault=ImageFault.NOT_FETCHED, detail="tracked by DVC; run `dvc pull`")
+_OF_ANNEX = Place(None, fault=ImageFault.NOT_FETCHED, detail="tracked by git-annex; run `git annex get`")
 
 # Other errors mean that there is no such folder.
 _UNREADABLE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO, getattr(errno, "ESTALE", errno.EIO))
@@ -47,7 +66,8 @@ class Roots:
     """Folders in which images are searched.
 
     `prefixes` maps the beginning of a source-ref to the folder that stands for it; `folders` are searched for the
-    longest suffix of the key. If both are empty, the folder of each manifest and those above it are searched.
+    longest suffix of the key. If both are empty, the folder of each manifest and those above it are searched; else
+    these are searched only for links that lead into the given folders.
     """
 
     prefixes: Mapping[str, Path]
@@ -57,12 +77,14 @@ class Roots:
 class _Candidate(NamedTuple):
     """A folder that may hold the images of a key's directory, and the folders into which links in it may lead.
 
-    An `expected` folder is one that the user or the key names, not merely one above the manifest.
+    An `expected` folder is one that the user or the key names, not merely one above the manifest. Of one that
+    `has_links_only`, only links are followed.
     """
 
     folder: str
     allowed: list[Path]
     is_expected: bool
+    has_links_only: bool = False
 
 
 class _Obstacle(NamedTuple):
@@ -85,8 +107,22 @@ class _Listing:
         return f"the folder {self.obstacle.folder} {self.obstacle.reason}" if self.obstacle else None
 
 
+class _Near(NamedTuple):
+    """Where twins of the images of a directory may be, and whether DVC tracks it.
+
+    Each of the `folders` is below the first of the three; before the name of the file comes the third.
+    """
+
+    folders: list[tuple[str, str, str]]
+    is_tracked: bool
+
+
 class LocalStorage:
-    """Finds images in local folders. A folder is listed once, however many images it holds."""
+    """Finds images in local folders. A folder is listed once, however many images it holds.
+
+    Attributes:
+        followed: Given folders with links that were followed into another given folder.
+    """
 
     def __init__(self, roots: Roots, tops: Iterable[Path]) -> None:
         """Prepare a search.
@@ -96,14 +132,17 @@ class LocalStorage:
             tops: Folders above which no images of a manifest below them are searched, such as the working directory.
         """
         by_length = sorted(roots.prefixes.items(), key=lambda item: -len(item[0]))
+        self.followed: set[str] = set()
         self._prefixes = [(prefix, _real(folder)) for prefix, folder in by_length]
         self._folders = [_real(folder) for folder in roots.folders]
-        self._is_declared = bool(roots.prefixes or roots.folders)
+        self._declared = [*self._folders, *(root for _, root in self._prefixes)]
         self._tops = [_real(top) for top in tops]
         self._listings: dict[str, _Listing] = {}
         self._candidates: dict[tuple[str, str], list[_Candidate]] = {}
         self._bases: dict[str, list[Path]] = {}
         self._is_inside: dict[tuple[str, Path], bool] = {}
+        self._twins = TwinFinder(lambda folder: list(self._listing(folder).entries))
+        self._near: dict[tuple[str, str, str], _Near] = {}
 
     def find(self, source_ref: str, manifest: str) -> Place:
         """Return where the image of a line is.
@@ -113,33 +152,45 @@ class LocalStorage:
             manifest: Path of the manifest.
         """
         if "\0" in source_ref:
-            return Place(None, refused="its name contains a NUL character")
+            return _refused("its name contains a NUL character")
         for prefix, root in self._prefixes:
             if source_ref.startswith(prefix):
                 return self._find_below(root, source_ref[len(prefix) :].lstrip("/"))
-        bucket, _, key = source_ref.removeprefix("s3://").removeprefix("S3://").partition("/")
-        if source_ref[:5].lower() != "s3://" or not key:
+        bucket, key = _bucket_and_key(source_ref)
+        if not key:
             return _NOWHERE
         if _climbs(key):
             return _CLIMBS
         directory, _, name = key.rpartition("/")
         # Making a Path for each image would take most of the time.
-        home = "" if self._is_declared else os.path.dirname(manifest)  # noqa: PTH120
+        home = os.path.dirname(manifest)  # noqa: PTH120
         known = (f"{bucket}/{directory}", home)
         if known not in self._candidates:
             self._candidates[known] = list(self._candidates_of(bucket, directory, home))
-        refused = None
-        for folder, allowed, is_expected in self._candidates[known]:
+        failed: Place | None = None
+        for folder, allowed, is_expected, has_links_only in self._candidates[known]:
             listing = self._listing(folder)
             # Most folders do not hold the image, and there are many images: no call more than necessary.
             if name in listing.entries:
-                place = _entry(listing.entries[name], allowed)
+                entry = listing.entries[name]
+                if has_links_only and not entry.is_symlink() and not _is_below(os.path.realpath(folder), allowed):
+                    continue
+                place = self._entry(entry, allowed)
                 if place.path is not None:
                     return place
-                refused = refused or place.refused
-            elif is_expected:
-                refused = refused or listing.refused
-        return Place(None, refused=refused) if refused else _NOWHERE
+                failed = failed or place
+            elif is_expected and listing.refused:
+                failed = failed or _refused(listing.refused)
+        return failed or self._absent(known, self._bases_of(home), f"{bucket}/{directory}".rstrip("/"), name)
+
+    def looked_for(self, source_ref: str, manifest: str) -> str:
+        """Return which file was looked for and where, as "img/1.jpg below data or ."."""
+        for prefix, root in self._prefixes:
+            if source_ref.startswith(prefix):
+                return f"{source_ref[len(prefix) :].lstrip('/')} below {_shown(root)}"
+        _, key = _bucket_and_key(source_ref)
+        bases = [_shown(base) for base in self._bases_of(os.path.dirname(manifest))]  # noqa: PTH120 - as above
+        return f"{key or source_ref} below {' or '.join(bases) or 'the given folders'}"
 
     def searched(self, manifests: Iterable[str]) -> list[str]:
         """Return the folders in which images of manifests are searched, as text for the user.
@@ -147,7 +198,7 @@ class LocalStorage:
         Folders that could not be read come first, with the reason.
         """
         folders = [str(folder) for _, folder in self._prefixes] + [str(folder) for folder in self._folders]
-        if not self._is_declared:
+        if not self._declared:
             homes = {os.path.dirname(manifest) for manifest in manifests}  # noqa: PTH120 - as above
             folders = [str(base) for home in sorted(homes) for base in self._bases_of(home)]
         obstacles = {listing.obstacle for listing in self._listings.values() if listing.obstacle}
@@ -158,15 +209,81 @@ class LocalStorage:
     def _find_below(self, root: Path, relative: str) -> Place:
         if _climbs(relative):
             return _CLIMBS
+        allowed = [root, *self._declared]
         directory, name = os.path.split(os.path.join(root, relative))  # noqa: PTH118 - as above
         if (directory, root) not in self._is_inside:
-            self._is_inside[directory, root] = _is_below(os.path.realpath(directory), [root])
+            self._is_inside[directory, root] = _is_below(os.path.realpath(directory), allowed)
         if not self._is_inside[directory, root]:
-            return Place(None, refused=f"it is outside {_shown(root)}")
+            return Place(None, fault=ImageFault.LEADS_OUTSIDE, detail=f"it is outside {_shown(root)}")
         listing = self._listing(directory)
         if name in listing.entries:
-            return _entry(listing.entries[name], [root])
-        return Place(None, refused=listing.refused) if listing.obstacle else _NOWHERE
+            return self._entry(listing.entries[name], allowed)
+        if listing.refused:
+            return _refused(listing.refused)
+        folder, _, name = relative.rpartition("/")
+        return self._absent((folder, str(root)), [root], f"/{folder}", name)
+
+    def _entry(self, entry: os.DirEntry[str], roots: Sequence[Path]) -> Place:
+        """Return an entry of a folder as a place; its first root is the one that was searched."""
+        path = entry.path
+        try:
+            if entry.is_symlink():
+                path = os.path.realpath(path)
+                if not _is_below(path, roots):
+                    return _dangling(path) or Place(None, fault=ImageFault.LEADS_OUTSIDE, detail=_leads_out_of(roots))
+                if not os.path.exists(path):  # noqa: PTH110 - as above
+                    return _dangling(path) or _refused("it is a symbolic link to a file that does not exist")
+                self.followed.update(str(root) for root in roots if entry.path.startswith(f"{root}{os.sep}"))
+            status = os.stat(path)  # noqa: PTH116 - as above
+        except OSError as error:
+            return _refused(f"the file cannot be read: {error.strerror}")
+        if not stat.S_ISREG(status.st_mode):
+            return _refused("it is not a regular file")
+        return Place(path, Stamp(status.st_size, status.st_mtime_ns, status.st_ino))
+
+    def _absent(self, known: tuple[str, str], bases: Sequence[Path], directory: str, name: str) -> Place:
+        """Return what is known of an image without a file: a twin, or a pointer of DVC.
+
+        Args:
+            known: Identifies the other arguments, but the name.
+            bases: Folders that are searched.
+            directory: Folder of the image below them, whose first part may be left out, and more of them if it has one.
+            name: Name of the file.
+        """
+        # A key with backslashes or encoded slashes has folders in its name.
+        inner, _, normal = normal_form(name).rpartition("/")
+        if (*known, inner) not in self._near:
+            self._near[*known, inner] = self._near_to(bases, f"{directory}/{inner}" if inner else directory)
+        near = self._near[*known, inner]
+        is_tracked = near.is_tracked
+        for base, folder, rest in near.folders:
+            if found := self._twins.find(folder, rest + normal):
+                twin = os.path.join(folder, found)  # noqa: PTH118 - as above
+                # Folders on the way may be links.
+                if _is_below(os.path.realpath(twin), [Path(base)]) and os.path.isfile(twin):  # noqa: PTH113
+                    return _misnamed(f"{directory}/{name}", twin, base)
+            is_tracked = is_tracked or f"{name}.dvc" in self._listing(folder).entries
+        return _OF_DVC if is_tracked else _NOWHERE
+
+    def _near_to(self, bases: Sequence[Path], directory: str) -> _Near:
+        parts = directory.split("/")
+        paths = ["/".join(parts[skipped:]) for skipped in range(len(parts) + 1)] if parts[0] else ["/".join(parts[1:])]
+        ways = [(str(base), path) for path in paths for base in bases]
+        folders = [(base, folder, "") for base, path in ways for folder in self._twins.folders(base, path)]
+        # Unpacked on another system, a file may have a path as its name.
+        for base, path in ways:
+            for above, rest in _cuts(normal_form(path)):
+                there = [folder for folder in self._twins.folders(base, above) if self._twins.has_paths(folder)]
+                folders += [(base, folder, f"{rest}/") for folder in there]
+        return _Near(folders, any(self._is_tracked(base, path) for base, path in ways))
+
+    def _is_tracked(self, base: str, path: str) -> bool:
+        """Whether DVC tracks a folder or one above it: `img.dvc` beside `img`."""
+        above, _, name = path.rpartition("/")
+        if not name:
+            return False
+        folder = os.path.join(base, above) if above else base  # noqa: PTH118 - as above
+        return f"{name}.dvc" in self._listing(folder).entries or self._is_tracked(base, above)
 
     def _candidates_of(self, bucket: str, directory: str, home: str) -> Iterator[_Candidate]:
         """Yield the folders that may hold the images of a key's directory, the longest suffix of the key first.
@@ -176,18 +293,25 @@ class LocalStorage:
         """
         parts = [bucket, *(part for part in directory.split("/") if part)]
         bases = self._bases_of(home)
-        own = [base for base in bases if self._is_declared or any(base.is_relative_to(top) for top in self._tops)]
+        own = self._declared or [base for base in bases if any(base.is_relative_to(top) for top in self._tops)]
         for skipped in range(len(parts) + 1):
             for base in bases:
                 allowed = [base, *own]
                 folder = os.path.join(base, *parts[skipped:])  # noqa: PTH118 - as above
                 if _is_folder(folder) and _is_below(os.path.realpath(folder), allowed):
-                    is_expected = skipped < len(parts) or self._is_declared or base == bases[0]
+                    is_expected = skipped < len(parts) or bool(self._declared) or base == bases[0]
                     yield _Candidate(folder, allowed, is_expected)
+        for base in self._around(home) if self._declared else ():
+            for skipped in range(len(parts) + 1):
+                folder = os.path.join(base, *parts[skipped:])  # noqa: PTH118 - as above
+                if _is_folder(folder) and _is_below(os.path.realpath(folder), [base, *self._declared]):
+                    yield _Candidate(folder, self._declared, is_expected=False, has_links_only=True)
 
     def _bases_of(self, home: str) -> list[Path]:
-        if self._is_declared:
-            return self._folders
+        return self._folders if self._declared else self._around(home)
+
+    def _around(self, home: str) -> list[Path]:
+        """Return the folder of a manifest, and those above it that are searched."""
         if home not in self._bases:
             folder = _real(Path(home))
             above = [folder, *folder.parents]
@@ -200,6 +324,43 @@ class LocalStorage:
         if folder not in self._listings:
             self._listings[folder] = _listed(folder)
         return self._listings[folder]
+
+
+def _bucket_and_key(source_ref: str) -> tuple[str, str]:
+    """Return the two parts of an S3 URI; both are empty for any other text."""
+    if source_ref[:5].lower() != "s3://":
+        return "", ""
+    bucket, _, key = source_ref[5:].partition("/")
+    return bucket, key
+
+
+def _cuts(path: str) -> Iterator[tuple[str, str]]:
+    """Yield the ways to cut a path into a folder, which may be empty, and the rest."""
+    parts = path.split("/") if path else []
+    for n in range(len(parts)):
+        yield "/".join(parts[:n]), "/".join(parts[n:])
+
+
+def _misnamed(key: str, twin: str, base: str) -> Place:
+    shown = _as_text(twin[len(base) :].lstrip(os.sep))
+    depth = shown.replace("\\", "/").count("/")
+    written = "".join(_SLASH.split(key)[-2 * depth - 1 :])
+    how = difference(written, shown)
+    has_other_suffix = os.path.splitext(written)[1].lower() != os.path.splitext(shown)[1].lower()  # noqa: PTH122
+    path = os.path.realpath(twin) if has_other_suffix else None
+    return Place(None, fault=ImageFault.MISNAMED, detail=f"{shown} exists: {how}", twin=path)
+
+
+def _dangling(path: str) -> Place | None:
+    """Return why a link of DVC or git-annex leads to a file that does not exist; None for any other."""
+    if os.path.exists(path):  # noqa: PTH110 - as above
+        return None
+    return _OF_DVC if _IN_DVC_CACHE.search(path) else _OF_ANNEX if _IN_ANNEX.search(path) else None
+
+
+def _leads_out_of(roots: Sequence[Path]) -> str:
+    names = ", ".join(dict.fromkeys(_shown(root) for root in roots))
+    return f"it is a symbolic link that leads out of {names}"
 
 
 def _listed(folder: str) -> _Listing:
@@ -227,22 +388,6 @@ def _outermost(folder: str, error: OSError) -> str:
     return folder
 
 
-def _entry(entry: os.DirEntry[str], roots: Sequence[Path]) -> Place:
-    path = entry.path
-    try:
-        if entry.is_symlink():
-            path = os.path.realpath(path, strict=True)
-            if not _is_below(path, roots):
-                names = ", ".join(dict.fromkeys(_shown(root) for root in roots))
-                return Place(None, refused=f"it is a symbolic link that leads out of {names}")
-        status = os.stat(path)  # noqa: PTH116 - as above
-    except OSError as error:
-        return Place(None, refused=f"the file cannot be read: {error.strerror}")
-    if not stat.S_ISREG(status.st_mode):
-        return Place(None, refused="it is not a regular file")
-    return Place(path, Stamp(status.st_size, status.st_mtime_ns, status.st_ino))
-
-
 def _is_folder(path: str) -> bool:
     """Return whether there is a folder, or something that may be one and cannot be looked at."""
     try:
@@ -259,7 +404,12 @@ def _real(folder: Path) -> Path:
 
 
 def _shown(folder: str | Path) -> str:
-    return os.path.relpath(folder).encode("utf-8", "backslashreplace").decode()
+    return _as_text(os.path.relpath(folder))
+
+
+def _as_text(path: str) -> str:
+    """Return a path with escapes for bytes that are not text."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _climbs(key: str) -> bool:

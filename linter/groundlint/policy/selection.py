@@ -15,7 +15,7 @@ from groundlint.config.paths import matches
 from groundlint.config.settings import Config, ConfigError, Settings, first_fault
 from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry, SelectionError
-from groundlint.engine.rule import TARGETS, Cost, Rule
+from groundlint.engine.rule import TARGETS, Cost, Rule, Severity
 from groundlint.phrases import first_of
 from groundlint.policy.suppression import Suppression
 
@@ -34,26 +34,29 @@ class Selection:
         return list(dict.fromkeys(scoped.rule.code for scoped in self.rules))
 
 
-def of_config(registry: Registry, config: Config, *, fast: bool = False) -> Selection:
+def of_config(registry: Registry, config: Config, *, fast: bool = False, requires_images: bool = False) -> Selection:
     """What a configuration selects.
 
     Args:
         registry: The installed rules.
         config: The configuration.
         fast: Leave out rules of cost slow.
+        requires_images: Select the rules on missing images too, unless they are ignored by code or name, and make their
+            findings errors.
 
     Raises:
         SelectionError: A selector matches no rule.
         ConfigError: What the configuration says about a rule cannot be used.
     """
     settings = config.settings
-    codes = _selected(registry, settings, settings.target)
+    required = [code for code, rule in registry.rules.items() if requires_images and rule.is_on_missing_images]
+    codes = _selected(registry, settings, settings.target, required)
     if fast:
         codes = [code for code in codes if registry.rules[code].cost is Cost.FAST]
     try:
         return Selection(
             tuple(_scoped(registry, settings, codes)),
-            _severities(registry, settings),
+            _severities(registry, settings) | dict.fromkeys(required, Severity.ERROR.value),
             _suppressions(registry, settings),
         )
     except ConfigError as error:
@@ -72,8 +75,8 @@ def nothing_selected(registry: Registry, settings: Settings) -> str:
     return "no rule is selected, so nothing would be checked; see --select, --ignore, --fast and --preview"
 
 
-def _selected(registry: Registry, settings: Settings, target: str) -> list[str]:
-    selected = [*settings.select, *settings.extend_select]
+def _selected(registry: Registry, settings: Settings, target: str, also: Sequence[str] = ()) -> list[str]:
+    selected = [*settings.select, *settings.extend_select, *also]
     return registry.select(selected, settings.ignore, target=target, preview=settings.preview)
 
 

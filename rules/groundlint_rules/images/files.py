@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import FACT, Bad, Good, Rule, Severity, note
+from groundlint import FACT, Bad, Good, Rule, Severity, note, worded
 from groundlint_rules.tables.verdicts import MAX_IMAGE_BYTES, MAX_IMAGE_SIDE
 
 
@@ -104,77 +104,131 @@ def _is_refused_for_size() -> Expr:
 
 
 class MissingImage(Rule):
-    """The file that the line names does not exist or is not an image.
+    """The image of a line is not among the local files.
 
     ## Why it matters
-    The labeling job fails on the object.
+    The image is not judged. It may exist in S3 all the same, so this says nothing about what the service would do.
 
     ## How to fix it
-    Add the file or correct the source-ref.
+    Copy the image, name its folder with `--images`, or correct the source-ref.
+
+    ## Causes
+    - The file does not exist below the folders that were searched, or cannot be opened: one warning per image. If more
+      than 3 images and more than 5% of a manifest's images are missing, or none is found, the local files are a partial
+      copy, which gives one info for the manifest.
+    - A file has almost the same name: it differs in URL encoding, upper and lower case, Unicode normalization, slashes
+      or extension. This is always a finding of its own.
+    - Links lead outside the folders that are searched, as DVC makes them: one info for the manifest. They are followed
+      if the folder that they lead to is given with `--images`.
+    - Under `--target ground-truth`, the file is not an image; the labeling job fails on it.
+
+    With `--require-images` all findings are errors.
     """
 
     code = "IMG203"
     name = "image-missing"
-    severity = Severity.ERROR
+    severity = Severity.WARNING
     precision = FACT
     messages = {
-        "refused": "the image cannot be opened: {detail}; put a readable file below an image folder",
-        "not-found": "the image was not found; add the file or correct the source-ref",
+        "absent": "image not found: no {detail}; copy it, or name its folder with --images",
+        "refused": "image not opened: {detail}; put a readable file below an image folder",
+        "misnamed": "image not found, but {detail}; write the key as the object is named",
+        "partial": "partial copy: {count:,} of {total:,} images are not among the local files ({example}); "
+        "copy them, or name their folder with --images",
+        "none": "partial copy: {count:,} of {total:,} images are not among the local files; copy them, or name their "
+        "folder with --images",
+        "links": "{count:,} of the {total:,} images are links that lead outside the roots; use `--images CACHE`, the "
+        "folder that they lead to",
         "no-image": "the file is not an image that can be read: {detail}; replace or convert the file",
     }
-    targets = ("ground-truth",)
+    targets = ("rekognition", "ground-truth")
+    images_are_optional = True
+    is_on_missing_images = True
     examples = (
-        Good(images=[{}]),
+        Good(images=[{}], lines=[{}]),
         Bad(
-            images=[{"found": False, "path": None}],
-            says="the image was not found; add the file or correct the source-ref",
+            images=[{"found": False, "path": None, "detail": "1.jpg below ."}, {"source_ref": "s3://bucket/2.jpg"}],
+            lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg"}],
+            says="image not found: no 1.jpg below .; copy it, or name its folder with --images",
         ),
         Bad(
-            images=[{"fault": "refused", "detail": "it is not a regular file", "found": False}],
-            says="the image cannot be opened: it is not a regular file; put a readable file below an image folder",
+            images=[{"found": False, "path": None, "fault": "misnamed", "detail": "1.JPG exists: its case differs"}],
+            lines=[{}],
+            says="image not found, but 1.JPG exists: its case differs; write the key as the object is named",
+        ),
+        Bad(
+            images=[{"found": False, "path": None, "fault": "leads-outside", "detail": "it is outside data"}],
+            lines=[{}],
+            says="1 of the 1 images are links that lead outside the roots; use `--images CACHE`, the folder that they "
+            "lead to",
+        ),
+        Bad(
+            lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg"}],
+            says="partial copy: 2 of 2 images are not among the local files; copy them, or name their folder with "
+            "--images",
         ),
     )
 
-    def check(self, images: LazyFrame) -> LazyFrame:
-        """Images without a file, or whose file is not an image."""
-        kind = (
-            pl.when(col("fault") == "refused")
-            .then(lit("refused"))
-            .when(~col("found"))
-            .then(lit("not-found"))
-            .when(col("fault") == "no-image")
-            .then(lit("no-image"))
+    def check(self, missing_images: LazyFrame, images: LazyFrame, limits: LazyFrame) -> LazyFrame:
+        """Missing images, one by one or counted for their manifest, and files that a labeling job cannot read."""
+        counted = missing_images.filter("is_counted", col("kind") != "not-fetched")
+        of_manifests = (
+            counted.with_columns(
+                example=pl.when(col("kind") == "absent").then(worded("no {}", "detail")).otherwise("detail"),
+                kind=pl.when(col("kind") == "links").then("kind").otherwise(lit("none")),
+            )
+            .group_by("data_set", "manifest", "kind", maintain_order=True)
+            .agg(count=pl.len(), total=col("total").first(), example=col("example").drop_nulls().first())
+            .with_columns(severity=lit(Severity.INFO.value))
         )
-        return images.with_columns(kind=kind).filter(col("kind").is_not_null())
+        has_example = (col("kind") == "none") & col("example").is_not_null()
+        of_manifests = of_manifests.with_columns(kind=pl.when(has_example).then(lit("partial")).otherwise("kind"))
+        is_ground_truth = limits.filter(col("target") == "ground-truth").select("target")
+        unusable = images.filter(col("fault") == "no-image").select("data_set", "source_ref", "detail", kind="fault")
+        unusable = unusable.with_columns(severity=lit(Severity.ERROR.value)).join(is_ground_truth, how="cross")
+        return pl.concat([missing_images.filter(~col("is_counted")), of_manifests, unusable], how="diagonal_relaxed")
 
 
 class UnfetchedImage(Rule):
-    """The file is a pointer of Git LFS, DVC or git-annex instead of the image.
+    """The content of images is stored elsewhere and was not fetched.
 
     ## Why it matters
-    Nothing is wrong with the data set, but the image cannot be judged on this machine.
+    Nothing is wrong with the data set, but the images cannot be judged on this machine. Each manifest gets one finding.
 
     ## How to fix it
-    Run `git lfs pull`, `dvc pull` or `git annex get` before the check.
+    Run the command that fetches them before the check.
+
+    ## Causes
+    - The files are pointers of Git LFS: run `git lfs pull`.
+    - A `.dvc` file stands for the images or their folder, or a link leads to a file that is missing from the cache of
+      DVC: run `dvc pull`.
+    - The files are pointers or broken links of git-annex: run `git annex get`.
+
+    With `--require-images` the finding is an error.
     """
 
     code = "IMG204"
     name = "unfetched-image"
     severity = Severity.INFO
     precision = FACT
-    message = "the image was not judged: {detail}"
+    message = "{count:,} of {total:# image} cannot be judged: {detail}"
+    targets = ("rekognition", "ground-truth")
     features = ("decoded",)
+    images_are_optional = True
+    is_on_missing_images = True
     examples = (
-        Good(images=[{}]),
+        Good(images=[{}], lines=[{}]),
         Bad(
-            images=[{"fault": "not-fetched", "detail": "the file is a Git LFS pointer; run `git lfs pull`"}],
-            says="the image was not judged: the file is a Git LFS pointer; run `git lfs pull`",
+            images=[{"fault": "not-fetched", "detail": "stored in Git LFS; run `git lfs pull`"}],
+            lines=[{}],
+            says="1 of 1 image cannot be judged: stored in Git LFS; run `git lfs pull`",
         ),
     )
 
-    def check(self, images: LazyFrame) -> LazyFrame:
-        """Images whose file is a pointer."""
-        return images.filter(col("fault") == "not-fetched")
+    def check(self, missing_images: LazyFrame) -> LazyFrame:
+        """Manifests with images whose file is a pointer, and for each reason the number of images."""
+        unfetched = missing_images.filter(col("kind") == "not-fetched")
+        return unfetched.group_by("data_set", "manifest", "detail").agg(count=pl.len(), total=col("total").first())
 
 
 class ExifRotatedImage(Rule):

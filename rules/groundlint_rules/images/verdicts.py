@@ -17,7 +17,6 @@ class InvalidImage(ServiceRule):
     If you resize or crop an image, transform its boxes in the same way.
 
     ## Causes
-    - The image is not found, or its file cannot be opened.
     - The file is not an image, or has another format than JPEG and PNG.
     - The file has more than 15 MB.
     - A side is below 64 or above 4,096 px, and the line has no boxes; on a line with boxes this is IMG102.
@@ -33,8 +32,6 @@ class InvalidImage(ServiceRule):
     severity = Severity.ERROR
     aws = "ERROR_INVALID_IMAGE"
     messages = {
-        "image-refused": "image not opened: {found}; put a readable file below an image folder",
-        "image-not-found": "image not found; add the file or correct the source-ref",
         "not-an-image": "not an image: {found}; replace or convert the file",
         "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
         "image-file-too-large": "image file too large: {count:,} bytes, but {limit:,} are allowed; compress it",
@@ -56,17 +53,10 @@ class InvalidImage(ServiceRule):
             images=[{"width": 5000, "height": 4000}],
             says="image of 5000 x 4000 px: each side must have 64 to 4,096 px; resize it",
         ),
-        Bad(
-            images=[{"found": False, "path": None, "format": None, "width": None, "height": None}],
-            says="image not found; add the file or correct the source-ref",
-        ),
+        Good(images=[{"found": False, "path": None, "format": None, "width": None, "height": None}]),
         Bad(
             images=[{"fault": "no-image", "detail": "it is empty", "format": None}],
             says="not an image: it is empty; replace or convert the file",
-        ),
-        Bad(
-            images=[{"fault": "refused", "detail": "it is outside the given folders", "found": False}],
-            says="image not opened: it is outside the given folders; put a readable file below an image folder",
         ),
     )
 

@@ -183,21 +183,19 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
 def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
     """One line whose image the service does not accept, judged by its file: `kind` and `values`.
 
-    Pointers to images that were not fetched are not judged, nor are images of lines whose structure the service refuses
+    Images that are not on this machine are not judged, nor are images of lines whose structure the service refuses
     first. Where a line declares `image_size`, the aspect ratio is judged by that, in `declared_size_losses`.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
     is_out = (short < MIN_IMAGE_SIDE) | (long > MAX_IMAGE_SIDE)
     reasons = (
-        (Kind.IMAGE_REFUSED, col("fault") == "refused", col("detail")),
-        (Kind.IMAGE_NOT_FOUND, ~col("found"), lit(None)),
         (Kind.NOT_AN_IMAGE, col("fault") == "no-image", col("detail")),
         (Kind.UNSUPPORTED_IMAGE_FORMAT, ~col("format").is_in(["JPEG", "PNG", "MPO"]), col("format")),
         (Kind.IMAGE_FILE_TOO_LARGE, col("bytes") > MAX_IMAGE_BYTES, lit(None)),
         (Kind.IMAGE_SIDE_OUT_OF_RANGE, is_out, _size("width", "height")),
         (Kind.IMAGE_TOO_ELONGATED, long > MAX_ASPECT * short, _size("width", "height")),
     )
-    judged = images.filter((col("fault") != "not-fetched") | col("fault").is_null())
+    judged = images.filter("found", ~col("fault").is_in(["not-fetched", "refused"]).fill_null(False))
     bad = judged.select(
         *("data_set", "source_ref", "bytes"),
         kind=pl.coalesce(pl.when(is_true).then(lit(kind.value)) for kind, is_true, _ in reasons),
