@@ -14,7 +14,7 @@ from typing import NamedTuple
 from PIL import Image, ImageFile
 
 from groundlint.images import jpeg
-from groundlint.images.limits import MAX_FILE_BYTES
+from groundlint.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 from groundlint.images.record import MAX_RECORDED_SIDE, ImageFault, Rectangle
 from groundlint.processes.messages import encodable
 
@@ -32,6 +32,12 @@ CROP_SIDE = 128
 """Shorter side, in pixels, that a box keeps if it is cut out of the reduced image: features of crops need no more."""
 
 _JPEG = ("JPEG", "MPO")
+
+_MAX_PIXELS_PER_BYTE = 10_000
+"""More than any file of bounded compression holds: a PNG file of one bit per pixel has at most 8,256."""
+
+_UNBOUNDED = ("WEBP", "AVIF")
+"""Formats in which a large flat area takes next to no bytes."""
 
 _MAX_REASON = 200
 """Characters of what a decoder says of a file, which it may quote."""
@@ -91,8 +97,10 @@ class DecodedImage:
         self._error: UnusableImage | None = None
         most = max(LONG_SIDE.values())
         self._is_jpeg = header.format in _JPEG
-        fits = (scale for scale in (1, 2, 4, 8) if max(header.size) <= scale * most)
-        self._reduced_scale = next(fits, 8) if self._is_jpeg else 1
+        # A side that is shorter than the scale cannot be reduced by it.
+        scales = [scale for scale in (1, 2, 4, 8) if scale <= min(header.size)]
+        fits = (scale for scale in scales if max(header.size) <= scale * most)
+        self._reduced_scale = next(fits, scales[-1]) if self._is_jpeg else 1
 
     def reduced(self, long_side: int) -> Image.Image:
         """Return the image in RGB, no longer than this, which is at most the largest of `LONG_SIDE`; never enlarged.
@@ -102,7 +110,7 @@ class DecodedImage:
         """
         pixels = self._at(self._reduced_scale)
         factor = -(-max(pixels.size) // long_side)
-        return pixels if factor == 1 else pixels.reduce(factor)
+        return pixels if factor <= 1 else pixels.reduce(factor)
 
     def decode_for(self, boxes: Iterable[Rectangle]) -> None:
         """Decode what boxes are cut out of.
@@ -146,17 +154,14 @@ class DecodedImage:
         return self._pixels[scale]
 
     def _decoded(self, header: Image.Image, scale: int) -> Image.Image:
-        width, height = self._size
-        # A JPEG is decoded at a fraction of its size; what would be decoded whole must fit.
-        if scale > 1:
-            header.draft(None, (width // scale, height // scale))
-        if math.prod(header.size) > self._max_pixels:
-            limit = f"{self._max_pixels // 1_000_000} megapixels"
-            raise UnusableImage(ImageFault.TOO_BIG, f"it has {width:,} x {height:,} px, more than {limit}")
         try:
+            # A JPEG is decoded at a fraction of its size; what would be decoded whole must fit.
+            if scale > 1:
+                header.draft(None, (self._size[0] // scale, self._size[1] // scale))
+            self._check_size(header)
             header.load()
             image = _rgb(header)
-        except MemoryError:
+        except (MemoryError, UnusableImage):
             raise
         # Decoders raise all kinds of exceptions on hostile files.
         except Exception as error:  # noqa: BLE001
@@ -166,6 +171,12 @@ class DecodedImage:
             return self._decoded(self.header, scale)
         self._check_for_zeros()
         return image
+
+    def _check_size(self, header: Image.Image) -> None:
+        if math.prod(header.size) > self._max_pixels:
+            width, height = self._size
+            limit = f"{self._max_pixels // 1_000_000} megapixels"
+            raise UnusableImage(ImageFault.TOO_BIG, f"it has {width:,} x {height:,} px, more than {limit}")
 
     def _close(self) -> bool:
         """Add the end marker to a JPEG file that lacks nothing else, and return whether it is one."""
@@ -220,7 +231,7 @@ def opened(data: bytes) -> Image.Image:
     """Return the image with its header read and nothing decoded.
 
     Raises:
-        UnusableImage: The content is not an image, or its header claims more pixels than a table can hold.
+        UnusableImage: The content is not an image, or its header claims more pixels than a table or the file can hold.
     """
     try:
         header = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -228,8 +239,13 @@ def opened(data: bytes) -> Image.Image:
     except Exception as error:  # noqa: BLE001
         raise _unopened(error, data) from None
     width, height = header.size
-    if max(width, height) > MAX_RECORDED_SIDE:
-        raise UnusableImage(ImageFault.TOO_BIG, f"its header says {width:,} x {height:,} px")
+    if min(width, height) < 1:
+        raise UnusableImage(ImageFault.NO_IMAGE, f"its header says {width:,} x {height:,} px")
+    pixels = width * height
+    is_forged = pixels > max(MAX_PIXELS, len(data) * _MAX_PIXELS_PER_BYTE) and header.format not in _UNBOUNDED
+    if max(width, height) > MAX_RECORDED_SIDE or is_forged:
+        detail = f"its header says {width:,} x {height:,} px, but the file has {len(data):,} bytes"
+        raise UnusableImage(ImageFault.TOO_BIG, detail)
     return header
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 import struct
@@ -85,10 +84,7 @@ def description(data: bytes) -> str | None:
         return "the file is empty"
     if not any(data[:_HEAD]) and data.count(0) == len(data):
         return "the file holds only zero bytes"
-    if known := _first(_KINDS, data):
-        return known
-    text = _text(data)
-    return _description_of_text(text) if text else None
+    return _first(_KINDS, data) or _description_of_text(data[:_HEAD])
 
 
 def is_cut(data: bytes, image_format: str | None) -> bool:
@@ -143,33 +139,25 @@ def _first(kinds: Iterable[tuple[str, bytes]], data: bytes) -> str | None:
     return next((name for name, pattern in kinds if re.match(pattern, data[:_HEAD], re.DOTALL)), None)
 
 
-def _text(data: bytes) -> str | None:
-    """Return the beginning of a text file; None if the file is not one."""
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    head = data[:_HEAD]
-    try:
-        # Only its last character may be cut.
-        text = codecs.getincrementaldecoder(encoding)().decode(head, final=len(data) <= _HEAD)
-    except UnicodeDecodeError:
-        return None
-    is_printable = all(character.isprintable() or character.isspace() for character in text)
-    return text.strip() if is_printable else None
-
-
-def _description_of_text(text: str) -> str:
+def _description_of_text(head: bytes) -> str | None:
+    """Return what a text file is, by its beginning; None if it is not text."""
+    text = head.decode("utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "replace").strip()
     start = text[:500].lower()
     if re.match(r"http/\d", start):
         return f"a response of a web server ({_quoted(text.splitlines()[0])}): {_FAILED}"
-    if re.search(r"<!doctype html|<html|<head|<body", start):
+    if re.match(r"<(!doctype html|html|head|body)|<!--.*<html", start, re.DOTALL):
         title = re.search(r"<title[^>]*>(.*?)</title", text, re.IGNORECASE | re.DOTALL)
         return f"an HTML page{_in_brackets(title[1] if title else '')}: {_FAILED}"
-    if "<svg" in start:
-        return "an SVG drawing"
-    if text.startswith("<"):
-        return _description_of_xml(text)
-    if text.startswith(("{", "[")):
-        return _description_of_json(text)
-    return f"text that begins with {_quoted(text)}"
+    if re.match(r"<[?!\w]", start):
+        return "an SVG drawing" if "<svg" in start else _description_of_xml(text)
+    # The last character may be cut.
+    if (
+        not text
+        or not all(character.isprintable() or character.isspace() for character in text)
+        or "\ufffd" in text[:-1]
+    ):
+        return None
+    return _description_of_json(text) if text.startswith(("{", "[")) else f"text that begins with {_quoted(text)}"
 
 
 def _description_of_xml(text: str) -> str:
