@@ -39,7 +39,7 @@ def originals() -> dict[str, bytes]:
     }
     images = {name: image_bytes((64, 48), **save) for name, save in codings.items()}
     sound = Image.open(io.BytesIO(images["png"]))
-    modes = {"L": "png", "P": "png", "1": "tif", "RGBA": "png", "LA": "png", "I;16": "tif", "CMYK": "jpg", "F": "tif"}
+    modes = {"L": "png", "P": "tif", "1": "tif", "RGBA": "png", "LA": "png", "I;16": "tif", "CMYK": "jpg", "F": "tif"}
     for mode, extension in modes.items():
         stream = io.BytesIO()
         gray = sound.convert("L")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -128,6 +129,17 @@ def test_damaged_files_and_failed_downloads_are_named(tmp_path: Path) -> None:
     }
     assert said["cut.jpg"].startswith("the image is truncated: ")
     assert said["title.jpg"].endswith("'\\x1b[31m ::error::owned'): the download failed")
+
+
+def test_a_palette_image_without_a_palette_is_one_finding(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(image_bytes())).convert("P").save(stream, "TIFF")
+    data = stream.getvalue()
+    # The tag of the palette becomes an unknown one.
+    color_map, unknown = struct.pack("<HH", 320, 3), struct.pack("<HH", 65_000, 3)
+    assert data.count(color_map) == 1
+    written(tmp_path, {"1.tif": data.replace(color_map, unknown)})
+    assert of_files(findings(tmp_path, "--target", "ground-truth")) == {"1.tif": 1}
 
 
 @given(name=st.sampled_from(sorted(originals())), seed=st.integers(0, 2**32))

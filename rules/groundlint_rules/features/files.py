@@ -31,9 +31,13 @@ def orientation(header: Image) -> int | None:
 
 
 @feature(of="images", dtype=bool)
-def has_alpha(header: Image) -> bool:
+def has_alpha(header: Image) -> bool | None:
     """Whether the image has transparency: an alpha channel, or a transparent color or palette entry."""
-    return header.has_transparency_data
+    try:
+        return header.has_transparency_data
+    # A damaged file may lack its palette.
+    except Exception:  # noqa: BLE001
+        return None
 
 
 @feature(of="images", dtype=int)
