@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from polars import LazyFrame, col
 
-from groundlint import Bad, Good, Severity, note
+from groundlint import FACT, Bad, Good, Rule, Severity, note
 from groundlint_rules.samples import classification, lines
 from groundlint_rules.service import ProblemRule, first_lines, problems_of
 
 
-class InvalidAttributeName(ProblemRule):
+class InvalidAttributeName(Rule):
     """The name of a label attribute breaks Ground Truth's rules.
 
     ## Why it matters
@@ -28,6 +28,7 @@ class InvalidAttributeName(ProblemRule):
     code = "LBL201"
     name = "invalid-attribute-name"
     severity = Severity.ERROR
+    precision = FACT
     targets = ("ground-truth",)
     messages = {
         "name-is-reserved": "a label attribute must not be named `{key}`; rename it and `{key}-metadata`{others}",
