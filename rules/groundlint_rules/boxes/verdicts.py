@@ -81,7 +81,7 @@ class BoxTooSmall(ServiceRule):
     messages = {
         "box-too-small": "box {box} ({label!r}) is too small: {found} px in an image of {expected} px, "
         "1 px or less after resizing; remove it",
-        "placeholder-box": "box {box} ({label!r}) of {found} px in the corner seems to mean “no object”: negatives are "
+        "placeholder-box": "box {box} ({label!r}) of {found} px in the corner means “no object”: negatives are "
         "lines without boxes, which the service ignores; remove it",
     }
     examples = (
@@ -94,7 +94,7 @@ class BoxTooSmall(ServiceRule):
         Bad(boxes=[{"width": 2, "image_width": 2560, "image_height": 1920}]),
         Bad(
             boxes=[{"left": 0, "top": 0, "width": 1, "height": 1}],
-            says="box 0 ('cat') of 1 x 1 px in the corner seems to mean “no object”: negatives are lines without "
+            says="box 0 ('cat') of 1 x 1 px in the corner means “no object”: negatives are lines without "
             "boxes, which the service ignores; remove it",
         ),
     )

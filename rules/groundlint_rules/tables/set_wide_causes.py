@@ -206,7 +206,7 @@ def copied_image_sizes(attributes: LazyFrame, images: LazyFrame, manifests: Lazy
 
 @table()
 def attributes_per_image(attributes: LazyFrame, manifests: LazyFrame) -> LazyFrame:
-    """One attribute whose name no other line of its manifest has, where this is so on most lines.
+    """One attribute whose name no other line of its manifest has, as on most lines.
 
     In exports of the service's console, an image-level label is an attribute with the name of its label: such names
     may be rare.
@@ -348,9 +348,16 @@ def adjusted_copies(attributes: LazyFrame, counterparts: LazyFrame, manifests: L
 def lines_per_box(repeated_lines: LazyFrame, boxes: LazyFrame, manifests: LazyFrame) -> LazyFrame:
     """One of several lines with the same image and different boxes, where most lines of the manifest are such lines."""
     image = ["data_set", "manifest", "source_ref"]
-    repeated = repeated_lines.select(image).unique()
+    # Of each image one line is not a repetition. With few repetitions, most lines cannot be such lines.
+    counted = (
+        repeated_lines.group_by(image[:2]).agg(repeated=col("line").n_unique()).join(_lengths(manifests), on=image[:2])
+    )
+    frequent = counted.filter(2 * col("repeated") > _MOST * col("count"))
+    repeated = repeated_lines.join(frequent, on=image[:2], how="semi").select(image).unique().collect()
+    if repeated.is_empty():
+        return boxes.select(*_LINE, "source_ref").clear()
     placed = boxes.select(*_LINE, "source_ref", place=pl.struct("label", *RECTANGLE)).join(
-        repeated, on=image, how="semi"
+        repeated.lazy(), on=image, how="semi"
     )
     differing = (
         placed.group_by(image)
