@@ -101,7 +101,7 @@ class NotAManifest(ServiceRule):
             says="not a manifest: no line is a JSON object (line 1: it is a list); write one object per line and image",
         ),
         Bad(manifest="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
-        Bad(manifest='{"images": [], "annotations": [], "categories": []}'),
+        Bad(manifest='{"info": {}, "images": [], "annotations": [], "categories": []}'),
         Bad(manifest='{"errors": [], "statistics": {"training": {}}}'),
         Bad(manifest=f"<<<<<<< HEAD\n{detection()}\n=======\n{detection()}\n>>>>>>> other\n"),
     )
