@@ -30,6 +30,7 @@ from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
 from groundlint.images.record import ImageFault
 from groundlint.images.storage import LocalStorage, Roots
+from groundlint.manifest.foreign import looks_like
 from groundlint.manifest.reader import read
 from groundlint.phrases import first_of, number_of
 from groundlint.policy import severity
@@ -123,7 +124,7 @@ class Session:
         found: list[DiscoveryNote] = []
         with closing(images) if images else nullcontext():
             with self._stopwatch.timing("stage", "reading manifests"):
-                asked = data_sets(self._config, request, on_note=found.append)
+                asked = data_sets(self._config, request, looks_like=looks_like, on_note=found.append)
                 self._on_progress("reading manifests")
                 if images:
                     images.prepare(_expected_images(asked, images.storage))
@@ -135,7 +136,7 @@ class Session:
         failed = {source.name for source, _ in reading.unreadable}
         limits = {"target": settings.target, "region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
-        notes = [MadeNote(note.kind, None, None, note.message) for note in dict.fromkeys(found)]
+        notes = [MadeNote(note.kind, None, note.files, note.message) for note in dict.fromkeys(found)]
         notes += self._brought.notes(tables)
         raised: list[Raised] = []
         without_images: frozenset[int] = frozenset()

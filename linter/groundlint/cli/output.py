@@ -81,9 +81,11 @@ def say_faults(outcome: Outcome, *, verbose: bool) -> None:
 def list_files(settings: Config, request: Request) -> None:
     """Print the manifests of a request, one per line."""
     from groundlint.config.data_sets import data_sets
+    from groundlint.manifest.foreign import looks_like
     from groundlint.report.listing import header_path
 
-    names = sorted({name for data_set in data_sets(settings, request) for name in data_set.named})
+    asked = data_sets(settings, request, looks_like=looks_like)
+    names = sorted({name for data_set in asked for name in data_set.named})
     print_lines(header_path(name) for name in names)
 
 

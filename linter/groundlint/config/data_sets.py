@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from groundlint.config.discovery import (
 )
 from groundlint.config.settings import Config
 from groundlint.errors import GroundlintError
+from groundlint.phrases import first_of, number_of
 
 STDIN = "-"
 SPLITS = ("train", "test", "reference")
@@ -48,7 +49,8 @@ class Source(NamedTuple):
 class Request:
     """What to judge.
 
-    `stdin` holds the bytes of `-`, whose name is `stdin_name`. `force_exclude` applies `exclude` to named files too.
+    `stdin` holds the bytes of `-`, whose name is `stdin_name`. `force_exclude` treats named files like those found in a
+    folder: `exclude` applies, and files of other formats are skipped.
     `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `jobs` is the
     number of processes that read large manifests and measure images, None for one per processor. With `cache` None
     nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model.
@@ -88,12 +90,21 @@ class DataSet:
     named: frozenset[str]
 
 
-def data_sets(config: Config, request: Request, *, on_note: OnNote = ignore_note) -> list[DataSet]:
+LooksLike = Callable[[Source], str | None]
+"""What a file looks like in which nothing is that of a manifest; None for a manifest, good or bad."""
+
+
+def data_sets(
+    config: Config, request: Request, *, looks_like: LooksLike = lambda _: None, on_note: OnNote = ignore_note
+) -> list[DataSet]:
     """The data sets to judge; a manifest that the configuration does not group is one of its own.
+
+    Files of other formats are left out where they are found in a folder; those that the configuration names are not.
 
     Args:
         config: The configuration.
         request: What to judge.
+        looks_like: Function that recognizes files of other formats.
         on_note: Called with what limited the search for manifests.
 
     Returns:
@@ -102,7 +113,14 @@ def data_sets(config: Config, request: Request, *, on_note: OnNote = ignore_note
     Raises:
         UsageError: A folder or a data set has no manifest, or paths are given beside `train`, `test` or `reference`.
     """
-    return _Search(config, request, on_note).data_sets()
+    search = _Search(config, request, looks_like, on_note)
+    found = search.data_sets()
+    if search.skipped:
+        names = [f"{name} ({what})" for name, what in sorted(search.skipped.items())]
+        count = len(names)
+        was = f"{number_of(count, 'file')} {'was' if count == 1 else 'were'}"
+        on_note(DiscoveryNote("foreign-files", f"{was} skipped, not being manifests: {first_of(names)}", count))
+    return found
 
 
 @dataclass(frozen=True)
@@ -111,11 +129,15 @@ class _Search:
 
     config: Config
     request: Request
+    looks_like: LooksLike
     on_note: OnNote
+    skipped: dict[str, str] = field(default_factory=dict)
+    configured: set[str] = field(default_factory=set)
 
     def data_sets(self) -> list[DataSet]:
         request = self.request
         configured = list(self._configured())
+        self.configured.update(_identity(source) for data_set in configured for source in data_set.sources)
         if given := [split for split in SPLITS if getattr(request, split)]:
             if request.paths:
                 raise UsageError(_repeated(given[0], (*getattr(request, given[0]), *request.paths)))
@@ -170,7 +192,7 @@ class _Search:
                 for split in SPLITS
                 for pattern in getattr(data_set, split)
                 for path in self._matching(pattern)
-                for source in self._sources(path, split)
+                for source in self._sources(path, split, is_configured=True)
             ]
             if sources or not self.request.force_exclude:
                 yield _data_set(sources, f"[datasets.{name}]")
@@ -192,7 +214,7 @@ class _Search:
         ]
         return [_data_set(sources)] if sources or not self.request.force_exclude else []
 
-    def _sources(self, path: str, split: str) -> list[Source]:
+    def _sources(self, path: str, split: str, *, is_configured: bool = False) -> list[Source]:
         """The manifests of a path: the file itself, or those below a folder."""
         request, exclude, root = self.request, self.config.settings.exclude, self.config.root
         if not path:
@@ -201,19 +223,36 @@ class _Search:
         name = request.stdin_name if path == STDIN else path
         if request.force_exclude and excluded([name], exclude, root):
             return []
+        is_found = request.force_exclude and not is_configured
         if path == STDIN:
-            return [Source(_as_text(name) or STDIN, split, data=request.stdin)]
+            source = Source(_as_text(name) or STDIN, split, data=request.stdin)
+            return self._manifests([source]) if is_found else [source]
         # Not with pathlib, which raises where a name is too long for the system; such a file is reported as missing.
         if not os.path.isdir(path):  # noqa: PTH112
-            return [Source(_as_text(path), split, Path(path))]
+            source = Source(_as_text(path), split, Path(path))
+            return self._manifests([source]) if is_found else [source]
         if split == "reference":
             # It may be a folder of images, which is not read as a manifest.
             return []
         names = manifests_below(path, exclude=exclude, root=root, on_note=self.on_note)
-        if not names and not request.force_exclude:
+        sources = self._manifests(Source(_as_text(name), split, Path(name)) for name in names)
+        if not sources and not request.force_exclude:
             kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-            raise UsageError(f"{path}: the folder has no manifest ({kinds}) that is not hidden, excluded or ignored")
-        return [Source(_as_text(name), split, Path(name)) for name in names]
+            others = [f"{_as_text(name)} ({self.skipped[_as_text(name)]})" for name in names]
+            text = f"{path}: the folder has no manifest ({kinds}) that is not hidden, excluded or ignored"
+            raise UsageError(text + (f"; other formats: {first_of(others)}" if others else ""))
+        return sources
+
+    def _manifests(self, sources: Iterable[Source]) -> list[Source]:
+        """Sources without those of other formats, unless the configuration names them as manifests."""
+        kept = []
+        for source in sources:
+            what = None if _identity(source) in self.configured else self.looks_like(source)
+            if what:
+                self.skipped[source.name] = what
+            else:
+                kept.append(source)
+        return kept
 
 
 def _repeated(option: str, values: Sequence[str]) -> str:

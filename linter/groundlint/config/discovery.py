@@ -16,10 +16,11 @@ _OF_ONE_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 class DiscoveryNote(NamedTuple):
-    """What limited the search for manifests: a kind in kebab case and a sentence."""
+    """What limited the search for manifests: a kind in kebab case, a sentence, and the number of files concerned."""
 
     kind: str
     message: str
+    files: int | None = None
 
 
 OnNote = Callable[[DiscoveryNote], None]

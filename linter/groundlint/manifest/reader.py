@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import itertools
+import json
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
@@ -13,8 +14,9 @@ from polars import DataFrame
 
 from groundlint.config.data_sets import DataSet, Source
 from groundlint.manifest.assemble import READ_TABLES, Assembler
-from groundlint.manifest.filetype import kind_of_content, kind_of_head
+from groundlint.manifest.filetype import kind_of_head
 from groundlint.manifest.first_line import MAX_HEAD, reason_of
+from groundlint.manifest.foreign import MAX_WHOLE, Foreign, foreign_format, of_value
 from groundlint.manifest.kinds import Kind, Values
 from groundlint.manifest.part import Manner, Part, blocks, read_blocks, without_collection
 
@@ -29,7 +31,6 @@ TOO_LARGE = 2**30
 """Bytes of a manifest; the service's limit of 1 GB may mean either."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_WHOLE_FILE = 64 * 1024 * 1024
 
 
 class Reading(NamedTuple):
@@ -160,8 +161,11 @@ class _ManifestReader:
             self._add_instead_of_lines(Kind.EMPTY_MANIFEST)
         elif conflicts:
             self._add_instead_of_lines(Kind.MERGE_CONFLICT, conflicts[0])
-        elif (not has_images or self._begins_as_list) and (kind := _kind_of_content(stream)):
-            self._add_instead_of_lines(kind)
+        elif not has_images and stream.seekable() and (foreign := self._foreign(stream)):
+            kind = Kind.FOREIGN_FILE if foreign.has_objects else Kind.OTHER_FORMAT
+            self._add_instead_of_lines(kind, values={"found": foreign.looks_like, "hint": foreign.hint})
+        elif (not has_images or self._begins_as_list) and (one := _one_value(stream)):
+            self._add_instead_of_lines(Kind.OTHER_FORMAT, values={"found": one.looks_like, "hint": one.hint})
         elif not any(part.has_objects for part in self._parts):
             reason = reason_of(self._head)
             self._add_instead_of_lines(reason.kind, values=reason.values)
@@ -171,6 +175,10 @@ class _ManifestReader:
     def _add(self, kind: Kind, values: Values | None = None, line: int | None = None) -> None:
         row = (line, None, None, None, None, kind, values or {}, None, kind.loses, None, None)
         self._of_file.rows.problems.append(row)
+
+    def _foreign(self, stream: BinaryIO) -> Foreign | None:
+        stream.seek(0)
+        return foreign_format(stream, self._source.name)
 
     def _add_instead_of_lines(self, kind: Kind, line: int | None = None, values: Values | None = None) -> None:
         """Add one problem of the file as a whole, and drop the rows of its lines."""
@@ -189,8 +197,12 @@ def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple
     yield start, None
 
 
-def _kind_of_content(stream: BinaryIO) -> Kind | None:
-    if not stream.seekable() or stream.seek(0, io.SEEK_END) > _WHOLE_FILE:
+def _one_value(stream: BinaryIO) -> Foreign | None:
+    """What a file is that as a whole is one JSON value; it may hold the lines of a manifest."""
+    if not stream.seekable() or stream.seek(0, io.SEEK_END) > MAX_WHOLE:
         return None
     stream.seek(0)
-    return kind_of_content(stream.read())
+    try:
+        return of_value(json.loads(stream.read()))
+    except (ValueError, RecursionError):
+        return None

@@ -25,10 +25,9 @@ class NotAManifest(ServiceRule):
     - UTF-16: the file was saved in another encoding.
     - gzip: the file is compressed.
     - A Git LFS pointer: the content of the file was not fetched.
-    - A JSON array: all objects are in one list instead of one per line.
-    - A COCO data set, or a `manifest_summary.json`, which the service writes about a manifest.
+    - Another format, such as CSV, XML, one JSON array, or a COCO data set over several lines. A file of another format
+      whose lines are JSON objects is MAN210.
     - Merge conflict markers of git.
-    - The answer of list-dataset-entries: the lines are strings in one JSON object.
     - Python objects: the converter wrote `str(line)` instead of `json.dumps(line)`.
     - Commas between lines: the converter wrote the items of a list.
     - Commas before closing brackets: the converter put text together.
@@ -36,6 +35,9 @@ class NotAManifest(ServiceRule):
     - Objects over several lines: the converter indented them.
     - CSV: each line has values separated by commas, semicolons or tabs.
     - No line is a JSON object for another reason, which the message gives for the first line.
+
+    A file in which nothing is that of a manifest is skipped with a note where it is found in a folder, and under
+    `--force-exclude`.
 
     ## Undocumented service behavior
     The documents do not mention compressed files; they count as unsupported.
@@ -50,12 +52,8 @@ class NotAManifest(ServiceRule):
         "utf-16": "not a manifest: encoded as UTF-16; save it as UTF-8",
         "gzip": "not a manifest: compressed with gzip; decompress it",
         "git-lfs-pointer": "not a manifest: a Git LFS pointer whose content was not fetched; run `git lfs pull`",
-        "json-array": "not a manifest: one JSON array; write each object on a line of its own, without commas",
-        "coco": "not a manifest: a COCO data set; convert it to a manifest with one line per image",
-        "manifest-summary": "not a manifest: a manifest_summary.json of the service; check the manifest itself",
+        "other-format": "not a manifest: it looks like {found}; {hint}",
         "merge-conflict": "not a manifest: contains merge conflict markers of git; resolve the conflict",
-        "dataset-entries": "not a manifest: the answer of list-dataset-entries; "
-        "write each string in `DatasetEntries` on a line of its own (jq -r '.DatasetEntries[]')",
         "python-literals": "not a manifest: line {count} is a Python object, not JSON, because the converter wrote "
         "str(line); write json.dumps(line)",
         "commas-between-lines": "not a manifest: line {count} ends in a comma, because the converter wrote the items "
@@ -75,7 +73,7 @@ class NotAManifest(ServiceRule):
         Good(manifest=lines(detection())),
         Bad(
             manifest=f"[{detection()},{detection()}]",
-            says="not a manifest: one JSON array; write each object on a line of its own, without commas",
+            says="not a manifest: it looks like one JSON array; write each object on a line of its own, without commas",
         ),
         Bad(
             manifest="label,image\ncat,1.jpg\n",
@@ -101,9 +99,43 @@ class NotAManifest(ServiceRule):
             says="not a manifest: no line is a JSON object (line 1: it is a list); write one object per line and image",
         ),
         Bad(manifest="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
-        Bad(manifest='{"info": {}, "images": [], "annotations": [], "categories": []}'),
-        Bad(manifest='{"errors": [], "statistics": {"training": {}}}'),
+        Bad(manifest='{\n"images": [],\n"annotations": [],\n"categories": []\n}'),
         Bad(manifest=f"<<<<<<< HEAD\n{detection()}\n=======\n{detection()}\n>>>>>>> other\n"),
+    )
+
+
+class ForeignFile(ProblemRule):
+    """The file has JSON objects, but no line is that of a manifest.
+
+    ## Why it matters
+    No line has a `source-ref` or a label, so the file was probably named by mistake. Where such a file is found in a
+    folder, and under `--force-exclude`, it is skipped with a note.
+
+    ## How to fix it
+    Name the manifest itself, or convert the file.
+
+    ## Causes
+    The file is metadata of Hugging Face, a COCO data set, a `manifest_summary.json`, a data set manifest of CVAT, the
+    answer of list-dataset-entries, chat data, an app manifest, or another file with one of the suffixes of manifests.
+    """
+
+    code = "MAN210"
+    name = "foreign-file"
+    severity = Severity.ERROR
+    message = "not a manifest: it looks like {found}; {hint}"
+    examples = (
+        Good(manifest=lines(detection())),
+        Good(manifest=lines('{"source_ref": "s3://bucket/1.jpg"}')),
+        Bad(
+            manifest=lines('{"file_name": "1.png", "text": "a dog"}'),
+            says="not a manifest: it looks like metadata of Hugging Face (an image folder); convert it to lines with "
+            "`source-ref` and a label",
+        ),
+        Bad(
+            manifest='{"errors": [], "statistics": {"training": {}}}',
+            says="not a manifest: it looks like a manifest_summary.json of the service; check the manifest itself",
+        ),
+        Bad(manifest='{"images": [], "annotations": [], "categories": []}'),
     )
 
 
