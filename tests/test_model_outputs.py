@@ -119,7 +119,7 @@ def test_columns_without_a_label_and_labels_without_a_column_are_noted() -> None
     assert "labels without a column, which are not judged by it: 'cat', 'dog'" in note.message
 
 
-@pytest.mark.parametrize(("label", "column"), [("dog", "dogg"), ("dog", "Dog"), ("cat", "cats")])
+@pytest.mark.parametrize(("label", "column"), [("dog", "dogg"), ("dog", "Dog"), ("cat", "cats"), ("dog", "dgo")])
 def test_a_misspelled_column_is_refused_with_the_label_that_is_close(label: str, column: str) -> None:
     probabilities().rename({label: column}).write_csv("own.csv")
     with pytest.raises(ModelOutputError, match=f"^own.csv: the column '{column}' matches no label .* '{label}' has no"):

@@ -83,7 +83,9 @@ def _refuse_misspelled(path: Path, columns: Sequence[str], labels: Sequence[str]
     """Refuse a file with a column whose name is close to that of a label without a column."""
     known = {label.casefold(): label for label in labels}
     for column in columns:
-        if near := difflib.get_close_matches(column.casefold(), known, n=1, cutoff=_CLOSE):
+        # Letters that changed places make a short name look very different.
+        swapped = [label for label in known if sorted(label) == sorted(column.casefold())]
+        if near := swapped or difflib.get_close_matches(column.casefold(), known, n=1, cutoff=_CLOSE):
             raise ModelOutputError(
                 f"{path}: the column {column!r} matches no label of the manifests, but {known[near[0]]!r} has no "
                 "column; rename the column, or remove it if it is another label"
