@@ -209,10 +209,11 @@ class InvalidBucketName(Rule):
 
 
 class SuspiciousKey(Rule):
-    """The key of a `source-ref` has an invisible character, a space at one end, or an empty folder name.
+    """The key of a `source-ref` has an invisible character, a space at one end, an empty folder name, or backslashes.
 
     ## Why it matters
-    S3 compares keys exactly. Such a key is rarely intended, and the difference is hard to see.
+    S3 compares keys exactly. Such a key is rarely intended, and the difference is hard to see. Backslashes come from
+    paths of Windows, usually on all lines, and give one finding for the manifest; S3 separates folders by slashes.
 
     ## How to fix it
     Correct the URI. If the object really has this key, rename the object as well.
@@ -222,7 +223,7 @@ class SuspiciousKey(Rule):
     name = "suspicious-key"
     severity = Severity.WARNING
     precision = FACT
-    message = "the key of source-ref has {what}: {source_ref}; rename the object or correct the URI"
+    message = "the key of source-ref has {what}: {source_ref}; rename the object or correct the URI{others}"
     examples = (
         Good(lines=[{"key": "a b/한.jpg"}]),
         Bad(
@@ -232,10 +233,14 @@ class SuspiciousKey(Rule):
         ),
         Bad(lines=[{"key": "1.jpg "}]),
         Bad(lines=[{"key": "1\u200b.jpg"}]),
+        Bad(
+            lines=[{"key": "img\\1.jpg", "source_ref": "s3://bucket/img\\1.jpg"}],
+            says="the key of source-ref has backslashes: s3://bucket/img\\1.jpg; rename the object or correct the URI",
+        ),
     )
 
     def check(self, lines: LazyFrame) -> LazyFrame:
-        """Keys with a suspicious part, each with the first kind that applies."""
+        """Keys with a suspicious part, by the first kind that applies; of backslashes the first of a manifest."""
         key = col("key")
         what = (
             pl.when(key.str.contains(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"))
@@ -244,8 +249,14 @@ class SuspiciousKey(Rule):
             .then(lit("a space at one end"))
             .when(key.str.contains("^/|//"))
             .then(lit("an empty folder name"))
+            .when(key.str.contains("\\", literal=True))
+            .then(lit("backslashes"))
         )
-        return lines.with_columns(what=what).filter(col("what").is_not_null())
+        suspicious = lines.with_columns(what=what).filter(col("what").is_not_null())
+        has_backslashes = col("what") == "backslashes"
+        first = first_lines(suspicious.filter(has_backslashes), "data_set", "manifest")
+        others = suspicious.filter(~has_backslashes).with_columns(others=lit(""))
+        return pl.concat([others, first], how="diagonal")
 
 
 class NearIdenticalSourceRefs(Rule):
