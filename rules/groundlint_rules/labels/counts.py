@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from polars import LazyFrame
 
 from groundlint import Bad, Good, Severity
@@ -51,13 +53,18 @@ class TooFewLabels(ServiceRule):
     name = "too-few-labels"
     severity = Severity.ERROR
     aws = "ERROR_MANIFEST_TOO_FEW_LABELS"
-    message = "the {key} split has {count:# usable label}, but {found} needs at least {limit}; add labeled images"
+    message = "the {key} split has {count:# usable label}, but {found} needs at least {limit}; {hint}"
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}]),
         Good(boxes=[{"label": "cat"}]),
         Bad(
             labels=[{"label": "cat"}],
             says="the train split has 1 usable label, but classification needs at least 2; add labeled images",
+        ),
+        Bad(
+            manifest=lines(json.dumps(json.loads(classification()) | {"animal-metadata": {}})),
+            says="the train split has 0 usable labels, but classification needs at least 2; fix the 1 line that would "
+            "be dropped",
         ),
     )
 

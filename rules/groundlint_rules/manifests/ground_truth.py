@@ -84,5 +84,8 @@ class MissingSource(ProblemRule):
             manifest=lines('{"source_ref": "s3://bucket/1.jpg"}'),
             says="neither source-ref nor source; rename `source_ref` to source-ref",
         ),
-        Bad(manifest=lines('{"text": 1}'), says="neither source-ref nor source; add the image's URI as source-ref"),
+        Bad(
+            manifest=lines('{"source": "some text"}', '{"text": 1}'),
+            says="neither source-ref nor source; add the image's URI as source-ref",
+        ),
     )

@@ -11,6 +11,7 @@ from polars import DataFrame, LazyFrame, col, lit
 from groundlint import table
 from groundlint.engine.tables import VALUES
 from groundlint.manifest.kinds import Effect, Kind, Values, kinds_with
+from groundlint.phrases import number_of
 from groundlint_rules.tables.verdicts import SCHEMA
 
 MAX_LOST_SHARE = 0.2
@@ -68,11 +69,12 @@ class _Verdict(NamedTuple):
 
 
 class _Split(NamedTuple):
-    """The usable labels of one split: for each use case, the number of images of each label."""
+    """The usable labels of one split: for each use case, the number of images of each label; and its lost lines."""
 
     data_set: int
     name: str
     labels: dict[str, dict[str, int]]
+    lost: int = 0
 
     def names(self, use_case: str) -> set[str]:
         return set(self.labels.get(use_case, ()))
@@ -121,9 +123,9 @@ def data_set_verdicts(
     found += _of_buckets(counted, lines)
     kinds = attributes.filter(col("kind").is_in(["classification", "detection"])).select("data_set", "kind").unique()
     files, unknowns, kind_set = manifests.collect(), unknown.collect(), set(kinds.collect().iter_rows())
-    of_labels = list(_of_labels(files, unknowns, usable_labels.collect(), kind_set))
+    of_labels = list(_of_labels(counted, files, unknowns, usable_labels.collect(), kind_set))
     if of_labels and not causes.is_empty():
-        without_losses = _of_labels(files, unknowns, _all_labels(labels, boxes).collect(), kind_set)
+        without_losses = _of_labels(counted, files, unknowns, _all_labels(labels, boxes).collect(), kind_set)
         of_labels = _with_causes(of_labels, {verdict.subject for verdict in without_losses}, causes, counted)
     found += of_labels
     rows: dict[str, dict[str, Any]] = {}
@@ -196,10 +198,11 @@ def _of_buckets(manifests: DataFrame, lines: LazyFrame) -> Iterator[_Verdict]:
 
 
 def _of_labels(
-    manifests: DataFrame, unknown: DataFrame, labels: DataFrame, kinds: set[tuple[int, str]]
+    counted: DataFrame, manifests: DataFrame, unknown: DataFrame, labels: DataFrame, kinds: set[tuple[int, str]]
 ) -> Iterator[_Verdict]:
     """The verdicts on the labels of each data set."""
     unknown_manifests = set(unknown.iter_rows())
+    lost = {row[:2]: row[2] for row in counted.group_by("data_set", "split").agg(col("lost").sum()).iter_rows()}
     by_split: dict[tuple[int, str], dict[str, dict[str, int]]] = {}
     for data_set, split, use_case, label, images in labels.select(
         "data_set", "split", "use_case", "label", "images"
@@ -211,7 +214,7 @@ def _of_labels(
     for data_set, splits in sorted(files.items()):
         # A split with an unknown manifest cannot be judged.
         known = {
-            name: _Split(data_set, name, by_split.get((data_set, name), {}))
+            name: _Split(data_set, name, by_split.get((data_set, name), {}), lost.get((data_set, name), 0))
             for name in _JUDGED_SPLITS
             if name in splits and not any((data_set, manifest) in unknown_manifests for manifest in splits[name])
         }
@@ -250,7 +253,8 @@ def _too_many(split: _Split) -> Iterator[_Verdict]:
 def _too_few(split: _Split, use_case: str) -> Iterator[_Verdict]:
     count, least = len(split.names(use_case)), MIN_LABELS[use_case]
     if count < least:
-        values: Values = {"key": split.name, "found": use_case, "count": count, "limit": least}
+        hint = f"fix the {number_of(split.lost, 'line')} that would be dropped" if split.lost else "add labeled images"
+        values: Values = {"key": split.name, "found": use_case, "count": count, "limit": least, "hint": hint}
         yield _Verdict(split.data_set, Kind.TOO_FEW_LABELS, values)
 
 

@@ -18,8 +18,8 @@ def missing_images(lines: LazyFrame, images: LazyFrame) -> LazyFrame:
 
     Its `kind` is absent, refused, misnamed, links (the file is a link that leads outside the folders that are searched)
     or not-fetched (a pointer stands for it); `detail` says more. `total` is the number of the manifest's images.
-    `is_counted` says that it is counted for the manifest and is no finding of its own: a link, a pointer, or one of
-    those that a partial copy lacks.
+    `is_counted` says whether the manifest has one finding for all such images: links, pointers, and those that a
+    partial copy lacks.
     """
     manifest = ("data_set", "manifest")
     known = images.select("data_set", "source_ref", "found", "fault", "detail")
