@@ -116,6 +116,18 @@ def test_links_that_lead_outside_are_one_info_whose_remedy_works(folder: Path) -
         assert (status, found, summary["images"]["found"]) == (0, [], 14), flags
 
 
+def test_a_linked_folder_that_leads_outside_is_one_info_whose_remedy_works(folder: Path) -> None:
+    write(folder, NAMES, NAMES)
+    (folder / "img").rename(folder.parent / "cache/files")
+    (folder / "img").symlink_to(folder.parent / "cache/files")
+    status, found, _ = check(folder)
+    assert status == 0
+    assert on_manifest(found, "info", "14 of the 14 images are links that lead outside the roots")
+    for cache in ("../cache", "../cache/files"):
+        status, found, summary = check(folder, "--images", cache)
+        assert (status, found, summary["images"]["found"]) == (0, [], 14)
+
+
 def test_links_do_not_count_as_absent(folder: Path) -> None:
     write(folder, NAMES, NAMES[:9])
     link_to_cache(folder, NAMES[9:12])

@@ -139,6 +139,7 @@ class LocalStorage:
         self._tops = [_real(top) for top in tops]
         self._listings: dict[str, _Listing] = {}
         self._candidates: dict[tuple[str, str], list[_Candidate]] = {}
+        self._outside: dict[tuple[str, str], Place] = {}
         self._bases: dict[str, list[Path]] = {}
         self._is_inside: dict[tuple[str, Path], bool] = {}
         self._twins = TwinFinder(lambda folder: list(self._listing(folder).entries))
@@ -166,7 +167,7 @@ class LocalStorage:
         home = os.path.dirname(manifest)  # noqa: PTH120
         known = (f"{bucket}/{directory}", home)
         if known not in self._candidates:
-            self._candidates[known] = list(self._candidates_of(bucket, directory, home))
+            self._candidates[known] = list(self._candidates_of(bucket, directory, home, known))
         failed: Place | None = None
         for folder, allowed, is_expected, has_links_only in self._candidates[known]:
             listing = self._listing(folder)
@@ -181,7 +182,9 @@ class LocalStorage:
                 failed = failed or place
             elif is_expected and listing.refused:
                 failed = failed or _refused(listing.refused)
-        return failed or self._absent(known, self._bases_of(home), f"{bucket}/{directory}".rstrip("/"), name)
+        if failed := failed or self._outside.get(known):
+            return failed
+        return self._absent(known, self._bases_of(home), f"{bucket}/{directory}".rstrip("/"), name)
 
     def looked_for(self, source_ref: str, manifest: str) -> str:
         """Return which file was looked for and where, as "img/1.jpg below data or ."."""
@@ -230,7 +233,7 @@ class LocalStorage:
             if entry.is_symlink():
                 path = os.path.realpath(path)
                 if not _is_below(path, roots):
-                    return _dangling(path) or Place(None, fault=ImageFault.LEADS_OUTSIDE, detail=_leads_out_of(roots))
+                    return _dangling(path) or _leading_out_of(roots, "it")
                 if not os.path.exists(path):  # noqa: PTH110 - as above
                     return _dangling(path) or _refused("it is a symbolic link to a file that does not exist")
                 self.followed.update(str(root) for root in roots if entry.path.startswith(f"{root}{os.sep}"))
@@ -285,11 +288,11 @@ class LocalStorage:
         folder = os.path.join(base, above) if above else base  # noqa: PTH118 - as above
         return f"{name}.dvc" in self._listing(folder).entries or self._is_tracked(base, above)
 
-    def _candidates_of(self, bucket: str, directory: str, home: str) -> Iterator[_Candidate]:
+    def _candidates_of(self, bucket: str, directory: str, home: str, known: tuple[str, str]) -> Iterator[_Candidate]:
         """Yield the folders that may hold the images of a key's directory, the longest suffix of the key first.
 
         Links may lead into the folder that was searched, and into the other folders that were declared or in which
-        the user works.
+        the user works. A folder that the key names and that leads elsewhere is not searched, but remembered.
         """
         parts = [bucket, *(part for part in directory.split("/") if part)]
         bases = self._bases_of(home)
@@ -298,14 +301,22 @@ class LocalStorage:
             for base in bases:
                 allowed = [base, *own]
                 folder = os.path.join(base, *parts[skipped:])  # noqa: PTH118 - as above
-                if _is_folder(folder) and _is_below(os.path.realpath(folder), allowed):
+                if not _is_folder(folder):
+                    continue
+                if _is_below(os.path.realpath(folder), allowed):
                     is_expected = skipped < len(parts) or bool(self._declared) or base == bases[0]
                     yield _Candidate(folder, allowed, is_expected)
+                elif skipped < len(parts):
+                    self._outside.setdefault(known, _leading_out_of(allowed, "its folder"))
         for base in self._around(home) if self._declared else ():
             for skipped in range(len(parts) + 1):
                 folder = os.path.join(base, *parts[skipped:])  # noqa: PTH118 - as above
-                if _is_folder(folder) and _is_below(os.path.realpath(folder), [base, *self._declared]):
+                if not _is_folder(folder):
+                    continue
+                if _is_below(os.path.realpath(folder), [base, *self._declared]):
                     yield _Candidate(folder, self._declared, is_expected=False, has_links_only=True)
+                elif skipped < len(parts):
+                    self._outside.setdefault(known, _leading_out_of(self._declared, "its folder"))
 
     def _bases_of(self, home: str) -> list[Path]:
         return self._folders if self._declared else self._around(home)
@@ -358,9 +369,9 @@ def _dangling(path: str) -> Place | None:
     return _OF_DVC if _IN_DVC_CACHE.search(path) else _OF_ANNEX if _IN_ANNEX.search(path) else None
 
 
-def _leads_out_of(roots: Sequence[Path]) -> str:
+def _leading_out_of(roots: Sequence[Path], what: str) -> Place:
     names = ", ".join(dict.fromkeys(_shown(root) for root in roots))
-    return f"it is a symbolic link that leads out of {names}"
+    return Place(None, fault=ImageFault.LEADS_OUTSIDE, detail=f"{what} is a symbolic link that leads out of {names}")
 
 
 def _listed(folder: str) -> _Listing:
