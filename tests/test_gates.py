@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from image_sets import image_bytes
 from lines import detection, manifest
 
 PAGE = (Path(__file__).parents[1] / "docs/gates.md").read_text(encoding="utf-8")
@@ -31,6 +32,10 @@ def run(command: str, folder: Path, lines: list[Any]) -> subprocess.CompletedPro
     """A command of the page, in a folder with a manifest under data/ and the paths of a container beside it."""
     (folder / "data").mkdir(exist_ok=True)
     (folder / "data/train.manifest").write_text(manifest(*lines))
+    for n, line in enumerate(lines):
+        name = line["source-ref"].rpartition("/")[2]
+        if name != "gone.jpg":
+            (folder / "data" / name).write_bytes(image_bytes((640, 480), seed=n))
     (folder / "report").mkdir(exist_ok=True)
     here = command.replace("/opt/ml/processing/input", "data").replace("/opt/ml/processing/", "")
     words = shlex.split(here.replace("$GITHUB_STEP_SUMMARY", "summary.md").replace("\\\n", " "))
@@ -51,7 +56,7 @@ def test_the_github_workflow(lines: list[Any], status: int, tmp_path: Path) -> N
     assert done.returncode == status, done.stderr
     assert done.stdout.startswith("::error") == bool(status)
     results = json.loads((tmp_path / upload).read_text())["runs"][0]["results"]
-    assert ["BOX101" in json.dumps(result) for result in results] == [True] * status
+    assert [result["ruleId"] for result in results if result["level"] == "error"] == ["BOX101"] * status
     assert ("BOX101" in (tmp_path / "summary.md").read_text()) == bool(status)
 
 
@@ -62,7 +67,8 @@ def test_the_gitlab_job(lines: list[Any], status: int, tmp_path: Path) -> None:
     done = run(command, tmp_path, lines)
     assert done.returncode == status, done.stderr
     reports = job["artifacts"]["reports"]
-    assert len(json.loads((tmp_path / reports["codequality"]).read_text())) == status
+    issues = json.loads((tmp_path / reports["codequality"]).read_text())
+    assert ["BOX101" in json.dumps(issue) for issue in issues if issue["severity"] == "major"] == [True] * status
     assert ("BOX101" in (tmp_path / reports["junit"]).read_text()) == bool(status)
 
 
@@ -76,6 +82,18 @@ def test_the_sagemaker_pipeline(lines: list[Any], passed: int, tmp_path: Path) -
     (path,) = [ast.literal_eval(keyword.value) for keyword in keywords if keyword.arg == "json_path"]
     assert summary[path] == passed
     assert summary["rules"]["BOX101"] == 1 - passed
+
+
+def test_missing_images_fail_the_gates(tmp_path: Path) -> None:
+    jobs = yaml.safe_load(block("yaml", "codequality"))["groundlint"]["script"]
+    steps = yaml.safe_load(block("yaml", "runs-on"))["jobs"]["groundlint"]["steps"]
+    commands = [text for text in [*jobs, *(step.get("run", "") for step in steps)] if "groundlint check" in text]
+    assert len(commands) == 2
+    for command in commands:
+        assert run(command, tmp_path, SOUND).returncode == 0
+        done = run(command, tmp_path, [*SOUND, detection("s3://bucket/gone.jpg")])
+        assert done.returncode == 1
+        assert "IMG203" in done.stdout
 
 
 def test_the_hooks_of_the_page_exist() -> None:

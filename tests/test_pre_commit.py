@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from image_sets import image_bytes
 from lines import detection, manifest
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,9 @@ def repository(tmp_path: Path) -> Path:
     """A data set's repository with a good manifest, a bad one, and one with a warning."""
     run("git", "init", "--quiet", cwd=tmp_path)
     (tmp_path / "readme.txt").write_text("not a manifest")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.png", "text": "a dog"}\n')
+    for n in range(12):
+        (tmp_path / f"{n}.jpg").write_bytes(image_bytes((640, 480), seed=n))
     for name, text in {"good.manifest": GOOD, "bad.jsonl": BAD, "sub/warning.manifest": WARNING}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -63,6 +67,18 @@ def test_the_hook_checks_the_manifests_that_are_passed(repository: Path, home: P
     assert "BOX" not in good.stdout
     none = hook("groundlint", "--files", "readme.txt", repository=repository, home=home)
     assert "no files to check" in none.stdout
+
+
+def test_the_other_hook_fails_where_images_are_missing(repository: Path, home: Path) -> None:
+    (repository / "groundlint.toml").write_text('exclude = ["bad.jsonl"]\n')
+    (repository / "3.jpg").unlink()
+    run("git", "add", ".", cwd=repository)
+    done = hook("groundlint-all", "--all-files", repository=repository, home=home)
+    assert done.returncode == 1
+    assert "good.manifest:4: error IMG203 image-missing" in done.stdout
+    changed = hook("groundlint", "--files", "good.manifest", repository=repository, home=home)
+    assert changed.returncode == 0
+    assert "metadata.jsonl:" not in done.stdout + changed.stdout
 
 
 def test_a_warning_passes_and_is_shown(repository: Path, home: Path) -> None:
