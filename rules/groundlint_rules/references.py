@@ -239,7 +239,7 @@ class SuspiciousKey(Rule):
         ),
     )
 
-    def check(self, lines: LazyFrame) -> LazyFrame:
+    def check(self, lines: LazyFrame, unused_lines: LazyFrame) -> LazyFrame:
         """Keys with a suspicious part, by the first kind that applies; of backslashes the first of a manifest."""
         key = col("key")
         what = (
@@ -254,7 +254,7 @@ class SuspiciousKey(Rule):
         )
         suspicious = lines.with_columns(what=what).filter(col("what").is_not_null())
         has_backslashes = col("what") == "backslashes"
-        first = first_lines(suspicious.filter(has_backslashes), "data_set", "manifest")
+        first = first_lines(suspicious.filter(has_backslashes), unused_lines, "data_set", "manifest")
         others = suspicious.filter(~has_backslashes).with_columns(others=lit(""))
         return pl.concat([others, first], how="diagonal")
 
