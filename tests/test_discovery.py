@@ -156,7 +156,7 @@ def test_a_missing_git_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     put("a.manifest")
     monkeypatch.setenv("PATH", "")
     assert below() == ["a.manifest"]
-    ((kind, message),) = notes()
+    ((kind, message, _),) = notes()
     assert kind == "git-failed"
     assert message.startswith("git cannot say which files in . are ignored (git: No such file")
 
