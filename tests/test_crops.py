@@ -88,7 +88,8 @@ def test_odd_boxes_and_files_do_not_keep_others_from_being_judged(tmp_path: Path
         detection("s3://bucket/2.png", tuple(boxes())),
         detection("s3://bucket/1.png", tuple(boxes()[6:9])),
     ]
-    names = found(tmp_path, {"1.png": blurred, "2.png": b"no image"}, lines)
+    lines[2]["source-ref"] = "s3://bucket/3.png"
+    names = found(tmp_path, {"1.png": blurred, "2.png": b"no image", "3.png": blurred}, lines)
     assert {("object-blurred", 1, 7), ("object-blurred", 3, 1)} <= names
     assert not {line for _, line, _ in names} & {2}
 

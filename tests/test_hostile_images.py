@@ -67,8 +67,10 @@ def test_a_header_of_any_size_is_one_finding(tmp_path: Path, target: str) -> Non
     files = {f"{n}.{name}": data for n, size in enumerate(SIZES) for name, data in forged(*size).items()}
     # A GIF file may have 65,535 px on one side, and takes its size from its frame if it says none.
     files = {name: data for name, data in files.items() if name not in ("0.gif", "4.gif")}
+    # A JPEG file has 16 bits for a side, so this one is 129 x 4 px: the service refuses it for its size.
+    refused = {"0.jpg"} if target == "rekognition" else set()
     written(tmp_path, files)
-    assert of_files(findings(tmp_path, "--target", target)) == dict.fromkeys(files, 1)
+    assert of_files(findings(tmp_path, "--target", target)) == dict.fromkeys(files.keys() - refused, 1)
 
 
 def test_images_of_extreme_shapes_break_nothing(tmp_path: Path) -> None:
@@ -115,18 +117,20 @@ def test_damaged_files_and_failed_downloads_are_named(tmp_path: Path) -> None:
         "fetch.jpg": b"outs:\n- md5: 3863d0e3\n  size: 1\n  path: fetch.jpg\n",
     }
     written(tmp_path, files)
+    found = findings(tmp_path)
     said = {
         finding["source_ref"].rpartition("/")[2]: finding["message"].partition("; ")[0]
-        for finding in findings(tmp_path)
-        if finding["name"] in FILE_RULES
+        for finding in found
+        if finding["name"] in FILE_RULES and finding["source_ref"]
     }
     assert said == {
         "cut.jpg": said["cut.jpg"],
         "zeroed.jpg": f"the image is truncated: {len(whole) - half - 2:,} bytes of its image data are zeros",
         "denied.jpg": "not an image: an XML error page (AccessDenied): the download failed",
         "title.jpg": said["title.jpg"],
-        "fetch.jpg": "the image was not judged: the file is a DVC pointer",
     }
+    (unfetched,) = (finding["message"] for finding in found if finding["name"] == "unfetched-image")
+    assert unfetched == "1 of 7 images cannot be judged: tracked by DVC; run `dvc pull`"
     assert said["cut.jpg"].startswith("the image is truncated: ")
     assert said["title.jpg"].endswith("'\\x1b[31m ::error::owned'): the download failed")
 

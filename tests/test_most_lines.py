@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from command import groundlint as command
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from judging import REGISTRY, judged
 from lines import classification, detection, manifest
@@ -114,7 +114,19 @@ def test_wrong_coordinates_are_one_finding(
 def test_each_way_of_writing_is_recognized_and_pixels_are_none(seed: int, size: tuple[int, int], name: str) -> None:
     lines = boxed(30, size, seed)
     assert diagnoses(lines) == []
-    assert diagnoses(rewritten(lines, WRITTEN[name])) == [name]
+    written = rewritten(lines, WRITTEN[name])
+    # Small boxes far from the edges leave the image in no way of writing: nothing shows it.
+    assume(name.endswith(("fractions", "percentages")) or sum(map(leaves_image, written)) > len(lines) / 2)
+    assert diagnoses(written) == [name]
+
+
+def leaves_image(line: dict[str, Any]) -> bool:
+    """Whether a box of a line extends beyond its image by more than 2 px."""
+    (size,) = line["animals"]["image_size"]
+    return any(
+        box["left"] + box["width"] > size["width"] + 2 or box["top"] + box["height"] > size["height"] + 2
+        for box in line["animals"]["annotations"]
+    )
 
 
 @settings(max_examples=20, deadline=None)

@@ -327,7 +327,7 @@ def test_problems_of_metadata_are_reported_on_its_attribute() -> None:
         (b'{"errors": [], "statistics": {"training": {}}}', Kind.FOREIGN_FILE),
         (b"<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n", Kind.MERGE_CONFLICT),
         (b"hello\nworld\n", Kind.OTHER_FORMAT),
-        (b"source-ref,label\ns3://b/1.jpg,cat\n", Kind.NO_JSON_OBJECTS),
+        (b"source-ref,label\ns3://b/1.jpg,cat\n", Kind.CSV),
     ],
 )
 def test_a_file_that_is_not_a_manifest_is_reported_by_its_kind(data: bytes, kind: Kind) -> None:

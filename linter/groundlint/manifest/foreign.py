@@ -167,12 +167,21 @@ def _of_lines(first: list[bytes], objects: list[dict[str, Any]]) -> Foreign:
     if text.startswith(b'"'):
         return Foreign("JSON strings", "write each object as it is, without quotes around it")
     if text.startswith((b"{", b"[")):
-        return Foreign("invalid JSON", "write one JSON object per line and image")
+        what = "JSON lists" if _is_json(text) else "invalid JSON"
+        return Foreign(what, "write one JSON object per line and image")
     if _YAML.match(text):
         return Foreign("YAML")
     return Foreign(
         "a CSV file" if _is_csv(first) else "text that is not JSON", "write one JSON object per line and image"
     )
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_csv(first: list[bytes]) -> bool:

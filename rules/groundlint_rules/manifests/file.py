@@ -76,7 +76,7 @@ class NotAManifest(ServiceRule):
             says="not a manifest: it looks like one JSON array; write each object on a line of its own, without commas",
         ),
         Bad(
-            manifest="label,image\ncat,1.jpg\n",
+            manifest="label,source-ref\ncat,s3://bucket/1.jpg\n",
             says="not a manifest: line 1 has values separated by commas or similar, because the file is CSV; "
             "convert each image's rows to one JSON object",
         ),
@@ -96,7 +96,7 @@ class NotAManifest(ServiceRule):
         Bad(manifest=json.dumps({"DatasetEntries": [detection()]}, indent=1)),
         Bad(
             manifest="[1]\n[2]\n",
-            says="not a manifest: no line is a JSON object (line 1: it is a list); write one object per line and image",
+            says="not a manifest: it looks like JSON lists; write one JSON object per line and image",
         ),
         Bad(manifest="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
         Bad(manifest='{\n"images": [],\n"annotations": [],\n"categories": []\n}'),
