@@ -30,8 +30,8 @@ from typer.testing import CliRunner
 
 from groundlint.cli import app
 from groundlint.images.cache import FILE, TAG, Cache
+from groundlint.images.places import Stamp
 from groundlint.images.record import CropRecord, ImageRecord
-from groundlint.images.storage import Stamp
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,9 @@ import pytest
 from image_sets import COUNT, image_bytes, image_tables, images_of, write_images, write_manifest
 from lines import classification
 
+from groundlint.images.places import Place
 from groundlint.images.record import ImageFault
-from groundlint.images.storage import LocalStorage, Place, Roots
+from groundlint.images.storage import LocalStorage, Roots
 
 
 @pytest.fixture(autouse=True)

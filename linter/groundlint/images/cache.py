@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from groundlint.images.places import Stamp
 from groundlint.images.record import CropRecord, ImageRecord
-from groundlint.images.storage import Stamp
 
 FOLDER = ".groundlint_cache"
 FILE = "measured-5.sqlite"

@@ -17,8 +17,9 @@ from groundlint.engine.tables import BASE, RECTANGLE
 from groundlint.images.cache import Cache
 from groundlint.images.limits import MAX_PIXELS
 from groundlint.images.measurements import Measurements
+from groundlint.images.places import Stamp
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
-from groundlint.images.storage import LocalStorage, Stamp
+from groundlint.images.storage import LocalStorage
 
 if TYPE_CHECKING:
     from groundlint.images.pool import Pool
