@@ -127,6 +127,29 @@ def test_files_of_equal_bytes_and_boxes_in_one_place_are_measured_once() -> None
     assert calls == ["image", "box", "box", "image"]
 
 
+def test_a_box_of_a_copy_that_no_feature_is_wanted_of_has_no_values() -> None:
+    for name in ("one", "two"):
+        Path(name).write_bytes(image_bytes())
+    measurer = Measurer([DECODED, Feature(crop_area, "crops", 1, int, only_sampled=True)])
+    measurer.measure(ImageTask(0, "one"))
+    (crop,) = measurer.measure(ImageTask(1, "two", [(0.0, 0.0, 20.0, 10.0)], [False])).crops
+    assert crop.values == {}
+
+
+def crop_area(crop: Image.Image) -> int:
+    """Pixels of a box."""
+    return crop.width * crop.height
+
+
+def test_a_small_box_of_a_jpeg_too_big_to_decode_is_cut_out_of_the_largest_scale_that_may_be() -> None:
+    Path("file").write_bytes(image_bytes((2000, 1000)))
+    task = ImageTask(0, "file", [(100.0, 100.0, 40.0, 60.0)], [True])
+    measurer = Measurer([pixel_sum, Feature(crop_area, "crops", 1, int)], max_pixels=1_000_000)
+    measured = measurer.measure(task)
+    assert (measured.record.fault, pixel_sum.key in measured.record.values) == (None, True)
+    assert [crop.values["crop_area@1"] for crop in measured.crops] == [20 * 30]
+
+
 def test_an_image_without_a_label_does_not_pass_what_it_lacks_to_its_copy() -> None:
     for name in ("one", "two"):
         Path(name).write_bytes(image_bytes())

@@ -74,6 +74,8 @@ def prepare_pillow() -> None:
 class DecodedImage:
     """The pixels of an image, decoded at most twice: reduced, and at full size if one of its boxes is small.
 
+    Of a JPEG with too many pixels, the largest scale that may be decoded stands for the full size.
+
     What is reduced is the same whether the image is also needed at full size or not, and a box is cut out of the same
     pixels whatever other boxes there are: measurements depend on the image and the box alone.
 
@@ -98,9 +100,12 @@ class DecodedImage:
         most = max(LONG_SIDE.values())
         self._is_jpeg = header.format in _JPEG
         # A side that is shorter than the scale cannot be reduced by it.
-        scales = [scale for scale in (1, 2, 4, 8) if scale <= min(header.size)]
-        fits = (scale for scale in scales if max(header.size) <= scale * most)
-        self._reduced_scale = next(fits, scales[-1]) if self._is_jpeg else 1
+        scales = [scale for scale in (1, 2, 4, 8) if scale <= min(header.size)] if self._is_jpeg else [1]
+        width, height = header.size
+        reduced = (scale for scale in scales if max(width, height) <= scale * most)
+        self._reduced_scale = next(reduced, scales[-1])
+        full = (scale for scale in scales if -(-width // scale) * -(-height // scale) <= max_pixels)
+        self._full_scale = min(next(full, scales[-1]), self._reduced_scale)
 
     def reduced(self, long_side: int) -> Image.Image:
         """Return the image in RGB, no longer than this, which is at most the largest of `LONG_SIDE`; never enlarged.
@@ -139,7 +144,7 @@ class DecodedImage:
         return Context(pixels.crop(outer), place)
 
     def _scale_of(self, box: Rectangle) -> int:
-        return self._reduced_scale if min(box[2:]) >= CROP_SIDE * self._reduced_scale else 1
+        return self._reduced_scale if min(box[2:]) >= CROP_SIDE * self._reduced_scale else self._full_scale
 
     def _at(self, scale: int) -> Image.Image:
         if self._error:
@@ -169,7 +174,8 @@ class DecodedImage:
                 raise _undecodable(error, self._data, header.format) from None
             self.header = opened(self._data)
             return self._decoded(self.header, scale)
-        self._check_for_zeros()
+        if not self._pixels:
+            self._check_for_zeros()
         return image
 
     def _check_size(self, header: Image.Image) -> None:

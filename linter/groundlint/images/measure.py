@@ -1,4 +1,4 @@
-"""Measures one image: reads it once, decodes it once, and computes all wanted features from that."""
+"""Measures one image: reads it once, decodes it at most twice, and computes all wanted features from that."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Measurer:
         if not record.fault and (features or any(of_boxes.values()) or record.format is None):
             self._measure_missing(data, features, of_boxes, content, measured)
         if not record.fault and self._of["crops"]:
-            measured.crops = [CropRecord(box, content.crops[box]) for box in of_boxes]
+            measured.crops = [CropRecord(box, content.crops.get(box, {})) for box in of_boxes]
 
     def _measure_missing(
         self,
