@@ -127,11 +127,11 @@ def test_a_finding_on_a_key_of_the_manifest_moves_to_a_line_that_is_used(tmp_pat
         (f"{json.dumps(detection())},\n" * 3, "line 1 ends in a comma"),
         ('\n{"source-ref": "s3://bucket/1.jpg",}\n', "line 2 has a comma before a closing bracket"),
         (f"{json.dumps(json.dumps(detection()))}\n" * 3, "line 1 is a string that holds the object"),
-        (json.dumps({"DatasetEntries": [json.dumps(detection())]}, indent=2), "the answer of list-dataset-entries"),
+        (json.dumps({"DatasetEntries": [json.dumps(detection())]}, indent=2), "the response of list-dataset-entries"),
         (json.dumps(detection(), indent=2), "the object that begins on line 1 does not end there"),
         ("source-ref,label\ns3://bucket/1.jpg,cat\n", "the file is CSV"),
         ('{"source-ref": NaN}\n', "(line 1: NaN is not a JSON number; write a finite number or null)"),
-        ("[1]\n[2]\n", "it looks like JSON lists"),
+        ("[1]\n[2]\n", "it looks like JSON values other than objects"),
     ],
 )
 def test_a_file_no_line_of_which_is_an_object_gives_the_reason_of_the_first(

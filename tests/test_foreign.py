@@ -46,15 +46,22 @@ FOREIGN = {
     "completions": (rows({"prompt": "a", "completion": "b"}), "chat data", True),
     "web-app": (json.dumps(WEB_APP, indent=2), "an app manifest", False),
     "web-app-minified": (json.dumps(WEB_APP), "an app manifest", True),
-    "windows-app": ('<?xml version="1.0"?>\n<assembly manifestVersion="1.0"/>\n', "an app manifest of Windows", False),
-    "appcache": ("CACHE MANIFEST\n/index.html\n", "an app manifest of HTML", False),
-    "jar": ("Manifest-Version: 1.0\nMain-Class: A\n", "a manifest of a Java archive", False),
-    "csv": ("image,label\n1.jpg,cat\n", "a CSV file", False),
+    "windows-app": ('<?xml version="1.0"?>\n<assembly manifestVersion="1.0"/>\n', "a Windows app manifest", False),
+    "appcache": ("CACHE MANIFEST\n/index.html\n", "an HTML cache manifest", False),
+    "jar": ("Manifest-Version: 1.0\nMain-Class: A\n", "a JAR manifest", False),
+    "csv": ("image,label\n1.jpg,cat\n", "the file is CSV", False),
     "yaml": ("train: images/train\nnames:\n", "YAML", False),
-    "dvc": ("outs:\n- md5: 0123\n  path: a.manifest\n", "a pointer of DVC", False),
-    "python": ("{'image': '1.jpg'}\n", "dictionaries of Python", False),
-    "comma": ('{"image": "1.jpg"},\n', "invalid JSON", False),
-    "text": ("hello\nworld\n", "text that is not JSON", False),
+    "dvc": (
+        "outs:\n- md5: 0123\n  path: a.manifest\n",
+        "a pointer file; its content is tracked by DVC; run `dvc pull`",
+        False,
+    ),
+    "python": ("{'image': '1.jpg'}\n", "line 1 is a Python object", False),
+    "comma": ('{"image": "1.jpg"},\n', "line 1 ends in a comma", False),
+    "text": ("hello\nworld, and more\n", "it looks like text that is not JSON", False),
+    "one-value": ("5\n[1]\n", "it looks like JSON values other than objects", False),
+    "apostrophe": ('{"caption": "it\'s a dog",}\n', "line 1 has a comma before a closing bracket", False),
+    "indented": ('{\n "a": 1\n}\n', "the object that begins on line 1 does not end there", False),
     "other": (rows({"id": 1, "score": 0.5}), "with the keys `id`, `score`", True),
     "empty-objects": ("{}\n", "empty objects", True),
 }
@@ -88,7 +95,7 @@ def test_a_foreign_file_that_is_named_is_one_error_that_says_what_it_looks_like(
     assert status == 1
     assert (finding["severity"], finding["line"]) == ("error", None)
     assert finding["aws"] == (None if has_objects else UNSUPPORTED)
-    assert finding["message"].startswith("not a manifest: it looks like ")
+    assert finding["message"].startswith("not a manifest: ")
     assert looks_like in finding["message"]
 
 
@@ -100,13 +107,39 @@ def test_foreign_files_in_a_folder_are_skipped_with_a_note_as_if_they_were_not_t
     status, found, summary = check(folder, ".")
     ((count, message),) = notes(summary, "foreign-files")
     assert count == len(FOREIGN) + 1
-    assert message.startswith(
-        f"{count} files were skipped, not being manifests: appcache.jsonl (an app manifest of HTML), "
-    )
+    assert message.startswith(f"{count} files in other formats were skipped: apostrophe.jsonl (JSON with commas ")
+    assert "appcache.jsonl (an HTML cache manifest), " in message
     assert (status, found) == alone[:2]
     assert {**summary, "notes": []} == {**alone[2], "notes": []}
     listed = groundlint("check", ".", "--show-files", cwd=folder)
     assert listed.stdout == "good.manifest\n"
+
+
+def test_files_of_a_configured_data_set_are_not_counted_where_others_are_checked(folder: Path) -> None:
+    (folder / "d").mkdir()
+    (folder / "d/a.manifest").write_text(GOOD)
+    (folder / "d/chat.jsonl").write_text(FOREIGN["chat"][0])
+    (folder / "groundlint.toml").write_text('[datasets.x]\ntrain = "d"\n')
+    assert notes(check(folder, "good.manifest")[2], "foreign-files") == []
+    assert notes(check(folder)[2], "foreign-files") == [
+        (1, "1 file in another format was skipped: d/chat.jsonl (chat data for a language model)")
+    ]
+
+
+def test_a_first_configuration_has_no_data_set_of_foreign_files(folder: Path) -> None:
+    for split in ("train", "test"):
+        (folder / f"chat-{split}.jsonl").write_text(FOREIGN["chat"][0])
+        (folder / f"cats-{split}.manifest").write_text(GOOD)
+    assert groundlint("init", cwd=folder).returncode == 0
+    configuration = (folder / "groundlint.toml").read_text()
+    assert "cats-train.manifest" in configuration
+    assert "chat" not in configuration
+
+
+def test_a_device_is_not_read_to_see_what_it_looks_like(folder: Path) -> None:
+    done = groundlint("check", "--force-exclude", "/dev/zero", cwd=folder)
+    assert done.returncode == 2
+    assert "/dev/zero: not a regular file" in done.stderr
 
 
 def test_a_folder_of_nothing_but_foreign_files_has_no_manifest(folder: Path) -> None:
@@ -115,7 +148,7 @@ def test_a_folder_of_nothing_but_foreign_files_has_no_manifest(folder: Path) -> 
     done = groundlint("check", "only", cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert "only: the folder has no manifest (" in done.stderr
-    assert "only/metadata.jsonl (metadata of Hugging Face" in done.stderr
+    assert "only/metadata.jsonl (Hugging Face ImageFolder metadata" in done.stderr
 
 
 @pytest.mark.parametrize("path", ["only/metadata.jsonl", "only"])

@@ -74,14 +74,16 @@ def baseline(
         if action is Action.CREATE and path.exists():
             fail(f"{path}: the baseline exists already; `groundlint baseline update` updates it")
         known = baselines.Baseline() if action is Action.CREATE else baselines.load(path)
-        registry, selection = load(settings, isolated=run.isolated, fast=rules.fast)
+        registry, selection = load(
+            settings, isolated=run.isolated, fast=rules.fast, requires_images=images.require_images
+        )
         with progress(wanted=not run.no_progress) as on_progress:
             session = Session(registry, settings, request, on_progress=on_progress)
             outcome = session.check(selection, baseline=known)
     say_faults(outcome, verbose=False)
-    for note in outcome.summary.notes:
-        say(f"note: {note.message}")
     is_blind = images.require_images and bool(outcome.without_images)
+    for note in outcome.summary.notes:
+        say(f"{'error' if is_blind and note.kind == 'images-not-found' else 'note'}: {note.message}")
     if outcome.raised or outcome.unread or is_blind:
         # What was not checked would be taken for fixed.
         raise typer.Exit(BROKEN)

@@ -153,8 +153,9 @@ def check(
     is_whole = not outcome.raised and not outcome.unread
     passed = _passes(outcome, settings.settings, verdict)
     say_faults(outcome, verbose=reporting.verbose)
-    for note in outcome.summary.notes if not reporting.quiet else ():
-        say(f"note: {note.message}")
+    if not reporting.quiet:
+        for note in outcome.summary.notes:
+            say(f"note: {note.message}")
     if outcome.stale:
         are = "entries are" if len(outcome.stale) > 1 else "entry is"
         say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes fixed findings")

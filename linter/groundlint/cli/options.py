@@ -81,7 +81,11 @@ class Images:
         ),
     ] = None
     require_images: Annotated[
-        bool, typer.Option("--require-images", help="Make findings on missing images errors.")
+        bool,
+        typer.Option(
+            "--require-images",
+            help="Make findings on missing images errors. `export` and `baseline` exit with 2 if no image is found.",
+        ),
     ] = False
 
 

@@ -91,7 +91,7 @@ class DataSet:
 
 
 LooksLike = Callable[[Source], str | None]
-"""What a file looks like in which nothing is that of a manifest; None for a manifest, good or bad."""
+"""What a file looks like that has nothing of a manifest; None for a manifest, good or bad."""
 
 
 def data_sets(
@@ -118,14 +118,16 @@ def data_sets(
     if search.skipped:
         names = [f"{name} ({what})" for name, what in sorted(search.skipped.items())]
         count = len(names)
-        was = f"{number_of(count, 'file')} {'was' if count == 1 else 'were'}"
-        on_note(DiscoveryNote("foreign-files", f"{was} skipped, not being manifests: {first_of(names)}", count))
+        formats = "in another format was" if count == 1 else "in other formats were"
+        on_note(
+            DiscoveryNote("foreign-files", f"{number_of(count, 'file')} {formats} skipped: {first_of(names)}", count)
+        )
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Search:
-    """The search for the manifests of a request."""
+    """The search for the manifests of a request. `skipped` are files of other formats that were found for it."""
 
     config: Config
     request: Request
@@ -137,13 +139,15 @@ class _Search:
     def data_sets(self) -> list[DataSet]:
         request = self.request
         configured = list(self._configured())
-        self.configured.update(_identity(source) for data_set in configured for source in data_set.sources)
+        self.configured = {_identity(source) for data_set in configured for source in data_set.sources}
+        skipped_of_configured, self.skipped = self.skipped, {}
         if given := [split for split in SPLITS if getattr(request, split)]:
             if request.paths:
                 raise UsageError(_repeated(given[0], (*getattr(request, given[0]), *request.paths)))
             found = self._named_splits()
         elif not request.paths and configured:
             found = configured
+            self.skipped = skipped_of_configured
         else:
             found = self._of_paths(request.paths or (".",), configured)
         if not found:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from groundlint import pointers
 from groundlint.images.listings import Listings
 from groundlint.images.places import NOWHERE, Place, as_text, is_below
 from groundlint.images.record import ImageFault
@@ -18,8 +19,8 @@ _SLASH = re.compile(r"([/\\\\]|%2[fF]|%5[cC])")
 # Files that DVC and git-annex manage are links to places named after their content.
 _IN_DVC_CACHE = re.compile(r"[/\\][0-9a-f]{2}[/\\][0-9a-f]{30}$")
 _IN_ANNEX = re.compile(r"[/\\]annex[/\\]objects[/\\]")
-_OF_DVC = Place(None, fault=ImageFault.NOT_FETCHED, detail="tracked by DVC; run `dvc pull`")
-_OF_ANNEX = Place(None, fault=ImageFault.NOT_FETCHED, detail="tracked by git-annex; run `git annex get`")
+_OF_DVC = Place(None, fault=ImageFault.NOT_FETCHED, detail=pointers.DVC)
+_OF_ANNEX = Place(None, fault=ImageFault.NOT_FETCHED, detail=pointers.GIT_ANNEX)
 
 
 class _Near(NamedTuple):

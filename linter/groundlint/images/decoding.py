@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 from groundlint.images import jpeg
 from groundlint.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 from groundlint.images.record import MAX_RECORDED_SIDE, ImageFault, Rectangle
+from groundlint.pointers import pointer
 from groundlint.processes.messages import encodable
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF")
@@ -290,8 +291,8 @@ def _unopened(error: Exception, data: bytes) -> UnusableImage:
     """Return why a file is not read, if possible better than Pillow says it."""
     from groundlint.images import filetype
 
-    if pointer := filetype.pointer(data):
-        return UnusableImage(ImageFault.NOT_FETCHED, pointer)
+    if elsewhere := pointer(data):
+        return UnusableImage(ImageFault.NOT_FETCHED, elsewhere)
     image_format, text = filetype.format_of(data), _reason(error)
     if image_format is None:
         return UnusableImage(ImageFault.NO_IMAGE, filetype.description(data) or text)

@@ -15,12 +15,6 @@ _HEAD = 4096
 
 _MAX_QUOTED = 60
 
-_POINTERS = (
-    ("stored in Git LFS; run `git lfs pull`", rb"version https://git-lfs\.github\.com/spec/"),
-    ("tracked by DVC; run `dvc pull`", rb"((md5|wdir|frozen): [^\n]*\n)*(outs|deps):\s*\n *- "),
-    ("tracked by git-annex; run `git annex get`", rb"/annex/objects/\S+\s*$"),
-)
-
 _IMAGE_FORMATS = (
     ("JPEG", rb"\xff\xd8\xff"),
     ("PNG", rb"\x89PNG\r\n\x1a\n"),
@@ -66,11 +60,6 @@ _KINDS = (
 
 _FAILED = "the download failed"
 _ERROR_KEYS = ("error", "errors", "message", "Message", "code", "Code", "status", "detail", "__type")
-
-
-def pointer(data: bytes) -> str | None:
-    """Return what a file is that stands for an image that was not fetched, and the command that fetches it."""
-    return _first(_POINTERS, data)
 
 
 def format_of(data: bytes) -> str | None:

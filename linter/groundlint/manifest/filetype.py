@@ -1,10 +1,11 @@
-"""Files that are not text in UTF-8, recognized by their first bytes."""
+"""Files that are not JSON Lines in UTF-8, recognized by their name or first bytes."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
 
 from groundlint.manifest.kinds import Kind
+from groundlint.pointers import GIT_LFS, pointer
 
 
 def kind_of_head(name: str, head: bytes) -> Kind | None:
@@ -13,6 +14,6 @@ def kind_of_head(name: str, head: bytes) -> Kind | None:
         return Kind.UTF_16
     if head.startswith(b"\x1f\x8b") or PurePath(name).suffix == ".gz":
         return Kind.GZIP
-    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+    if pointer(head) == GIT_LFS:
         return Kind.GIT_LFS_POINTER
     return None

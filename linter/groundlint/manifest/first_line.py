@@ -1,7 +1,9 @@
-"""Why no line of a file is a JSON object, by its first line: usually the fault of one converter."""
+"""Why no line of a file is a JSON object, by its first lines: usually the fault of one converter."""
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,16 +20,20 @@ _PYTHON = re.compile(
     r"""\{\s*u?'|\{\s*"[^"]*"\s*:\s*(?:'|None\b|True\b|False\b)|(?:OrderedDict|defaultdict|dict)\(|b["']\{"""
 )
 _OPENED = re.compile(r"[\[{]|[\[{].*[\[{,]", re.DOTALL)
-_DELIMITED = re.compile(r"[^{}\[\]]*[,;\t|][^{}\[\]]*")
 _TRAILING_COMMA = re.compile(r",\s*[}\]]")
+_DELIMITERS = ",;\t|"
+_KEPT = 3
+"""Lines by which CSV is recognized."""
+
 _JSON_TYPES = {bool: "true or false", int: "a number", float: "a number", list: "a list", type(None): "null"}
 
 
 class Reason(NamedTuple):
-    """The kind of fault that the first line has, and the values for its message."""
+    """The kind of fault that the first line has, the values for its message, and whether the line is valid JSON."""
 
     kind: Kind
     values: Values
+    is_json: bool
 
 
 def reason_of(head: bytes) -> Reason:
@@ -36,22 +42,33 @@ def reason_of(head: bytes) -> Reason:
     Args:
         head: The beginning of a file no line of which is one.
     """
-    lines = head.split(b"\n")
-    number, raw = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (1, b""))
-    kind, found = _kind_of(raw.strip())
-    return Reason(kind, {"count": number, "found": found})
+    lines = ((n, line.strip()) for n, line in enumerate(head.split(b"\n"), 1) if line.strip())
+    first = list(itertools.islice(lines, _KEPT)) or [(1, b"")]
+    kind, found, is_json = _kind_of([line for _, line in first])
+    return Reason(kind, {"count": first[0][0], "found": found}, is_json)
 
 
-def _kind_of(raw: bytes) -> tuple[Kind, str]:
-    text = raw.decode(errors="replace")
+def _kind_of(lines: list[bytes]) -> tuple[Kind, str, bool]:
+    text = lines[0].decode(errors="replace")
     try:
-        value = parse(raw).value
+        value = parse(lines[0]).value
     except InvalidJson as error:
         kind = next((kind for kind, is_met in _KINDS.items() if is_met(text)), Kind.NO_JSON_OBJECTS)
-        return kind, str(error)
+        if kind is Kind.NO_JSON_OBJECTS and _is_csv(lines):
+            kind = Kind.CSV
+        return kind, str(error), False
     if isinstance(value, str):
-        return (Kind.ENCODED_TWICE if _is_object(value) else Kind.NO_JSON_OBJECTS), "it is a string"
-    return Kind.NO_JSON_OBJECTS, f"it is {_JSON_TYPES.get(type(value), 'not an object')}"
+        return (Kind.ENCODED_TWICE if _is_object(value) else Kind.NO_JSON_OBJECTS), "it is a string", True
+    return Kind.NO_JSON_OBJECTS, f"it is {_JSON_TYPES.get(type(value), 'not an object')}", True
+
+
+def _is_csv(lines: list[bytes]) -> bool:
+    """Whether several lines have the same number of values, by one of the usual delimiters."""
+    rows = [line.decode(errors="replace") for line in lines]
+    if len(rows) < 2 or any(bracket in rows[0] for bracket in "{}[]"):
+        return False
+    counts = ({len(row) for row in csv.reader(rows, delimiter=delimiter)} for delimiter in _DELIMITERS)
+    return any(len(found) == 1 and found.pop() > 1 for found in counts)
 
 
 def _is_object(text: str) -> bool:
@@ -71,6 +88,5 @@ _KINDS: Mapping[Kind, Callable[[str], bool]] = {
     Kind.COMMAS_BETWEEN_LINES: lambda text: text.endswith(",") and _is_object(text.lstrip("[").rstrip(", \t")),
     Kind.TRAILING_COMMAS: _has_trailing_comma,
     Kind.SEVERAL_LINES_PER_OBJECT: lambda text: bool(_OPENED.fullmatch(text)),
-    Kind.CSV: lambda text: bool(_DELIMITED.fullmatch(text)),
 }
 """Tests of a line that is not JSON, in their order."""

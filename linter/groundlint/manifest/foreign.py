@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -14,9 +13,11 @@ import msgspec
 from groundlint.config.data_sets import Source
 from groundlint.manifest.explain import closest
 from groundlint.manifest.filetype import kind_of_head
-from groundlint.manifest.kinds import Kind
+from groundlint.manifest.first_line import MAX_HEAD, reason_of
+from groundlint.manifest.kinds import Kind, Values
+from groundlint.pointers import pointer
 
-MAX_WHOLE = 64 * 1024 * 1024
+_MAX_WHOLE = 64 * 1024 * 1024
 """Bytes of a file that is parsed as one value to say what it is."""
 
 _MAX_LINE = 8 * 1024 * 1024
@@ -28,30 +29,43 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONFLICT = b"<<<<<<< "
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CONVERT = "name the manifest itself, or convert the file"
-_DVC = re.compile(rb"(?m)^outs:\s*$")
+_DATA_SET = "name the manifest of the data set"
+_LINES_OF_OBJECTS = "write one JSON object per line and image"
 _YAML = re.compile(rb"[A-Za-z_][\w-]*:(\s|$)|---\s*$")
 
 
 class Foreign(NamedTuple):
-    """What a file looks like that is not a manifest, and what to do; whether a line of it is a JSON object."""
+    """What a file looks like that is not a manifest, and what to do.
+
+    `kind` is the problem that it is; `reason` has further values for its message.
+    """
 
     looks_like: str
     hint: str = _CONVERT
-    has_objects: bool = False
+    kind: Kind = Kind.OTHER_FORMAT
+    reason: Values = {}
+
+    @property
+    def values(self) -> Values:
+        """The values for the message of the problem."""
+        return {"found": self.looks_like, "hint": self.hint, **self.reason}
 
 
 def looks_like(source: Source) -> str | None:
-    """Return what a file looks like in which nothing is that of a manifest; None also where it cannot be read."""
+    """Return what a file looks like that has nothing of a manifest; None also where it cannot be read."""
+    # A device may never end.
+    if source.path and not source.path.is_file():
+        return None
     try:
         with io.BytesIO(source.data or b"") if source.path is None else source.path.open("rb") as stream:
-            foreign = foreign_format(stream, source.name) if stream.seekable() else None
+            foreign = foreign_format(stream, source.name)
     except OSError:
         return None
     return foreign.looks_like if foreign else None
 
 
 def foreign_format(stream: BinaryIO, name: str) -> Foreign | None:
-    """Return what a file looks like in which nothing is that of a manifest; None for a manifest, good or bad.
+    """Return what a file looks like that has nothing of a manifest; None for a manifest, good or bad.
 
     Nothing is that of a manifest if no line has a `source-ref` or a near miss of it, `source`, or a pair `X` and
     `X-metadata`. A line that is not a JSON object counts as having one if its text contains `source-ref` or
@@ -64,7 +78,7 @@ def foreign_format(stream: BinaryIO, name: str) -> Foreign | None:
     """
     head = kind_of_head(name, stream.read(_HEAD))
     if head is Kind.GZIP:
-        return Foreign("a file compressed with gzip", "decompress it")
+        return Foreign("a file compressed with gzip")
     if head is not None:
         return None
     stream.seek(0)
@@ -88,7 +102,10 @@ def foreign_format(stream: BinaryIO, name: str) -> Foreign | None:
             objects.append(_parsed(line, keys))
     if not first:
         return None
-    return (_of_whole(stream) or _of_lines(first, objects))._replace(has_objects=bool(objects))
+    if objects:
+        # The service reads such lines, so it does not call the format unsupported.
+        return (one_value(stream) or _of_objects(objects))._replace(kind=Kind.FOREIGN_FILE)
+    return one_value(stream) or _of_text(stream, first)
 
 
 def _has_keys_of_manifest(keys: Collection[str]) -> bool:
@@ -122,75 +139,49 @@ def _keys_of(line: bytes) -> tuple[str, ...] | None:
         return None
 
 
-def of_value(value: object) -> Foreign | None:
-    """Return what a file is that as a whole is one JSON value other than a line of a manifest; None for any other."""
+def one_value(stream: BinaryIO) -> Foreign | None:
+    """Return what a file is that as a whole is one JSON value other than a line of a manifest; None for any other.
+
+    An array may hold the lines of a manifest.
+
+    Args:
+        stream: The file.
+    """
+    if not stream.seekable() or stream.seek(0, io.SEEK_END) > _MAX_WHOLE:
+        return None
+    stream.seek(0)
+    try:
+        value = json.loads(stream.read().removeprefix(_BYTE_ORDER_MARK))
+    except (ValueError, RecursionError):
+        return None
     if isinstance(value, list):
         return Foreign("one JSON array", "write each object on a line of its own, without commas")
     if not isinstance(value, dict) or _has_keys_of_manifest(value) or closest("source-ref", value):
         return None
-    for looks_like, hint, is_it in _OBJECTS:
-        if is_it(value):
-            return Foreign(looks_like, hint)
-    return None
+    return next((Foreign(looks_like, hint) for looks_like, hint, is_it in _OBJECTS if is_it(value)), None)
 
 
-def _of_whole(stream: BinaryIO) -> Foreign | None:
-    if stream.seek(0, io.SEEK_END) > MAX_WHOLE:
-        return None
-    stream.seek(0)
-    data = stream.read().removeprefix(_BYTE_ORDER_MARK)
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(value, dict) and b"\n" in data.strip():
-        return of_value(value) or Foreign("one JSON object over several lines")
-    return of_value(value)
-
-
-def _of_lines(first: list[bytes], objects: list[dict[str, Any]]) -> Foreign:
-    if objects:
-        return _of_objects(objects)
+def _of_text(stream: BinaryIO, first: list[bytes]) -> Foreign:
+    """What a file is no line of which is a JSON object."""
     text = first[0]
     if text.startswith(b"CACHE MANIFEST"):
-        return Foreign("an app manifest of HTML", "name the manifest of the data set")
+        return Foreign("an HTML cache manifest", _DATA_SET)
     if text.startswith(b"Manifest-Version:"):
-        return Foreign("a manifest of a Java archive", "name the manifest of the data set")
+        return Foreign("a JAR manifest", _DATA_SET)
     if text.startswith(b"<"):
         is_app = any(b"<assembly" in line for line in first)
-        what = "an app manifest of Windows" if is_app else "XML or HTML"
-        return Foreign(what, "name the manifest of the data set")
-    if text.startswith((b"{'", b'{"')) and b"'" in text:
-        return Foreign("dictionaries of Python", "write each with json.dumps")
-    if any(_DVC.search(line) for line in first):
-        return Foreign("a pointer of DVC", "run `dvc pull`, and name the file that it stands for")
-    if text.startswith(b'"'):
-        return Foreign("JSON strings", "write each object as it is, without quotes around it")
-    if text.startswith((b"{", b"[")):
-        what = "JSON lists" if _is_json(text) else "invalid JSON"
-        return Foreign(what, "write one JSON object per line and image")
+        return Foreign("a Windows app manifest" if is_app else "XML or HTML", _DATA_SET)
+    stream.seek(0)
+    head = stream.read(MAX_HEAD).removeprefix(_BYTE_ORDER_MARK)
+    if elsewhere := pointer(head):
+        return Foreign("a pointer file", f"its content is {elsewhere}")
     if _YAML.match(text):
         return Foreign("YAML")
-    return Foreign(
-        "a CSV file" if _is_csv(first) else "text that is not JSON", "write one JSON object per line and image"
-    )
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _is_csv(first: list[bytes]) -> bool:
-    rows = [line.decode("utf-8", "replace") for line in first]
-    for delimiter in ",;\t":
-        widths = {len(row) for row in csv.reader(rows, delimiter=delimiter)}
-        if len(widths) == 1 and widths.pop() > 1:
-            return True
-    return False
+    reason = reason_of(head)
+    if reason.kind in _LOOKS_LIKE:
+        return Foreign(_LOOKS_LIKE[reason.kind], kind=reason.kind, reason=reason.values)
+    looks_like = "invalid JSON" if text.startswith((b"{", b"[")) else "text that is not JSON"
+    return Foreign("JSON values other than objects" if reason.is_json else looks_like, _LINES_OF_OBJECTS)
 
 
 def _of_objects(objects: list[dict[str, Any]]) -> Foreign:
@@ -222,7 +213,15 @@ def _is_chat(value: Mapping[str, Any]) -> bool:
     return any(isinstance(value.get(key), list) for key in turns) or any(pair <= set(value) for pair in pairs)
 
 
-_DATA_SET = "name the manifest of the data set"
+_LOOKS_LIKE = {
+    Kind.PYTHON_LITERALS: "Python dictionaries",
+    Kind.COMMAS_BETWEEN_LINES: "JSON objects with commas between them",
+    Kind.TRAILING_COMMAS: "JSON with commas before closing brackets",
+    Kind.ENCODED_TWICE: "JSON strings",
+    Kind.SEVERAL_LINES_PER_OBJECT: "one JSON object over several lines",
+    Kind.CSV: "a CSV file",
+}
+"""What a file looks like whose first line has a fault of these kinds."""
 
 _OBJECTS = (
     ("a COCO data set", "convert it to a manifest with one line per image", _is_coco),
@@ -232,7 +231,7 @@ _OBJECTS = (
         lambda value: isinstance(value.get("statistics"), dict) and "errors" in value,
     ),
     (
-        "the answer of list-dataset-entries",
+        "the response of list-dataset-entries",
         "write each string in `DatasetEntries` on a line of its own (jq -r '.DatasetEntries[]')",
         lambda value: isinstance(value.get("DatasetEntries"), list),
     ),
@@ -242,11 +241,11 @@ _OBJECTS = (
 
 _LINES = (
     (
-        "metadata of Hugging Face (an image folder)",
+        "Hugging Face ImageFolder metadata",
         "convert it to lines with `source-ref` and a label",
         lambda value: any(key in value for key in ("file_name", "file_names", "image_file_name")),
     ),
-    ("a data set manifest of CVAT", "export the annotations from CVAT and convert them", _is_cvat),
+    ("a CVAT manifest", "export the annotations from CVAT and convert them", _is_cvat),
     ("chat data for a language model", _DATA_SET, _is_chat),
     ("text for a language model", _DATA_SET, lambda value: set(value) == {"text"}),
 )

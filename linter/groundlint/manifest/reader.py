@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import itertools
-import json
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
@@ -16,7 +15,7 @@ from groundlint.config.data_sets import DataSet, Source
 from groundlint.manifest.assemble import READ_TABLES, Assembler
 from groundlint.manifest.filetype import kind_of_head
 from groundlint.manifest.first_line import MAX_HEAD, reason_of
-from groundlint.manifest.foreign import MAX_WHOLE, Foreign, foreign_format, of_value
+from groundlint.manifest.foreign import Foreign, foreign_format, one_value
 from groundlint.manifest.kinds import Kind, Values
 from groundlint.manifest.part import Manner, Part, blocks, read_blocks, without_collection
 
@@ -162,10 +161,9 @@ class _ManifestReader:
         elif conflicts:
             self._add_instead_of_lines(Kind.MERGE_CONFLICT, conflicts[0])
         elif not has_images and stream.seekable() and (foreign := self._foreign(stream)):
-            kind = Kind.FOREIGN_FILE if foreign.has_objects else Kind.OTHER_FORMAT
-            self._add_instead_of_lines(kind, values={"found": foreign.looks_like, "hint": foreign.hint})
-        elif (not has_images or self._begins_as_list) and (one := _one_value(stream)):
-            self._add_instead_of_lines(Kind.OTHER_FORMAT, values={"found": one.looks_like, "hint": one.hint})
+            self._add_instead_of_lines(foreign.kind, values=foreign.values)
+        elif (not has_images or self._begins_as_list) and (one := one_value(stream)):
+            self._add_instead_of_lines(one.kind, values=one.values)
         elif not any(part.has_objects for part in self._parts):
             reason = reason_of(self._head)
             self._add_instead_of_lines(reason.kind, values=reason.values)
@@ -195,14 +193,3 @@ def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple
         yield start, stream.tell()
         start = stream.tell()
     yield start, None
-
-
-def _one_value(stream: BinaryIO) -> Foreign | None:
-    """What a file is that as a whole is one JSON value; it may hold the lines of a manifest."""
-    if not stream.seekable() or stream.seek(0, io.SEEK_END) > MAX_WHOLE:
-        return None
-    stream.seek(0)
-    try:
-        return of_value(json.loads(stream.read()))
-    except (ValueError, RecursionError):
-        return None

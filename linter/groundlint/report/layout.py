@@ -76,15 +76,21 @@ class Layout:
                 below = indent + len(_CONSEQUENCE) * row.depth
                 fits = indent + _columns(rule) + len(_GAP) + _columns(row.image) <= self.width
                 yield f"{start}{bold(rule, self.color)}" + (f"{_GAP}{row.image}" if row.image and fits else "")
-                if not fits:
+                if row.image and not fits:
                     yield " " * below + row.image
                 yield from self._wrapped(_plain, row.message, below)
 
     def _wrapped(self, style: Callable[[str, bool], str], text: str, indent: int) -> Iterator[str]:
-        # Paths and addresses stay whole, so that they can be copied.
-        width = max(self.width - indent, _MIN_MESSAGE // 2)
-        for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]:
+        for line in wrapped(text, max(self.width - indent, _MIN_MESSAGE // 2)):
             yield " " * indent + style(at_line_start(line), self.color)
+
+
+def wrapped(text: str, width: int, *, subsequent_indent: str = "") -> list[str]:
+    """Return the lines of a text within a width; paths, addresses and flags stay whole, so that they can be copied."""
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=subsequent_indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [""]
 
 
 def dim(text: str, color: bool) -> str:

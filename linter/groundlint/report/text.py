@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 
 import polars as pl
@@ -11,7 +10,7 @@ from polars import DataFrame, col
 from groundlint.engine.findings import worst_first
 from groundlint.phrases import number_of
 from groundlint.report.concise import hidden_lines
-from groundlint.report.layout import Cell, Layout, dim
+from groundlint.report.layout import Cell, Layout, dim, wrapped
 from groundlint.report.listing import (
     first_of_each,
     header_path,
@@ -131,7 +130,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
     """Lines of prose within the width; what continues is indented."""
     for line in lines:
-        yield from textwrap.wrap(line, max(width, 40), subsequent_indent="  ", break_long_words=False) or [""]
+        yield from wrapped(line, max(width, 40), subsequent_indent="  ")
 
 
 def _statistics(findings: DataFrame) -> Iterator[str]:

@@ -25,8 +25,8 @@ class NotAManifest(ServiceRule):
     - UTF-16: the file was saved in another encoding.
     - gzip: the file is compressed.
     - A Git LFS pointer: the content of the file was not fetched.
-    - Another format, such as CSV, XML, one JSON array, or a COCO data set over several lines. A file of another format
-      whose lines are JSON objects is MAN210.
+    - Another format, such as XML, one JSON array, or a COCO data set over several lines. A file of another format whose
+      lines are JSON objects is MAN210.
     - Merge conflict markers of git.
     - Python objects: the converter wrote `str(line)` instead of `json.dumps(line)`.
     - Commas between lines: the converter wrote the items of a list.
@@ -36,7 +36,7 @@ class NotAManifest(ServiceRule):
     - CSV: each line has values separated by commas, semicolons or tabs.
     - No line is a JSON object for another reason, which the message gives for the first line.
 
-    A file in which nothing is that of a manifest is skipped with a note where it is found in a folder, and under
+    A file without anything that belongs to a manifest is skipped with a note where it is found in a folder, and under
     `--force-exclude`.
 
     ## Undocumented service behavior
@@ -96,7 +96,8 @@ class NotAManifest(ServiceRule):
         Bad(manifest=json.dumps({"DatasetEntries": [detection()]}, indent=1)),
         Bad(
             manifest="[1]\n[2]\n",
-            says="not a manifest: it looks like JSON lists; write one JSON object per line and image",
+            says="not a manifest: it looks like JSON values other than objects; "
+            "write one JSON object per line and image",
         ),
         Bad(manifest="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
         Bad(manifest='{\n"images": [],\n"annotations": [],\n"categories": []\n}'),
@@ -115,8 +116,8 @@ class ForeignFile(ProblemRule):
     Name the manifest itself, or convert the file.
 
     ## Causes
-    The file is metadata of Hugging Face, a COCO data set, a `manifest_summary.json`, a data set manifest of CVAT, the
-    answer of list-dataset-entries, chat data, an app manifest, or another file with one of the suffixes of manifests.
+    The file is Hugging Face ImageFolder metadata, a COCO data set, a `manifest_summary.json`, a CVAT manifest, the
+    response of list-dataset-entries, chat data, an app manifest, or another file with one of the suffixes of manifests.
     """
 
     code = "MAN210"
@@ -128,7 +129,7 @@ class ForeignFile(ProblemRule):
         Good(manifest=lines('{"source_ref": "s3://bucket/1.jpg"}')),
         Bad(
             manifest=lines('{"file_name": "1.png", "text": "a dog"}'),
-            says="not a manifest: it looks like metadata of Hugging Face (an image folder); convert it to lines with "
+            says="not a manifest: it looks like Hugging Face ImageFolder metadata; convert it to lines with "
             "`source-ref` and a label",
         ),
         Bad(
