@@ -14,7 +14,7 @@ from judging import REGISTRY
 from lines import classification, detection, line_texts, manifest
 
 import groundlint
-from groundlint.engine.cascade import COVERED_PLACES, standing
+from groundlint.engine.cascade import COVERED_PLACES, without_covered
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Bad
 from groundlint.engine.rule import Rule
@@ -48,7 +48,7 @@ def test_no_finding_of_ours_stands_on_a_dropped_line(rule: type[Rule]) -> None:
         plan = REGISTRY.graph.plan([rule(**example.options)], kept=[COVERED_PLACES])
         evaluation = evaluate(plan, lost(example_tables(REGISTRY, example)))
         assert evaluation.raised == []
-        left = standing(evaluation.findings, evaluation.kept[COVERED_PLACES])
+        left = without_covered(evaluation.findings, evaluation.kept[COVERED_PLACES], REGISTRY.rules)
         assert left.filter(pl.col("line").is_not_null(), pl.col("loses").is_null(), pl.col("aws").is_null()).is_empty()
         # Findings on labels, manifests and data sets remain.
         whole = evaluation.findings.filter(pl.col("line").is_null())

@@ -242,7 +242,9 @@ def test_that_only_a_sample_of_the_boxes_is_measured_is_a_note(monkeypatch: pyte
     for module in ("images.image_tables", "session"):
         monkeypatch.setattr(f"groundlint.{module}.MAX_SAMPLED_OF_LABEL", 10)
     (message,) = messages()
-    assert message.startswith("70 boxes left out by rules of cost slow: they judge an even sample of at most 10 boxes")
+    assert message.startswith(
+        "70 boxes were left out by rules of cost slow: they judge an even sample of at most 10 boxes"
+    )
 
 
 def test_a_folder_of_images_that_does_not_exist_is_a_usage_error() -> None:

@@ -104,7 +104,11 @@ def test_links_that_lead_outside_are_one_info_whose_remedy_works(folder: Path) -
     link_to_cache(folder, NAMES)
     status, found, summary = check(folder)
     assert (status, summary["images"]["found"]) == (0, 0)
-    assert on_manifest(found, "info", "images are links that lead outside the roots; use `--images CACHE`")
+    assert on_manifest(
+        found,
+        "info",
+        "images not opened: links that lead outside the roots; name the folder that they lead to with `--images CACHE`",
+    )
     remedies = [
         (("--images", "../cache"), {}),
         (("--images", "img", "--images", "../cache"), {}),
@@ -122,7 +126,7 @@ def test_a_linked_folder_that_leads_outside_is_one_info_whose_remedy_works(folde
     (folder / "img").symlink_to(folder.parent / "cache/files")
     status, found, _ = check(folder)
     assert status == 0
-    assert on_manifest(found, "info", "14 of the 14 images are links that lead outside the roots")
+    assert on_manifest(found, "info", "14 of 14 images not opened: links that lead outside the roots")
     for cache in ("../cache", "../cache/files"):
         status, found, summary = check(folder, "--images", cache)
         assert (status, found, summary["images"]["found"]) == (0, [], 14)

@@ -105,6 +105,16 @@ def test_wrong_coordinates_are_one_finding(
     assert_folded(checked(tmp_path, rewritten(boxed(size=size), WRITTEN[name])), name, severity, *codes)
 
 
+def test_a_diagnosis_that_is_not_made_hides_nothing(tmp_path: Path) -> None:
+    lines = rewritten(boxed(size=(4000, 3000)), WRITTEN["coordinates-as-percentages"])
+    for line in lines:
+        line["animals"]["annotations"] *= 2
+        line["animals-metadata"]["objects"] *= 2
+    assert "BOX301" not in {each["code"] for each in checked(tmp_path, lines, select=["BOX"])}
+    for options in ({"select": ["BOX"], "ignore": ["BOX402"]}, {"select": ["BOX30"]}):
+        assert "BOX301" in {each["code"] for each in checked(tmp_path, lines, **options)}
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

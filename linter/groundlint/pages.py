@@ -265,9 +265,9 @@ def _by_cause(registry: Registry, rule: type[Rule]) -> Iterator[str]:
 
     Before them is one example without a finding.
     """
-    good = [(example, lines) for example in rule.examples if (lines := manifest_lines(example))]
-    for example, lines in [pair for pair in good if isinstance(pair[0], Good)][:1]:
-        yield from _drawn(example, lines, None)
+    good = (example for example in rule.examples if isinstance(example, Good) and manifest_lines(example))
+    if first := next(good, None):
+        yield from _drawn(first, manifest_lines(first), None)
     bad = [example for example in rule.examples if isinstance(example, Bad)]
     # The ones whose message is stated were chosen to be read.
     bad.sort(key=lambda example: example.says is None)

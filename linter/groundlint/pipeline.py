@@ -15,7 +15,7 @@ from polars import DataFrame, col, lit
 from groundlint.config.data_sets import DataSet
 from groundlint.config.paths import relative
 from groundlint.engine import findings
-from groundlint.engine.cascade import COVERED_PLACES, standing
+from groundlint.engine.cascade import COVERED_PLACES, without_covered
 from groundlint.engine.evaluate import MadeNote, Raised, evaluate
 from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry
@@ -95,8 +95,10 @@ def judge(
     with stopwatch.timing("stage", "running rules"):
         plan = registry.graph.plan(rules, notes=registry.notes.values(), kept=[COVERED_PLACES])
         evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
-    covered = evaluation.kept.get(COVERED_PLACES)
-    found = evaluation.findings if covered is None else standing(evaluation.findings, covered)
+    found = evaluation.findings
+    if COVERED_PLACES in evaluation.kept:
+        selected = {scope.rule.code for scope in rules}
+        found = without_covered(found, evaluation.kept[COVERED_PLACES], selected)
     found = _reported(found, data, skipped)
     found = found.with_columns(fingerprints(found, data.tables, root))
     # Data sets may share a manifest, and a manifest may be in two splits.

@@ -244,7 +244,8 @@ def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:
 def _sampling_note(data_set: DataSet, count: int) -> MadeNote:
     """The note that a data set has more boxes than are measured with costly features."""
     message = (
-        f"{number_of(count, 'box')} left out by rules of cost slow: they judge an even sample of at most "
+        f"{number_of(count, 'box')} {'was' if count == 1 else 'were'} left out by rules of cost slow: they judge an "
+        "even sample of at most "
         f"{MAX_SAMPLED_OF_LABEL:,} boxes of a label and {MAX_SAMPLED:,} of a data set"
     )
     return MadeNote("boxes-sampled", min(data_set.named) if len(data_set.named) == 1 else None, count, message)
@@ -289,7 +290,7 @@ def no_images_note(loaded: Loaded) -> MadeNote | None:
     if not known.is_empty() and known.height == images.height:
         # Their rule says what to do.
         source_ref, detail = known.select("source_ref", "detail").sort("source_ref").row(0)
-        remedy = f"{source_ref}, for example: {detail}"
+        remedy = f"for example, {source_ref}: {detail}"
     message = f"no image of {first_of(names)} was found in {folders}; {remedy}; image rules were skipped"
     lines = loaded.tables["lines"].filter(col("data_set").is_in(sorted(loaded.without_images)))
     count = lines["source_ref"].drop_nulls().n_unique()

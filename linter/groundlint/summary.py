@@ -12,7 +12,7 @@ from groundlint.config.data_sets import DataSet
 from groundlint.engine.tables import SPLIT
 
 NOT_FETCHED = "not-fetched"
-"""The fault of an image that is only a Git LFS pointer."""
+"""The fault of an image in whose place there is only a pointer, as of Git LFS."""
 
 
 class _Model(BaseModel):
@@ -91,7 +91,7 @@ def images(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> Ima
 
 
 def data_sets_without_images(tables: Mapping[str, DataFrame]) -> frozenset[int]:
-    """Numbers of the data sets that name images but have none here; a Git LFS pointer is not an image."""
+    """Numbers of the data sets that name images but have none here; a pointer is not an image."""
     naming = set(tables["lines"].drop_nulls("source_ref")["data_set"].unique())
     has_file = col("found") & (col("fault").is_null() | (col("fault") != NOT_FETCHED))
     return frozenset(naming - set(tables["images"].filter(has_file)["data_set"].unique()))

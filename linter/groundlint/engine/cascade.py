@@ -1,16 +1,20 @@
-"""Findings that would only repeat what removes their box, attribute or line are left out."""
+"""Leaves out findings that would only repeat what removes their box, attribute or line."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import polars as pl
 from polars import DataFrame, col
 
 COVERED_PLACES = "covered_places"
-"""The derived table of the places on which findings without a service code do not stand.
+"""The derived table of the places on which findings without a service code are not reported.
 
-Its columns are data_set, manifest, line, attribute, box and codes. A row without `box` is a whole attribute, one
-without `attribute` a whole line, and one without `line` an attribute of the manifest, not of its lines. `codes` are the
-beginnings of the codes of the rules concerned; null means all rules but those that report what removes the place.
+Its columns are data_set, manifest, line, attribute, box, cause and codes. A row without `box` is a whole attribute, one
+without `attribute` a whole line, and one without `line` an attribute of the manifest, not of its lines. `cause` is the
+code of the diagnosis that the findings follow from, null for a place that the service drops; a diagnosis that is not
+made covers nothing. `codes` are the beginnings of the codes of the rules concerned; null means all rules but those that
+report what removes the place.
 """
 
 _MANIFEST = ("data_set", "manifest")
@@ -23,11 +27,17 @@ _LEVELS = (
 """The keys that are not null in the rows of each level, the most precise ones first."""
 
 
-def standing(findings: DataFrame, covered: DataFrame) -> DataFrame:
-    """The findings that do not stand on a covered place.
+def without_covered(findings: DataFrame, covered: DataFrame, selected: Collection[str]) -> DataFrame:
+    """The findings that are not on a covered place.
 
     Findings with a service code remain, and so do findings on a label, a manifest or a data set.
+
+    Args:
+        findings: The findings.
+        covered: The covered places.
+        selected: Codes of the selected rules.
     """
+    covered = covered.filter(col("cause").is_null() | col("cause").is_in(list(selected)))
     if covered.is_empty() or findings.is_empty():
         return findings
     rows = findings.with_row_index("row").filter(col("aws").is_null())

@@ -24,7 +24,7 @@ _MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _RESTARTS = range(0xD0, 0xD8)
 
 _NOISES = tuple(hashlib.shake_128(bytes([seed])).digest(512).replace(b"\xff", b"\x5a") for seed in range(3))
-"""Data that decodes to something else than what libjpeg fills in."""
+"""Data that decodes to something other than what libjpeg fills in."""
 
 _REPLACED = 32
 """Bytes at the end of a scan that are replaced to see whether they are used."""

@@ -13,7 +13,7 @@
    cosine, and in other groups only. Twice the logarithm of each label's share of their cosines is added to its score. A
    discriminant sees what the images of a label have in common, the neighbors what only some of them have.
 
-Memory: the caller's features, some 500 single-precision numbers per row, and working blocks of fixed size.
+Memory: the caller's features, at most 256 single-precision numbers per row and block, and working blocks of fixed size.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Block:
 
 
 def net_block(features: NDArray[np.floating | np.unsignedinteger]) -> Block:
-    """The block for activations of a net, such as `features._efficientnet.activations` returns."""
+    """The block for activations of a net, such as `features._efficientnet.Activations.embedding`."""
     return Block(features, root=True, components=256)
 
 

@@ -1,4 +1,4 @@
-"""BOX: coordinates that mean something else than pixels from the top left corner, on most lines of a manifest."""
+"""BOX: coordinates that mean something other than pixels from the top left corner, on most lines of a manifest."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class UnreadableImage(Rule):
             images=[{"fault": "unreadable", "detail": "broken PNG file"}],
             says="the image cannot be decoded: broken PNG file; export it again",
         ),
-        Bad(images=[{"fault": "timed-out", "detail": "it takes more than 30 s"}]),
+        Bad(images=[{"fault": "timed-out", "detail": "measuring it takes more than 30 s"}]),
         Good(images=[{"fault": "too-big", "width": 13_000, "height": 13_000}]),
     )
 
@@ -137,8 +137,8 @@ class MissingImage(Rule):
         "copy them, or name their folder with --images",
         "none": "partial copy: {count:,} of {total:,} images are not among the local files; copy them, or name their "
         "folder with --images",
-        "links": "{count:,} of the {total:,} images are links that lead outside the roots; use `--images CACHE`, the "
-        "folder that they lead to",
+        "links": "{count:,} of {total:# image} not opened: links that lead outside the roots; name the folder that "
+        "they lead to with `--images CACHE`",
         "no-image": "the file is not an image that can be read: {detail}; replace or convert the file",
     }
     targets = ("rekognition", "ground-truth")
@@ -152,15 +152,22 @@ class MissingImage(Rule):
             says="image not found: no 1.jpg below .; copy it, or name its folder with --images",
         ),
         Bad(
-            images=[{"found": False, "path": None, "fault": "misnamed", "detail": "1.JPG exists: its case differs"}],
+            images=[
+                {
+                    "found": False,
+                    "path": None,
+                    "fault": "misnamed",
+                    "detail": "1.JPG exists: upper and lower case differ",
+                }
+            ],
             lines=[{}],
-            says="image not found, but 1.JPG exists: its case differs; write the key as the object is named",
+            says="image not found, but 1.JPG exists: upper and lower case differ; write the key as the object is named",
         ),
         Bad(
             images=[{"found": False, "path": None, "fault": "leads-outside", "detail": "it is outside data"}],
             lines=[{}],
-            says="1 of the 1 images are links that lead outside the roots; use `--images CACHE`, the folder that they "
-            "lead to",
+            says="1 of 1 image not opened: links that lead outside the roots; name the folder that they lead to with "
+            "`--images CACHE`",
         ),
         Bad(
             lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg"}],

@@ -55,8 +55,8 @@ class InvalidImage(ServiceRule):
         ),
         Good(images=[{"found": False, "path": None, "format": None, "width": None, "height": None}]),
         Bad(
-            images=[{"fault": "no-image", "detail": "it is empty", "format": None}],
-            says="not an image: it is empty; replace or convert the file",
+            images=[{"fault": "no-image", "detail": "the file is empty", "format": None}],
+            says="not an image: the file is empty; replace or convert the file",
         ),
     )
 

@@ -52,7 +52,7 @@ class AttributePerImage(DiagnosisRule):
     code = "LBL401"
     name = "attribute-per-image"
     message = (
-        "{lines:,} of {count:# line} have a label attribute of their own name, such as `{example}`; "
+        "{lines:,} of {count:# line} each have a label attribute with a name of its own, such as `{example}`; "
         "give it the same name on all lines"
     )
     examples = (
@@ -64,7 +64,7 @@ class AttributePerImage(DiagnosisRule):
         ),
         Bad(
             manifest=lines(*(detection(source_ref=f"s3://bucket/{n}.jpg", name=f"boxes-{n}") for n in range(1, 7))),
-            says="6 of 6 lines have a label attribute of their own name, such as `boxes-1`; "
+            says="6 of 6 lines each have a label attribute with a name of its own, such as `boxes-1`; "
             "give it the same name on all lines",
         ),
     )
@@ -114,7 +114,7 @@ class CopiedUnsupportedType(DiagnosisRule):
 
 
 class ShiftedClassIds(DiagnosisRule):
-    """The class ids of boxes count from another number than the class maps.
+    """The class ids of boxes start from a different number than those of the class maps.
 
     ## Why it matters
     Each box has the label of the next class, and the service drops the attributes whose last class is not in the map.

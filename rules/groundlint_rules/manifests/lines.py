@@ -9,6 +9,7 @@ from groundlint.manifest.kinds import kinds_of
 from groundlint_rules.diagnoses import PlainDiagnosisRule
 from groundlint_rules.samples import classification, detection, lines
 from groundlint_rules.service import ProblemRule, ServiceRule, first_lines, problems_of
+from groundlint_rules.tables.verdicts import of_custom_labels
 
 
 class InvalidJson(ServiceRule):
@@ -196,8 +197,7 @@ class OrphanKey(Rule):
     def check(self, problems: LazyFrame, unused_lines: LazyFrame, limits: LazyFrame) -> LazyFrame:
         """The first line of each manifest with the key, and the number of the others."""
         # For Custom Labels, the service's code for a line without any label attribute covers the fault.
-        is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
-        unlabeled = problems.filter(col("kind").is_in(kinds_of("LBL101"))).join(is_custom_labels, how="cross")
+        unlabeled = of_custom_labels(problems.filter(col("kind").is_in(kinds_of("LBL101"))), limits)
         orphans = problems_of(self, problems).join(unlabeled, on="line_id", how="anti")
         return first_lines(orphans, unused_lines, "data_set", "manifest", "attribute")
 

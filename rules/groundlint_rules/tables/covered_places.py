@@ -1,4 +1,4 @@
-"""Where findings of ours would only repeat a loss or a diagnosis."""
+"""Where findings without a service code would only repeat a loss or a diagnosis."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from groundlint_rules.tables.set_wide_causes import (
     LINE_PER_BOX,
     SHIFTED_CLASS_IDS,
 )
+from groundlint_rules.tables.verdicts import of_custom_labels
 
 _CODES = pl.List(pl.String)
 _COLUMNS: dict[str, type[pl.DataType]] = {
@@ -23,6 +24,7 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
     "line": pl.Int32,
     "attribute": pl.String,
     "box": pl.Int32,
+    "cause": pl.String,
 }
 _KINDS_OF_ANY_TARGET = [kind for code in ("MAN201", "MAN202") for kind in kinds_of(code)]
 """Kinds of lines that Ground Truth refuses too; every other loss is one of Custom Labels."""
@@ -33,7 +35,7 @@ def unused_lines(losses: LazyFrame, lost_lines: LazyFrame, limits: LazyFrame) ->
     """One line that the service of the target does not use."""
     columns = ("data_set", "manifest", "line_id", "line")
     refused = losses.filter(col("kind").is_in(_KINDS_OF_ANY_TARGET), col("line_id").is_not_null())
-    return pl.concat([_of_custom_labels(lost_lines, limits).select(columns), refused.select(columns)]).unique()
+    return pl.concat([of_custom_labels(lost_lines, limits).select(columns), refused.select(columns)]).unique()
 
 
 @table()
@@ -45,12 +47,8 @@ def covered_places(
     boxes: LazyFrame,
     limits: LazyFrame,
 ) -> LazyFrame:
-    """One place on which findings of ours, without a service code, do not stand: a box, an attribute or a line.
-
-    Without `line` it is the attribute as a whole. `codes` are the beginnings of the codes of the rules concerned; null
-    means all rules, except those that report what removes the place.
-    """
-    removed = _of_custom_labels(losses, limits)
+    """One place on which findings without a service code are not reported; see `groundlint.engine.cascade`."""
+    removed = of_custom_labels(losses, limits)
     return pl.concat(
         [
             _rows(unused_lines),
@@ -61,29 +59,22 @@ def covered_places(
     ).unique()
 
 
-def _of_custom_labels(rows: LazyFrame, limits: LazyFrame) -> LazyFrame:
-    """Rows if Custom Labels is the target, else none."""
-    return rows.join(limits.filter(col("target") == "rekognition").select("target"), how="cross").drop("target")
-
-
 def _of_causes(causes: LazyFrame, attributes: LazyFrame, boxes: LazyFrame) -> list[LazyFrame]:
     """What follows from the causes that most lines of a manifest have."""
 
-    def of(*codes: str) -> LazyFrame:
-        return causes.filter(col("cause").is_in(codes)).select("line_id").unique()
-
     def placed(rows: LazyFrame, *codes: str) -> LazyFrame:
-        return rows.join(of(*codes), on="line_id", how="semi")
+        affected = causes.filter(col("cause").is_in(codes)).select("line_id", "cause").unique()
+        return rows.join(affected, on="line_id")
 
     return [
-        _rows(placed(boxes, *COORDINATES, COPIED_IMAGE_SIZE), "attribute", "box"),
-        _rows(placed(attributes, COPIED_IMAGE_SIZE), "attribute", codes=["IMG206", "BOX308"]),
-        _rows(placed(attributes, SHIFTED_CLASS_IDS), "attribute", codes=["SUS"]),
-        _rows(placed(attributes, SHIFTED_CLASS_IDS), "attribute", codes=["LBL303"], of_lines=False),
-        _rows(placed(attributes, ATTRIBUTE_PER_IMAGE), "attribute", codes=["LBL3"], of_lines=False),
-        _rows(placed(attributes, ATTRIBUTE_PER_IMAGE), "attribute", codes=["BOX307"]),
-        _rows(placed(attributes, ADJUSTED_COPY), "attribute", codes=["BOX305"]),
-        _rows(causes.filter(col("cause") == LINE_PER_BOX), codes=["REF104"]),
+        _rows(placed(boxes, *COORDINATES, COPIED_IMAGE_SIZE), "attribute", "box", "cause"),
+        _rows(placed(attributes, COPIED_IMAGE_SIZE), "attribute", "cause", codes=["IMG206", "BOX308"]),
+        _rows(placed(attributes, SHIFTED_CLASS_IDS), "attribute", "cause", codes=["SUS"]),
+        _rows(placed(attributes, SHIFTED_CLASS_IDS), "attribute", "cause", codes=["LBL303"], of_lines=False),
+        _rows(placed(attributes, ATTRIBUTE_PER_IMAGE), "attribute", "cause", codes=["LBL3"], of_lines=False),
+        _rows(placed(attributes, ATTRIBUTE_PER_IMAGE), "attribute", "cause", codes=["BOX307"]),
+        _rows(placed(attributes, ADJUSTED_COPY), "attribute", "cause", codes=["BOX305"]),
+        _rows(causes.filter(col("cause") == LINE_PER_BOX), "cause", codes=["REF104"]),
     ]
 
 

@@ -6,13 +6,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col, lit
+from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
 from groundlint.engine.tables import VALUES
 from groundlint.manifest.kinds import Effect, Kind, Values, kinds_with
 from groundlint.phrases import number_of
-from groundlint_rules.tables.verdicts import SCHEMA
+from groundlint_rules.tables.set_wide_causes import MOST
+from groundlint_rules.tables.verdicts import SCHEMA, images_of_labels
 
 MAX_LOST_SHARE = 0.2
 MAX_LABELS = 250
@@ -32,7 +33,6 @@ _COLUMNS = (
     | {"values": VALUES, "caused_by": pl.String()}
 )
 _SHOWN_BUCKETS = 3
-_MOST = 0.5
 _JUDGED_SPLITS: tuple[str, ...] = ("train", "test")
 
 
@@ -95,7 +95,7 @@ def data_set_verdicts(
 ) -> DataFrame:
     """One verdict of the service on a manifest or a data set as a whole: a failed training, or a warning.
 
-    `caused_by` is the rule that reports most of the lines without whose loss the verdict would be another.
+    `caused_by` is the rule behind most of the losses that lead to the verdict.
     """
     key = ["data_set", "manifest"]
     unknown = problems.filter(col("kind").is_in(kinds_with(Effect.UNKNOWN_CONTENT))).select(key)
@@ -125,7 +125,7 @@ def data_set_verdicts(
     files, unknowns, kind_set = manifests.collect(), unknown.collect(), set(kinds.collect().iter_rows())
     of_labels = list(_of_labels(counted, files, unknowns, usable_labels.collect(), kind_set))
     if of_labels and not causes.is_empty():
-        without_losses = _of_labels(counted, files, unknowns, _all_labels(labels, boxes).collect(), kind_set)
+        without_losses = _of_labels(counted, files, unknowns, images_of_labels(labels, boxes).collect(), kind_set)
         of_labels = _with_causes(of_labels, {verdict.subject for verdict in without_losses}, causes, counted)
     found += of_labels
     rows: dict[str, dict[str, Any]] = {}
@@ -156,18 +156,6 @@ def _of_losses(manifest: dict[str, Any], causes: Mapping[tuple[Any, ...], str]) 
             yield _Verdict(manifest["data_set"], kind, values, manifest["manifest"], caused_by=cause)
 
 
-def _all_labels(labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-    """Labels as in `usable_labels`, but also those that the service removes."""
-    group = ("data_set", "split", "label")
-    return pl.concat(
-        rows.filter(col("label").is_not_null())
-        .group_by(*group)
-        .agg(images=col("line_id").n_unique())
-        .with_columns(use_case=lit(use_case))
-        for use_case, rows in (("classification", labels), ("detection", boxes))
-    )
-
-
 def _with_causes(
     found: Iterable[_Verdict], others: Container[tuple[Any, ...]], causes: DataFrame, manifests: DataFrame
 ) -> list[_Verdict]:
@@ -175,9 +163,10 @@ def _with_causes(
 
     They do if they would not be there without losses, or if most lines are lost, whose labels may be unknown.
     """
-    lost = manifests.group_by("data_set").agg(is_mostly_lost=col("lost").sum() > _MOST * col("lines").sum())
+    lost = manifests.group_by("data_set").agg(is_mostly_lost=col("lost").sum() > MOST * col("lines").sum())
     mostly_lost = set(lost.filter("is_mostly_lost")["data_set"])
-    any_loss = causes.filter(col("scope") == "any").sort("lines", "root", descending=[True, False])
+    any_loss = causes.filter(col("scope") == "any").group_by("data_set", "root").agg(col("lines").sum())
+    any_loss = any_loss.sort("lines", "root", descending=[True, False])
     root = dict(any_loss.unique("data_set", keep="first", maintain_order=True).select("data_set", "root").iter_rows())
     return [
         verdict._replace(caused_by=root.get(verdict.data_set))

@@ -6,8 +6,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame
 
 from groundlint import table
-
-_SIDE = 32
+from groundlint_rules.features.small_image import SIDE
 
 _HASHES = ("phash", "dhash", "whash", "average_hash")
 
@@ -28,7 +27,7 @@ def image_hashes(images: LazyFrame) -> DataFrame:
     from PIL import Image
 
     measured = images.select("data_set", "source_ref", "small_image").drop_nulls().collect()
-    opened = [Image.frombytes("L", (_SIDE, _SIDE), content) for content in measured["small_image"]]
+    opened = [Image.frombytes("L", (SIDE, SIDE), content) for content in measured["small_image"]]
     columns = [
         pl.Series(name, [str(getattr(imagehash, name)(image)) for image in opened], pl.String) for name in _HASHES
     ]

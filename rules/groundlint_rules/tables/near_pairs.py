@@ -9,6 +9,7 @@ import polars as pl
 from polars import DataFrame, Expr, LazyFrame, Series, col
 
 from groundlint import table
+from groundlint_rules.features.small_image import SIDE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,6 @@ RADIUS = 10
 
 CROP_RADIUS = 6
 """Maximum distance of the hashes of a crop and of its original cropped likewise."""
-
-_SIDE = 32
 
 _BATCH = 2048
 """Images that are decoded together."""
@@ -135,7 +134,7 @@ def _similar(rows: DataFrame) -> Iterator[_Pair]:
         is_kept[duplicate] = False
         yield int(numbers[first]), int(numbers[duplicate]), 0, "near", False
     left = detailed[is_kept[detailed]]
-    mine = {kept: images.hashes(left, _UPRIGHT, kept) for kept in (1.0, *KEPT)}
+    mine = {1.0: hashes[left]} | {kept: images.hashes(left, _UPRIGHT, kept) for kept in KEPT}
     found: set[tuple[int, int]] = set()
     for orientation in _ORIENTATIONS:
         theirs = mine[1] if orientation == _UPRIGHT else images.hashes(left, orientation)
@@ -259,7 +258,7 @@ class _SmallImages:
 
         from groundlint_rules.algorithms.stacked import stacked
 
-        return stacked(column, _SIDE * _SIDE, np.uint8).reshape(-1, _SIDE, _SIDE)
+        return stacked(column, SIDE * SIDE, np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def phashes(images: Gray, kept: float = 1) -> NDArray[np.uint64]:
@@ -276,7 +275,7 @@ def phashes(images: Gray, kept: float = 1) -> NDArray[np.uint64]:
 
     from groundlint_rules.algorithms.pair_verification import cropping
 
-    frequency = np.arange(8)[:, None] * (2 * np.arange(_SIDE) + 1) * np.pi / (2 * _SIDE)
+    frequency = np.arange(8)[:, None] * (2 * np.arange(SIDE) + 1) * np.pi / (2 * SIDE)
     cosine = (2 * np.cos(frequency)).astype(np.float64)
     if kept < 1:
         cosine @= cropping(kept, 0.5)

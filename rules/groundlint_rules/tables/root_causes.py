@@ -7,7 +7,8 @@ from polars import LazyFrame, col, lit
 
 from groundlint import table
 from groundlint.manifest.kinds import Effect, Kind, kinds_with
-from groundlint_rules.tables.set_wide_causes import EXPLAINED_KINDS
+from groundlint_rules.tables.set_wide_causes import EXPLAINED_KINDS, lengths
+from groundlint_rules.tables.verdicts import of_custom_labels
 
 _FOLLOWS_FROM = {Kind.NO_VALID_BOXES.value: "box", Kind.NO_VALID_LABEL_ATTRIBUTES.value: "attribute"}
 """The losses that follow from others of the same line, by kind, and what these others remove."""
@@ -41,9 +42,10 @@ def rooted_losses(losses: LazyFrame, set_wide_causes: LazyFrame) -> LazyFrame:
 
 @table()
 def leading_causes(rooted_losses: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
-    """One way in which lines of a manifest are lost: its rule with most lines, as `root`.
+    """One way in which lines of a manifest are lost, and its rule with most `lines`, as `root`.
 
-    `scope` says which lines count: `lost` ones, those removed `silently`, or `any` on which something is lost.
+    `scope` says which lines count: `lost` ones, those removed `silently`, or `any` on which something is lost. Of the
+    last, all rules have a row.
     """
     roots = _own_losses(rooted_losses).select("data_set", "manifest", "line_id", "line", "kind", "root")
     lost = roots.join(lost_lines.select("line_id"), on="line_id", how="semi")
@@ -53,12 +55,9 @@ def leading_causes(rooted_losses: LazyFrame, lost_lines: LazyFrame) -> LazyFrame
         rows.group_by("data_set", "manifest", "root").agg(lines=col("line").n_unique()).with_columns(scope=lit(scope))
         for scope, rows in scopes.items()
     ]
-    return (
-        pl.concat(counted)
-        .sort(-col("lines").cast(pl.Int64), "root")
-        .group_by("data_set", "manifest", "scope", maintain_order=True)
-        .agg(col("root", "lines").first())
-    )
+    ranked = pl.concat(counted).sort(-col("lines").cast(pl.Int64), "root")
+    is_first = pl.int_range(pl.len()).over("data_set", "manifest", "scope") == 0
+    return ranked.filter(is_first | (col("scope") == "any"))
 
 
 def _own_losses(rows: LazyFrame) -> LazyFrame:
@@ -77,9 +76,7 @@ def diagnoses(
     `severity` is error where Custom Labels is the target and removes something because of it, else null.
     """
     key = ["data_set", "manifest"]
-    count = manifests.group_by(key).agg(count=col("lines").max())
-    is_custom_labels = limits.filter(col("target") == "rekognition").select("target")
     losing = rooted_losses.filter(col("loses").is_not_null()).select(*key, cause="caused_by").unique()
-    severe = losing.join(is_custom_labels, how="cross").select(*key, "cause", severity=lit("error"))
+    severe = of_custom_labels(losing, limits).with_columns(severity=lit("error"))
     affected = set_wide_causes.group_by(*key, "cause").agg(lines=col("line").n_unique())
-    return affected.join(count, on=key).join(severe, on=[*key, "cause"], how="left")
+    return affected.join(lengths(manifests), on=key).join(severe, on=[*key, "cause"], how="left")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import polars as pl
 from polars import DataFrame, Expr, LazyFrame, col, lit
 
@@ -12,7 +10,7 @@ from groundlint.engine.tables import RECTANGLE
 from groundlint.manifest.kinds import Kind, Loses
 from groundlint_rules.tables.verdicts import is_outside
 
-_MOST = 0.5
+MOST = 0.5
 """Share of a manifest's lines above which a fault is diagnosed once, on the manifest."""
 
 _NEARLY_ALL = 0.98
@@ -60,25 +58,17 @@ EXPLAINED_KINDS = {
 """The kinds of losses that follow from each cause, by the code of the rule that reports the cause."""
 
 
-class _Reading(NamedTuple):
-    """A way to read coordinates: whether it fits all boxes of a line, and whether the line shows it."""
-
-    cause: str
-    fits: Expr
-    shows: Expr
-
-
-def _lengths(manifests: LazyFrame) -> LazyFrame:
+def lengths(manifests: LazyFrame) -> LazyFrame:
     """The number of lines of each manifest; one in several splits has its lines once."""
     return manifests.group_by("data_set", "manifest").agg(count=col("lines").max())
 
 
 def _on_most_lines(rows: LazyFrame, manifests: LazyFrame) -> LazyFrame:
     """The rows of manifests of which more than half of the lines have one."""
-    length = _lengths(manifests)
+    length = lengths(manifests)
     key = ["data_set", "manifest"]
     affected = rows.group_by(key).agg(affected=col("line").n_unique()).join(length, on=key)
-    return rows.join(affected.filter(col("affected") > _MOST * col("count")), on=key, how="semi")
+    return rows.join(affected.filter(col("affected") > MOST * col("count")), on=key, how="semi")
 
 
 @table()
@@ -90,8 +80,8 @@ def coordinate_causes(boxes: LazyFrame, manifests: LazyFrame) -> DataFrame:
     suspicious = (
         sized.group_by(key)
         .agg(shown=(_is_fraction() | _is_percentage() | is_outside()).sum())
-        .join(_lengths(manifests), on=key)
-        .filter(col("shown") > _SHOWN * col("count"))
+        .join(lengths(manifests), on=key)
+        .filter(col("shown") >= _SHOWN * col("count"))
         .collect()
     )
     schema = {"data_set": pl.Int32, "manifest": pl.String, "line_id": pl.Int32, "line": pl.Int32, "cause": pl.String}
@@ -120,15 +110,17 @@ def _is_percentage() -> Expr:
 def _cause(boxes: LazyFrame, count: int) -> tuple[str, DataFrame] | None:
     """The reading that most of the `count` lines of a manifest show, and the lines that it fits; None if none does."""
     lines = _readings(boxes).collect()
+    # The reading, whether it fits all boxes of a line, and whether a line that it fits shows it.
     for cause, fits, shows in (
-        _Reading(FRACTIONS, col("is_unit"), col("is_unit") & col("is_fraction")),
-        _Reading(PERCENTAGES, col("is_percentage"), col("is_percentage")),
-        _Reading(CORNERS, col("is_corners"), col("is_corners") & col("is_outside")),
-        _Reading(CENTERS, col("is_centers"), col("is_centers") & col("is_outside")),
+        (FRACTIONS, "is_unit", "is_fraction"),
+        (PERCENTAGES, "is_percentage", "is_percentage"),
+        (CORNERS, "is_corners", "is_outside"),
+        (CENTERS, "is_centers", "is_outside"),
     ):
-        fitting, shown = lines.filter(fits), lines.filter(shows)["line"].n_unique()
-        is_general = len(fitting) >= _NEARLY_ALL * len(lines) and fitting["line"].n_unique() > _MOST * count
-        is_seen = shown > _MOST * count or (is_general and shown >= max(_MIN_SHOWN, _SHOWN * count))
+        fitting = lines.filter(fits)
+        shown = fitting.filter(shows)["line"].n_unique()
+        is_general = len(fitting) >= _NEARLY_ALL * len(lines) and fitting["line"].n_unique() > MOST * count
+        is_seen = shown > MOST * count or (is_general and shown >= max(_MIN_SHOWN, _SHOWN * count))
         if is_seen and (cause == FRACTIONS or (shown >= _MIN_LINES and _is_plausible(cause, fitting))):
             return cause, fitting
     return None
@@ -193,8 +185,8 @@ def copied_image_sizes(attributes: LazyFrame, images: LazyFrame, manifests: Lazy
         sizes.filter(is_other, ~is_swapped)
         .group_by(*key, "image_width", "image_height")
         .agg(lines=col("line").n_unique(), sizes=pl.struct("width", "height").n_unique())
-        .join(_lengths(manifests), on=key)
-        .filter(col("lines") > _MOST * col("count"), col("lines") >= _MIN_LINES, col("sizes") > 1)
+        .join(lengths(manifests), on=key)
+        .filter(col("lines") > MOST * col("count"), col("lines") >= _MIN_LINES, col("sizes") > 1)
     )
     same = [*key, "image_width", "image_height"]
     return (
@@ -326,10 +318,10 @@ def adjusted_copies(attributes: LazyFrame, counterparts: LazyFrame, manifests: L
             created=col("created").max(),
             created_other=col("created_other").max(),
         )
-        .join(_lengths(manifests), on=key[:2])
+        .join(lengths(manifests), on=key[:2])
         .filter(
             col("is_adjusted") | col("is_adjusted_other"),
-            col("lines") > _MOST * col("count"),
+            col("lines") > MOST * col("count"),
             col("boxes") - col("alone") >= _MIN_MATCHED * col("boxes"),
         )
     )
@@ -350,9 +342,9 @@ def lines_per_box(repeated_lines: LazyFrame, boxes: LazyFrame, manifests: LazyFr
     image = ["data_set", "manifest", "source_ref"]
     # Of each image one line is not a repetition. With few repetitions, most lines cannot be such lines.
     counted = (
-        repeated_lines.group_by(image[:2]).agg(repeated=col("line").n_unique()).join(_lengths(manifests), on=image[:2])
+        repeated_lines.group_by(image[:2]).agg(repeated=col("line").n_unique()).join(lengths(manifests), on=image[:2])
     )
-    frequent = counted.filter(2 * col("repeated") > _MOST * col("count"))
+    frequent = counted.filter(2 * col("repeated") > MOST * col("count"))
     repeated = repeated_lines.join(frequent, on=image[:2], how="semi").select(image).unique().collect()
     if repeated.is_empty():
         return boxes.select(*_LINE, "source_ref").clear()

@@ -54,6 +54,23 @@ def is_too_small() -> Expr:
     return (side >= 0) & (side * scale <= 1)
 
 
+def of_custom_labels(rows: LazyFrame, limits: LazyFrame) -> LazyFrame:
+    """Rows if Custom Labels is the target, else none."""
+    return rows.join(limits.filter(col("target") == "rekognition").select("target"), how="cross").drop("target")
+
+
+def images_of_labels(labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+    """Labels of each split and use case (classification or detection), with the number of their `images`."""
+    of_use_case = (("classification", labels), ("detection", boxes))
+    return pl.concat(
+        rows.filter(col("label").is_not_null())
+        .group_by("data_set", "split", "label")
+        .agg(images=col("line_id").n_unique())
+        .with_columns(use_case=lit(use_case))
+        for use_case, rows in of_use_case
+    )
+
+
 def losses_of(rows: LazyFrame, kind: Kind | Expr, values: Mapping[str, str | int | Expr] | Expr) -> LazyFrame:
     """Rows as losses: with the service code and the rule of their kind, and what it removes.
 
@@ -333,22 +350,12 @@ def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
 @table()
 def usable_labels(labels: LazyFrame, boxes: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
     """One label of a split and use case (classification or detection) that training can use, and its `images`."""
-    group = ("data_set", "split", "label")
+    columns = ("line_id", "data_set", "split", "label")
     # With millions of boxes, every column that is carried along costs.
     is_sound = col("usable") & ~is_outside() & ~is_too_small()
-    rows = {
-        "classification": labels.filter("usable").select("line_id", *group),
-        "detection": boxes.filter(is_sound).select("line_id", *group),
-    }
     lost = lost_lines.select("line_id")
-    return pl.concat(
-        sound.filter(col("label").is_not_null())
-        .join(lost, on="line_id", how="anti")
-        .group_by(*group)
-        .agg(images=col("line_id").n_unique())
-        .with_columns(use_case=lit(use_case))
-        for use_case, sound in rows.items()
-    )
+    sound = (labels.filter("usable").select(columns), boxes.filter(is_sound).select(columns))
+    return images_of_labels(*(rows.join(lost, on="line_id", how="anti") for rows in sound))
 
 
 @table()
