@@ -190,6 +190,20 @@ def test_an_unknown_feature_and_an_unknown_input_are_named() -> None:
     assert "the feature sharpness of the package acme needs the input gray" in fault
 
 
+def test_the_features_of_a_condition_are_measured_and_must_be_there() -> None:
+    @feature(of="images", dtype=float, when=lambda sharpness: sharpness < 1)
+    def sharpness_at_full_size(whole: object) -> float:
+        """Measured on suspects."""
+        return 0.0
+
+    known = {each.name: each for each in (gray, sharpness, sharpness_at_full_size)}
+    graph = Registry(features=known).graph
+    assert graph.measured(["sharpness_at_full_size"]) == [gray, sharpness, sharpness_at_full_size]
+    alone = Registry(features={"sharpness_at_full_size": sharpness_at_full_size}).graph
+    (fault,) = alone.faults({}, {}, {"sharpness_at_full_size": "acme"})
+    assert "needs the feature sharpness, which no package offers" in fault
+
+
 def test_tables_that_need_each_other_are_named() -> None:
     @table()
     def hen(egg: LazyFrame) -> LazyFrame:

@@ -182,6 +182,35 @@ def test_costly_features_are_measured_after_all_others() -> None:
     assert order == ["quick", "costly"]
 
 
+def test_only_suspects_of_a_cheap_feature_are_measured_at_full_size() -> None:
+    def brightness(pixels: Image.Image) -> float:
+        """Level of the first pixel."""
+        return float(pixels.getpixel((0, 0))[0])  # type: ignore[index]
+
+    def full_width(whole: Image.Image) -> int:
+        """Width at full size."""
+        return whole.width
+
+    Image.new("RGB", (900, 600), "white").save("bright.jpg")
+    Image.new("RGB", (900, 600), "black").save("dark.jpg")
+    features = [
+        Feature(brightness, "images", 1, float),
+        Feature(full_width, "images", 1, int, when=lambda brightness: brightness > 100),
+    ]
+    values = [Measurer(features).measure(ImageTask(0, f"{name}.jpg")).record.values for name in ("bright", "dark")]
+    assert [value["full_width@1"] for value in values] == [900, None]
+
+
+def test_a_jpeg_too_big_to_decode_at_full_size_is_given_at_the_largest_size_that_fits() -> None:
+    def full_width(whole: Image.Image) -> int:
+        """Width at full size."""
+        return whole.width
+
+    Image.new("RGB", (1600, 1200)).save("big.jpg")
+    measurer = Measurer([Feature(full_width, "images", 1, int)], max_pixels=1_000_000)
+    assert measurer.measure(ImageTask(0, "big.jpg")).record.values == {"full_width@1": 800}
+
+
 def test_seconds_are_counted_for_each_feature_and_step() -> None:
     def slow(pixels: Image.Image) -> float:
         """Work for 20 ms."""

@@ -17,6 +17,7 @@ INPUTS = {
         "header": "the image as Pillow opens it, not decoded",
         "pixels": "the image in RGB, at most 160 px on its longer side, as a Pillow image",
         "detail": "the image in RGB, at most 320 px on its longer side, as a Pillow image",
+        "whole": "the image in RGB at full size, as a Pillow image; decoding it is costly, so only for a few images",
     },
     "crops": {
         "crop": "the content of the box in RGB, as a Pillow image; its shorter side is reduced to no less than 128 px",
@@ -49,6 +50,7 @@ class Feature:
     only_labeled: bool = False
     only_sampled: bool = False
     length: int | None = None
+    when: Callable[..., bool] | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +66,16 @@ class Feature:
     def inputs(self) -> tuple[str, ...]:
         """Inputs and shared steps that it is measured on."""
         return tuple(inspect.signature(self.function).parameters)
+
+    @cached_property
+    def condition_inputs(self) -> tuple[str, ...]:
+        """Features on whose values it depends whether it is measured."""
+        return tuple(inspect.signature(self.when).parameters) if self.when else ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """All inputs, steps and features that it cannot do without."""
+        return (*self.inputs, *self.condition_inputs)
 
     @property
     def is_costly(self) -> bool:
@@ -107,6 +119,7 @@ def feature(
     only_labeled: bool = False,
     only_sampled: bool = False,
     length: int | None = None,
+    when: Callable[..., bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Feature]:
     """Declare a function as a feature.
 
@@ -117,6 +130,9 @@ def feature(
         only_labeled: Measure it only on images with an image-level label; elsewhere it is null. For costly features.
         only_sampled: Measure it only on a sample of the crops of labels with very many boxes; elsewhere it is null.
         length: Number of bytes that every value of a feature of bytes has. Cached values of another length are ignored.
+        when: Whether to measure it, given the values of other features of the same image or crop, which its parameters
+            name; elsewhere it is null. So suspects of a cheap feature are measured again, in more depth. Raise
+            `version` when the condition changes.
 
     Raises:
         ValueError: The table or the type is not one that a feature may have.
@@ -124,7 +140,7 @@ def feature(
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"the dtype of a feature is one of {', '.join(v.__name__ for v in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labeled, only_sampled, length)
+    return lambda function: Feature(function, of, version, dtype, only_labeled, only_sampled, length, when)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:
@@ -143,6 +159,6 @@ def file_features(features: Iterable[Feature]) -> set[str]:
     known = {feature.name: feature for feature in features if feature.of == "images"}
 
     def raw(name: str) -> set[str]:
-        return set().union(*(raw(needed) for needed in known[name].inputs)) if name in known else {name}
+        return set().union(*(raw(needed) for needed in known[name].needs)) if name in known else {name}
 
     return {name for name in known if raw(name) <= {"data", "header"}}

@@ -152,7 +152,7 @@ class Graph:
         while open_names:
             name = open_names.pop()
             found.add(name)
-            open_names |= {needed for needed in self._features[name].inputs if needed in self._features} - found
+            open_names |= {needed for needed in self._features[name].needs if needed in self._features} - found
         return [self._features[name] for name in sorted(found)]
 
     def needs_images(self, rule: Rule | type[Rule], given: Collection[str] = ()) -> bool:
@@ -200,7 +200,9 @@ class Graph:
             user = f"the feature {name} of the package {owner[name]}"
             steps = {other.name for other in self._features.values() if other.of == feature.of}
             yield from _unknown(user, "input", feature.inputs, {*INPUTS[feature.of], *steps})
-        yield from _cycles({name: feature.inputs for name, feature in self._features.items()}, owner)
+            measured = {other.name for other in self._features.values() if other.of == feature.of and other.dtype}
+            yield from _unknown(user, "feature", feature.condition_inputs, measured)
+        yield from _cycles({name: feature.needs for name, feature in self._features.items()}, owner)
         yield from _cycles({name: inputs(table.function) for name, table in self._tables.items()}, owner)
 
 

@@ -118,6 +118,16 @@ class DecodedImage:
         factor = -(-max(pixels.size) // long_side)
         return pixels if factor <= 1 else pixels.reduce(factor)
 
+    def whole(self) -> Image.Image:
+        """Return the image in RGB at full size; a JPEG of more than `max_pixels`, at the largest size below that.
+
+        Raises:
+            UnusableImage: It cannot be decoded.
+        """
+        scales = (scale for scale in (1, 2, 4, 8) if scale <= self._reduced_scale)
+        fits = (scale for scale in scales if math.prod(self._size) <= self._max_pixels * scale**2)
+        return self._at(next(fits, self._reduced_scale))
+
     def decode_for(self, boxes: Iterable[Rectangle]) -> None:
         """Decode what boxes are cut out of.
 

@@ -9,7 +9,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from groundlint.engine.features import Feature, file_features
 from groundlint.images import decoding
@@ -26,6 +26,9 @@ from groundlint.images.record import (
     Values,
 )
 from groundlint.processes.messages import encodable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 READING, DECODING, CUTTING = "reading files", "decoding images", "cutting out boxes"
 """Names under which the CPU time that belongs to no feature is counted."""
@@ -133,6 +136,7 @@ class Measurer:
         image = DecodedImage(data, header, self._max_pixels)
         inputs: dict[str, Callable[[], Any]] = {"data": lambda: data, "header": lambda: image.header}
         inputs |= {name: partial(image.reduced, long_side) for name, long_side in LONG_SIDE.items()}
+        inputs["whole"] = partial(self._whole, image)
         start = time.process_time()
         try:
             if any(feature.name not in self._of_files for feature in features):
@@ -150,6 +154,12 @@ class Measurer:
             if wanted:
                 values |= self._values_of_box(wanted, image, box, measured)
 
+    def _whole(self, image: DecodedImage) -> Image:
+        start = time.process_time()
+        whole = image.whole()
+        self.seconds[DECODING] += time.process_time() - start
+        return whole
+
     def _values_of_box(
         self, features: Sequence[Feature], image: DecodedImage, box: Rectangle, measured: MeasuredImage
     ) -> Values:
@@ -166,23 +176,30 @@ class Measurer:
                 if name in inputs:
                     known[name] = inputs[name]()
                 else:
-                    feature = self._features[name]
-                    arguments = {needed: of(needed) for needed in feature.inputs}
-                    start = time.process_time()
-                    known[name] = feature.function(**arguments)
-                    self.seconds[name] += time.process_time() - start
+                    known[name] = self._value(self._features[name], of)
             return known[name]
 
         values = {}
         for feature in features:
             try:
                 values[feature.key] = _checked(of(feature.name), feature)
-            except MemoryError:
+            # Decoding at full size may meet what decoding at a reduced size did not.
+            except (MemoryError, UnusableImage):
                 raise
             # A feature may be a plugin's code: its error must not be taken for a fault of the image.
             except Exception as error:  # noqa: BLE001
                 _add_error(measured, f"feature {feature.name}", error)
         return values
+
+    def _value(self, feature: Feature, of: Callable[[str], Any]) -> Any:
+        """The value of a feature or step; None if it is not wanted for this image or crop."""
+        if feature.when and not feature.when(**{name: of(name) for name in feature.condition_inputs}):
+            return None
+        arguments = {name: of(name) for name in feature.inputs}
+        start = time.process_time()
+        value = feature.function(**arguments)
+        self.seconds[feature.name] += time.process_time() - start
+        return value
 
 
 def _checked(value: Any, feature: Feature) -> Any:
