@@ -12,7 +12,7 @@ from groundlint.report.report import Presentation, Report
 from groundlint.summary import Counts, Images, NoteEntry, Summary
 
 URL = "https://example.org/rules/BOX101.md"
-_SCHEMA = {**COLUMNS, "pointer": pl.String(), "precision": pl.Float64()}
+_SCHEMA = {**COLUMNS, "pointer": pl.String(), "precision": pl.Float64(), "typical_of": pl.String()}
 
 
 def finding(**parts: Any) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def finding(**parts: Any) -> dict[str, Any]:
         "url": URL,
         "pointer": None,
         "precision": 1.0,
+        "typical_of": None,
     } | parts
 
 

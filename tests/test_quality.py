@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from command import groundlint as command
 from lines import classification
 from PIL import Image, ImageFilter
 
@@ -81,19 +82,34 @@ def test_strong_compression_is_found(tmp_path: Path) -> None:
     assert found.select("name", "line").rows() == [("image-compressed", len(ORIGINALS))]
 
 
-def test_a_fault_of_most_images_is_reported_once_as_typical_of_the_data_set(tmp_path: Path) -> None:
-    found = findings(written(tmp_path, [flat(image) for image in originals()] * 2), select="image-low-contrast")
-    assert found.select("line", "severity").rows() == [(None, "info")]
-    assert found["message"][0].startswith("24 of 24 images are low in contrast: ")
+def test_a_fault_of_most_images_is_typical_of_the_data_set(tmp_path: Path) -> None:
+    manifest = written(tmp_path, [*originals(), *(flat(image) for image in originals())])
+    found = findings(manifest, select="image-low-contrast")
+    assert set(found.select("severity", "typical").rows()) == {("info", True)}
+    assert found["line"].to_list() == list(range(13, 25))
+    text = command("check", "train.manifest", "--isolated", "--select", "image-low-contrast", cwd=tmp_path).stdout
+    assert " ".join(text.split()).count("typical of this data set: 50% of the images are low in contrast") == 1
+    assert "gray levels" not in text
 
 
 def test_a_fault_typical_of_one_data_set_is_reported_per_image_in_another(tmp_path: Path) -> None:
     images = originals()
-    flat_set = written(tmp_path / "flat", [flat(image) for image in images] * 2)
-    sound_set = written(tmp_path / "sound", [*images, *images, flat(images[0])])
-    found = findings(flat_set, sound_set, select="image-low-contrast")
-    assert sorted(found.select("severity", "line").rows(), key=str) == [("info", 25), ("info", None)]
-    assert {Path(name).parent.name for name in found["manifest"]} == {"flat", "sound"}
+    flat_set = written(tmp_path / "flat", [flat(image) for image in images])
+    dark_set = written(tmp_path / "dark", [*images, exposed(images[0], -4)])
+    found = findings(flat_set, dark_set, select="image-dark")
+    assert found.select("severity", "typical", "line").rows() == [("warning", False, 13)]
+    found = findings(flat_set, dark_set, select="image-low-contrast")
+    assert set(found.select("severity", "typical").rows()) == {("info", True)}
+    assert found.height == len(images)
+
+
+def test_what_is_typical_does_not_depend_on_suppressed_findings(tmp_path: Path) -> None:
+    manifest = written(tmp_path, [exposed(image, -4) if n < 3 else image for n, image in enumerate(originals())])
+    config = tmp_path / "groundlint.toml"
+    entry = '[[suppress]]\nrule = "image-dark"\nsource-ref = "s3://bucket/{n}.jpg"\nreason = "night"\n'
+    config.write_text("".join(entry.format(n=n) for n in range(2)))
+    found = groundlint.check(manifest, config=config, select=["image-dark"]).findings
+    assert found.select("severity", "typical", "line").rows() == [("info", True, 3)]
 
 
 def test_a_worse_image_has_a_higher_score(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from groundlint.engine.registry import Registry
 from groundlint.engine.rule import inputs
 from groundlint.engine.tables import BASE
 from groundlint.engine.timings import Stopwatch, Timed
-from groundlint.policy import suppression
+from groundlint.policy import suppression, typical
 from groundlint.policy.baseline import Baseline, Entry, of_findings
 from groundlint.policy.fingerprints import fingerprints
 from groundlint.policy.selection import Selection
@@ -99,6 +99,8 @@ def judge(
     if COVERED_PLACES in evaluation.kept:
         selected = {scope.rule.code for scope in rules}
         found = without_covered(found, evaluation.kept[COVERED_PLACES], selected)
+    lines, boxes = (data.tables[name].lazy() for name in ("lines", "boxes"))
+    typical_of = typical.shares(found, registry.rules, lines, boxes)
     found = _reported(found, data, skipped)
     found = found.with_columns(fingerprints(found, data.tables, root))
     # Data sets may share a manifest, and a manifest may be in two splits.
@@ -110,7 +112,8 @@ def judge(
     no_tables = {name: table.empty() for name, table in BASE.items()}
     on_config = of_config.findings.with_columns(fingerprints(of_config.findings, no_tables, root))
     graded = with_severities(pl.concat([marked, suppression.no_marks(on_config)]), selection.severities)
-    complete = findings.ordered(_completed(graded, data.tables, registry))
+    marked_typical = typical.mark(graded, typical_of)
+    complete = findings.ordered(_completed(marked_typical, data.tables, registry))
     is_hidden = col("suppression").is_not_null() | col("is_baselined")
     known = of_findings(marked.filter(col("suppression").is_null()), root)
     return Judgement(
@@ -174,7 +177,7 @@ def _completed(found: DataFrame, tables: Mapping[str, DataFrame], registry: Regi
         if (base := _documentation(registry.packages[code])) is not None
     }
     address = col("code").replace_strict(pages, default=None, return_dtype=pl.String)
-    return found.with_columns(url=address, typical=lit(False), fix=lit(None, pl.String))
+    return found.with_columns(url=address, fix=lit(None, pl.String))
 
 
 def _named_notes(notes: Iterable[MadeNote], data: Input) -> list[MadeNote]:

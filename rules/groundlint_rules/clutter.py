@@ -55,6 +55,7 @@ class ClutteredImage(Rule):
     name = "cluttered-image"
     severity = Severity.INFO
     precision = 0.82
+    typical = "cluttered"
     message = "cluttered image: edges cover {density:.0%} of it{where}, {color_count:,} distinct colors"
     examples = (
         Good(images=[_image(30), *_ORDINARY]),
@@ -115,6 +116,7 @@ class ManySmallBoxes(Rule):
     name = "many-small-boxes"
     status = Status.PREVIEW
     severity = Severity.INFO
+    typical = "crowded with small boxes"
     message = (
         "{boxes} boxes, the largest covers {largest:.1%} of the image: far more and smaller than in most images; "
         "check that none is missing"
@@ -199,6 +201,7 @@ class SmallObjectInClutter(Rule):
     name = "small-object-in-clutter"
     status = Status.PREVIEW
     severity = Severity.INFO
+    typical = "cluttered around tiny objects"
     message = (
         "the largest box covers {largest:.1%} of the image, and edges cover {density:.0%} of the rest; crop the image"
     )

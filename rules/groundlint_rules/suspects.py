@@ -331,6 +331,7 @@ class ImageOutlier(Rule):
     status = Status.PREVIEW
     severity = Severity.INFO
     cost = Cost.SLOW
+    typical = "unlike the others of their label"
     message = (
         "unlike other images: {deviations:.1f} standard deviations farther from them than usual for {label!r}; "
         "check that it belongs here"

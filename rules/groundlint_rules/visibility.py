@@ -50,6 +50,7 @@ class ObjectTruncated(Rule):
     name = "object-truncated"
     severity = Severity.INFO
     precision = 0.76
+    typical = "probably truncated"
     message = "box {box} ({label!r}) touches the image edge on {sides:# side}: the object is probably truncated"
     examples = (
         Good(boxes=[{}, {"left": 0, "top": 0, "width": 640, "height": 480}]),
@@ -94,6 +95,7 @@ class ObjectOccluded(Rule):
     name = "object-occluded"
     severity = Severity.INFO
     precision = 0.95
+    typical = "probably occluded"
     message = "box {box} ({label!r}) is {share:.0%} covered by other boxes: the object is probably occluded"
     examples = (
         Good(boxes=[{}, {"left": 150, "top": 150, "label": "dog"}]),
@@ -221,6 +223,7 @@ class ObjectPossiblyOccluded(Rule):
     severity = Severity.INFO
     cost = Cost.SLOW
     precision = 0.61
+    typical = "possibly occluded"
     message = (
         "box {box} ({label!r}) may be occluded: it looks less complete than {score:.1%} of the {boxes:,} {label!r} "
         "boxes"

@@ -99,6 +99,12 @@ class Rule(BaseModel):
     """Whether it finds something without images too, although it needs a table that is measured on them."""
     is_on_missing_images: ClassVar[bool] = False
     """Whether its findings say that images are missing, which makes them errors under `--require-images`."""
+    typical: ClassVar[str | None] = None
+    """What the images or boxes that it flags are, such as "blurred", if it may describe a whole data set.
+
+    Where it flags more than a fifth of a data set, its findings are infos that say no more than that. None for rules
+    whose findings stand for themselves.
+    """
     check: ClassVar[Callable[..., "LazyFrame | DataFrame"]]
     """Method that takes the tables named by its parameters and returns the rows that are findings."""
 

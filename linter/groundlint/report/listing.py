@@ -11,7 +11,7 @@ from pathlib import PurePath
 import polars as pl
 from polars import DataFrame, col
 
-from groundlint.engine.wording import counted, worded
+from groundlint.engine.wording import worded
 from groundlint.sanitize import visible
 
 OUTSIDE = "outside-working-directory"
@@ -100,7 +100,7 @@ def first_of_each(findings: DataFrame, most: int) -> DataFrame:
 def with_typical_merged(findings: DataFrame) -> DataFrame:
     """Findings in which those that are typical of a data set are one per rule and manifest.
 
-    Its message gives their number; it names no line, box, label or image. `merged` is the number of findings that a row
+    Its message is `typical_of`; it names no line, box, label or image. `merged` is the number of findings that a row
     stands for.
     """
     is_typical = col("typical")
@@ -108,13 +108,11 @@ def with_typical_merged(findings: DataFrame) -> DataFrame:
     group = ("manifest", "code")
     empty = ("line", "attribute", "box", "label", "source_ref", "image", "shown_image", "pointer")
     first = (is_typical & (pl.int_range(pl.len()).over(*group, is_typical) == 0)).alias("_is_first")
-    images = col("source_ref").drop_nulls().n_unique().over(*group, is_typical)
-    message = worded("typical of this data set: {} on {}", counted("merged", "finding"), counted(images, "image"))
     return (
         findings.with_columns(
             first, merged=pl.when(is_typical).then(pl.len().over(*group, is_typical)).otherwise("merged")
         )
-        .with_columns(message=pl.when(is_typical).then(message).otherwise("message"))
+        .with_columns(message=pl.when(is_typical).then("typical_of").otherwise("message"))
         .filter(~is_typical | col("_is_first"))
         .with_columns(
             pl.when(is_typical).then(None).otherwise(name).alias(name) for name in empty if name in findings.columns

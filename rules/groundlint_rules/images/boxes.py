@@ -38,6 +38,7 @@ class ObjectBlurred(Rule):
     name = "object-blurred"
     severity = Severity.INFO
     precision = 0.96
+    typical = "blurred"
     message = (
         "box {box} ({label!r}) is blurred (sharpness {crop_sharpness:.1f}, usual for the label {usual_sharpness:.1f})"
     )
@@ -106,6 +107,7 @@ class ObjectDark(Rule):
     name = "object-dark"
     status = Status.PREVIEW
     severity = Severity.INFO
+    typical = "dark"
     message = (
         "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255; "
         "light the object or remove the box"
@@ -149,6 +151,7 @@ class ObjectLowContrast(Rule):
     name = "object-low-contrast"
     status = Status.PREVIEW
     severity = Severity.INFO
+    typical = "hard to tell from their background"
     message = "box {box} ({label!r}) barely stands out from its background (contrast {crop_contrast:.1f} of 255)"
     features = ("crop_contrast",)
     examples = (
@@ -189,6 +192,7 @@ class LowResolutionObject(Rule):
     name = "low-resolution-object"
     severity = Severity.INFO
     precision = FACT
+    typical = "very small"
     message = "box {box} ({label!r}) has only {width:.0f} x {height:.0f} px; remove it"
     examples = (
         Good(boxes=[{"width": 8, "height": 16}]),

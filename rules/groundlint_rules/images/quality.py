@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from polars import Expr, LazyFrame, col, lit
+from polars import Expr, LazyFrame, col
 
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.scoring import score_above, score_below
@@ -20,55 +20,13 @@ _SOUND = {
 }
 """Measurements of a good image."""
 
-_MAX_SHARE = 0.2
-"""Share of bad images above which a fault is typical of the data set, as in microscopy, and is reported once."""
-
 _MIN_IMAGES = 20
-"""Images that a data set needs before a fault can be typical of it."""
+"""Images that a data set needs before its images can be compared with each other."""
 
 
-def _messages(of_image: str, fault: str) -> dict[str, str]:
-    """Messages by kind: on one image, and on a data set for which the fault is typical."""
-    return {
-        "image": of_image,
-        "data-set": f"{{bad:,}} of {{count:# image}} are {fault}: this is typical of the data set, and single images "
-        "are not reported",
-    }
-
-
-def _bad_images(
-    images: LazyFrame, is_bad: Expr, score: Expr, *columns: str, stands_out: Expr | None = None
-) -> LazyFrame:
-    """The bad images, or one info on each data set for which the fault is typical.
-
-    Args:
-        images: The table of images.
-        is_bad: Whether an image has the fault.
-        score: Score of a bad image.
-        columns: Measurements that the message needs.
-        stands_out: Whether a bad image is worth reporting; all are by default.
-    """
-    measured = images.filter(col("fault").is_null() & col("digest").is_not_null())
-    count, bad = pl.len().over("data_set"), col("is_bad").sum().over("data_set")
-    judged = measured.select(
-        "data_set",
-        "source_ref",
-        *columns,
-        is_bad=is_bad.fill_null(False),
-        score=score,
-        stands_out=lit(True) if stands_out is None else stands_out,
-    ).with_columns(is_typical=(count >= _MIN_IMAGES) & (bad > _MAX_SHARE * count))
-    single = judged.filter(col("is_bad") & col("stands_out") & ~col("is_typical"))
-    whole = judged.filter("is_typical").group_by("data_set").agg(bad=col("is_bad").sum(), count=pl.len())
-    return pl.concat(
-        [
-            single.select("data_set", "source_ref", *columns, "score", kind=lit("image")),
-            whole.with_columns(
-                kind=lit("data-set"), severity=lit(Severity.INFO.value), score=col("bad") / col("count")
-            ),
-        ],
-        how="diagonal",
-    )
+def _measured(images: LazyFrame) -> LazyFrame:
+    """The images that were decoded."""
+    return images.filter(col("fault").is_null() & col("digest").is_not_null())
 
 
 class DarkImage(Rule):
@@ -89,7 +47,8 @@ class DarkImage(Rule):
     code = "IMG301"
     name = "image-dark"
     severity = Severity.WARNING
-    messages = _messages("underexposed: 99% of pixels are darker than {bright_level:.0f} of 255", "underexposed")
+    typical = "underexposed"
+    message = "underexposed: 99% of pixels are darker than {bright_level:.0f} of 255"
     features = ("bright_level",)
     examples = (
         Good(images=[_SOUND]),
@@ -99,17 +58,13 @@ class DarkImage(Rule):
         ),
         Good(images=[_SOUND | {"bright_level": 90.0}], options={"min_level": 80.0}),
         Bad(images=[_SOUND | {"bright_level": 90.0}], options={"min_level": 100.0}),
-        Bad(
-            images=[_SOUND | {"bright_level": 60.0 if n < 5 else 230.0} for n in range(20)],
-            says="5 of 20 images are underexposed: this is typical of the data set, and single images are not reported",
-        ),
     )
     min_level: float = Option(104.0, gt=0, lt=255, description="Gray level that the brightest 1% must reach.")
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Images without a bright area."""
         score = score_below("bright_level", self.min_level)
-        return _bad_images(images, col("bright_level") < self.min_level, score, "bright_level")
+        return _measured(images).filter(col("bright_level") < self.min_level).with_columns(score=score)
 
 
 class BrightImage(Rule):
@@ -131,10 +86,10 @@ class BrightImage(Rule):
     code = "IMG302"
     name = "image-bright"
     severity = Severity.WARNING
-    messages = _messages(
+    typical = "overexposed"
+    message = (
         "overexposed: {clipped_share:.0%} of pixels are white, and 95% are brighter than {dark_level:.0f} of 255; "
-        "take the image again",
-        "overexposed",
+        "take the image again"
     )
     features = ("clipped_share", "dark_level")
     examples = (
@@ -159,7 +114,7 @@ class BrightImage(Rule):
         """Images with many white and no dark pixels."""
         is_clipped = (col("clipped_share") >= self.min_clipped_share) & (col("dark_level") >= self.min_dark_level)
         score = score_above("clipped_share", self.min_clipped_share)
-        return _bad_images(images, is_clipped, score, "clipped_share", "dark_level")
+        return _measured(images).filter(is_clipped).with_columns(score=score)
 
 
 class LowContrastImage(Rule):
@@ -179,10 +134,8 @@ class LowContrastImage(Rule):
     code = "IMG303"
     name = "image-low-contrast"
     severity = Severity.INFO
-    messages = _messages(
-        "low contrast: 90% of pixels lie within {spread:.0f} of 255 gray levels; take the image again",
-        "low in contrast",
-    )
+    typical = "low in contrast"
+    message = "low contrast: 90% of pixels lie within {spread:.0f} of 255 gray levels; take the image again"
     features = ("spread", "bright_level", "clipped_share", "dark_level")
     examples = (
         Good(images=[_SOUND, _SOUND | {"spread": 20.0, "bright_level": 50.0}]),
@@ -198,7 +151,7 @@ class LowContrastImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """Flat images, except underexposed and overexposed ones."""
         is_flat = (col("spread") < self.min_spread) & ~_is_badly_exposed()
-        return _bad_images(images, is_flat, score_below("spread", self.min_spread), "spread")
+        return _measured(images).filter(is_flat).with_columns(score=score_below("spread", self.min_spread))
 
 
 class BlurredImage(Rule):
@@ -224,7 +177,8 @@ class BlurredImage(Rule):
     code = "IMG304"
     name = "image-blurred"
     severity = Severity.WARNING
-    messages = _messages("blurred: the sharpest edges spread over {blur:.1f} px (image scaled to 512 px)", "blurred")
+    typical = "blurred"
+    message = "blurred: the sharpest edges spread over {blur:.1f} px (image scaled to 512 px)"
     features = ("blur",)
     examples = (
         Good(images=[_SOUND, {"blur": None}]),
@@ -251,7 +205,8 @@ class BlurredImage(Rule):
         median, count = col("blur").median().over("data_set"), pl.len().over("data_set")
         stands_out = (count < _MIN_IMAGES) | (col("blur") >= self.times_median * median)
         is_blurred = col("blur") >= self.max_blur
-        return _bad_images(images, is_blurred, score_above("blur", self.max_blur), "blur", stands_out=stands_out)
+        blurred = _measured(images).filter(is_blurred & stands_out)
+        return blurred.with_columns(score=score_above("blur", self.max_blur))
 
 
 class LowInformationImage(Rule):
@@ -270,9 +225,8 @@ class LowInformationImage(Rule):
     code = "IMG305"
     name = "image-low-information"
     severity = Severity.WARNING
-    messages = _messages(
-        "nearly empty: only {structure:.1%} of pixels differ from a neighbor; remove the image", "nearly empty"
-    )
+    typical = "nearly empty"
+    message = "nearly empty: only {structure:.1%} of pixels differ from a neighbor; remove the image"
     features = ("structure",)
     examples = (
         Good(images=[_SOUND]),
@@ -290,7 +244,7 @@ class LowInformationImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """Images without structure."""
         score = score_below("structure", self.min_structure)
-        return _bad_images(images, col("structure") < self.min_structure, score, "structure")
+        return _measured(images).filter(col("structure") < self.min_structure).with_columns(score=score)
 
 
 class NoisyImage(Rule):
@@ -312,9 +266,8 @@ class NoisyImage(Rule):
     code = "IMG306"
     name = "image-noisy"
     severity = Severity.WARNING
-    messages = _messages(
-        "noisy: color noise has a standard deviation of {noise:.1f} of 255; take the image with more light", "noisy"
-    )
+    typical = "noisy"
+    message = "noisy: color noise has a standard deviation of {noise:.1f} of 255; take the image with more light"
     features = ("noise",)
     examples = (
         Good(images=[_SOUND]),
@@ -332,7 +285,7 @@ class NoisyImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """Images with rough colors."""
         score = score_above("noise", self.max_noise)
-        return _bad_images(images, col("noise") >= self.max_noise, score, "noise")
+        return _measured(images).filter(col("noise") >= self.max_noise).with_columns(score=score)
 
 
 class CompressedImage(Rule):
@@ -354,9 +307,8 @@ class CompressedImage(Rule):
     code = "IMG307"
     name = "image-compressed"
     severity = Severity.WARNING
-    messages = _messages(
-        "strongly compressed: JPEG quality {jpeg_quality:.0f} of 100; export the image again", "strongly compressed"
-    )
+    typical = "strongly compressed"
+    message = "strongly compressed: JPEG quality {jpeg_quality:.0f} of 100; export the image again"
     features = ("jpeg_quality",)
     examples = (
         Good(images=[_SOUND, {"jpeg_quality": None}]),
@@ -374,7 +326,7 @@ class CompressedImage(Rule):
     def check(self, images: LazyFrame) -> LazyFrame:
         """JPEG files with coarse quantization tables."""
         score = score_below("jpeg_quality", self.min_quality)
-        return _bad_images(images, col("jpeg_quality") < self.min_quality, score, "jpeg_quality")
+        return _measured(images).filter(col("jpeg_quality") < self.min_quality).with_columns(score=score)
 
 
 def _is_badly_exposed() -> Expr:
