@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from command import groundlint as command
 from lines import classification
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 import groundlint
 
@@ -80,6 +80,60 @@ def test_a_strong_fault_is_found_by_its_rule(tmp_path: Path, rule: str, change: 
 def test_strong_compression_is_found(tmp_path: Path) -> None:
     found = findings(written(tmp_path, originals(), quality=5))
     assert found.select("name", "line").rows() == [("image-compressed", len(ORIGINALS))]
+
+
+def test_scenes_of_one_color_are_not_dark_or_empty(tmp_path: Path) -> None:
+    none = Image.new("L", (480, 360))
+    blue = [Image.merge("RGB", (none, none, image.convert("L").resize(none.size))) for image in originals()]
+    assert findings(written(tmp_path, blue)).is_empty()
+
+
+def page(n: int) -> Image.Image:
+    """A white page of text."""
+    image = Image.new("RGB", (600, 800), "white")
+    for y in range(80, 760, 24):
+        ImageDraw.Draw(image).text(
+            (40, y), "the quick brown fox jumps over the lazy dog " * 2 + str(n * y), fill="black"
+        )
+    return image
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """A product shot."""
+    ground = Image.new("RGB", (480, 480), "white")
+    ground.paste(image.resize((180, 200)), (150, 140))
+    return ground
+
+
+def test_a_white_background_is_not_overexposure(tmp_path: Path) -> None:
+    images = [*(page(n) for n in range(6)), *(on_white(image) for image in originals())]
+    assert findings(written(tmp_path, images)).is_empty()
+
+
+def test_clipped_objects_on_a_white_background_are_overexposed(tmp_path: Path) -> None:
+    images = originals()
+    found = findings(written(tmp_path, [*images, on_white(exposed(images[0], 4))]), select="image-bright")
+    assert found["line"].to_list() == [len(images) + 1]
+
+
+def test_an_image_with_soft_shadows_and_pale_sharp_edges_is_not_blurred(tmp_path: Path) -> None:
+    shadow = Image.new("RGB", (1024, 768), "white")
+    ImageDraw.Draw(shadow).rectangle((500, 100, 900, 700), fill="black")
+    soft = shadow.filter(ImageFilter.GaussianBlur(16))
+    bottle = soft.copy()
+    for n in range(18 * 32):
+        left, top = 40 + n % 18 * 20, 60 + n // 18 * 20
+        ImageDraw.Draw(bottle).rectangle((left, top, left + 9, top + 9), fill=(218, 218, 218))
+    found = findings(written(tmp_path, [*originals(), bottle, soft]), select="image-blurred")
+    assert found["line"].to_list() == [len(ORIGINALS) + 2]
+
+
+def test_colored_texture_is_not_noise(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    confetti = np.kron(draw.integers(0, 2, (120, 160, 1)), np.ones((4, 4, 1))) * [120, -120, 0] + [60, 180, 60]
+    confetti[:, 500:] = 128
+    images = [*originals(), Image.fromarray(confetti.astype(np.uint8))]
+    assert findings(written(tmp_path, images), select="image-noisy").is_empty()
 
 
 def test_a_fault_of_most_images_is_typical_of_the_data_set(tmp_path: Path) -> None:

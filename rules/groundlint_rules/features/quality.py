@@ -12,7 +12,18 @@ from groundlint.engine.features import feature, step
 from groundlint_rules.algorithms.levels import cumulative_histogram, percentile
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
+
+WHITE = 250
+"""Level from which a pixel counts as white."""
+
+MIN_CLIPPED = 0.25
+"""Share of white pixels from which an image is measured for overexposure."""
+
+_MIN_OUTSIDE = 0.005
+"""Share of the pixels outside the white background below which the whole image counts as white."""
 
 _NEAR, _FAR = 1, 4
 """Distances, in px: over the near one a sharp edge has risen fully, over the far one a blurred edge still rises."""
@@ -32,38 +43,122 @@ _DEVIATIONS = [0.05 * n for n in range(1, 81)]
 _RISES = [math.erf(_NEAR / 2 / d / math.sqrt(2)) / math.erf(_FAR / 2 / d / math.sqrt(2)) for d in _DEVIATIONS]
 """Rise over the near distance, as a share of that over the far one, of an edge blurred by each deviation."""
 
+_SUSPECT_BLUR = 3.0
+"""Blur from which an image is measured again at full size; all but 2% of strongly blurred photographs have more."""
+
+_SUSPECT_NOISE = 4.0
+"""Noise in color from which an image is measured again; photographs with strong noise have 6.7 and more."""
+
+_FULL_SIDE = 1024
+"""Side, in px, of what is measured at full size."""
+
+_EDGE = 24
+"""Difference of gray levels over 12 px from which there is an edge."""
+
+_SHARP = 2.0
+"""Rise of an edge, in px of what is measured, below which it is not soft."""
+
+_MIN_EDGES = 60
+"""Pixels on edges that a direction must have to be judged."""
+
+_BLOCK = 16
+_MIN_BLOCKS = 8
+_BLACK = 20
+
 # Sum of the standard luminance table, from which JPEG encoders derive theirs (ITU-T T.81, annex K.1).
 _STANDARD_TABLE = 3688
 
 
 @step(of="images")
-def histogram(gray: Image) -> list[int]:
-    """For each of the 256 gray levels, the number of pixels at or below it."""
-    return cumulative_histogram(gray)
+def brightest(pixels: Image) -> Image:
+    """The brightest of red, green and blue at each pixel: a red or blue scene is not dark."""
+    from PIL import ImageChops
+
+    red, green, blue = pixels.split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+
+
+@feature(of="images", dtype=float, version=2)
+def bright_level(brightest: Image) -> float:
+    """Level at or below which 99.5% of the pixels lie in their brightest channel, 0 to 255."""
+    return float(percentile(cumulative_histogram(brightest), 0.995))
 
 
 @feature(of="images", dtype=float)
-def dark_level(histogram: list[int]) -> float:
-    """Gray level at or below which the darkest 5% of the pixels lie, 0 to 255."""
-    return float(percentile(histogram, 0.05))
-
-
-@feature(of="images", dtype=float)
-def bright_level(histogram: list[int]) -> float:
-    """Gray level at or below which 99% of the pixels lie, 0 to 255."""
-    return float(percentile(histogram, 0.99))
-
-
-@feature(of="images", dtype=float)
-def clipped_share(histogram: list[int]) -> float:
+def clipped_share(gray: Image) -> float:
     """Share of pixels that are white (250 to 255), 0 to 1."""
-    return 1 - histogram[249] / histogram[-1]
+    counts = cumulative_histogram(gray)
+    return 1 - counts[WHITE - 1] / counts[-1]
 
 
-@feature(of="images", dtype=float)
-def spread(histogram: list[int]) -> float:
-    """Gray levels between the 5th and the 95th percentile of the pixels, 0 to 255."""
-    return float(percentile(histogram, 0.95) - percentile(histogram, 0.05))
+def _is_whitish(clipped_share: float) -> bool:
+    return clipped_share >= MIN_CLIPPED
+
+
+@step(of="images")
+def white_background(gray: Image) -> NDArray[np.bool_]:
+    """Which pixels belong to a white area that reaches the border of the image: (height, width)."""
+    import numpy as np
+
+    white = np.pad(np.asarray(gray) >= WHITE, 1)
+    reached = white.copy()
+    reached[2:-2, 2:-2] = False
+    count = 0
+    while count != (count := int(reached.sum())):
+        rows = reached[:-2] | reached[1:-1] | reached[2:]
+        reached[1:-1, 1:-1] |= (rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]) & white[1:-1, 1:-1]
+    return reached[1:-1, 1:-1]
+
+
+@feature(of="images", dtype=float, when=_is_whitish)
+def clipped_objects(brightest: Image, white_background: NDArray[np.bool_]) -> float:
+    """Share of pixels that are clipped in a channel (250 to 255) among those outside the white background, 0 to 1.
+
+    It is 1 where nearly the whole image is white. It is measured on images of which a quarter or more is white.
+    """
+    import numpy as np
+
+    outside = np.asarray(brightest)[~white_background]
+    if outside.size < _MIN_OUTSIDE * white_background.size:
+        return 1.0
+    return float((outside >= WHITE).mean())
+
+
+@feature(of="images", dtype=float, when=_is_whitish)
+def object_dark_level(gray: Image, white_background: NDArray[np.bool_]) -> float | None:
+    """Gray level at or below which the darkest 5% of the pixels outside the white background lie, 0 to 255.
+
+    It is measured on images of which a quarter or more is white; null where all is background.
+    """
+    import numpy as np
+
+    outside = np.asarray(gray)[~white_background]
+    return float(np.percentile(outside, 5)) if outside.size else None
+
+
+@feature(of="images", dtype=float, when=_is_whitish)
+def solid_share(white_background: NDArray[np.bool_]) -> float:
+    """Share of the pixels outside the white background that are 3 px and more away from it, 0 to 1.
+
+    It is low for text on a page. It is measured on images of which a quarter or more is white.
+    """
+    inside = ~white_background
+    count = int(inside.sum())
+    for _ in range(2):
+        for axis in (0, 1):
+            before, after = (inside.swapaxes(0, axis)[part] for part in (slice(None, -1), slice(1, None)))
+            eroded = inside.swapaxes(0, axis).copy()
+            eroded[1:] &= before
+            eroded[:-1] &= after
+            inside = eroded.swapaxes(0, axis)
+    return float(inside.sum() / count) if count else 0.0
+
+
+@feature(of="images", dtype=float, version=2)
+def spread(pixels: Image) -> float:
+    """Levels between the 5th and the 95th percentile of the pixels, 0 to 255, in the channel in which they are most."""
+    counts = [cumulative_histogram(channel) for channel in pixels.split()]
+    return float(max(percentile(each, 0.95) - percentile(each, 0.05) for each in counts))
 
 
 @step(of="images")
@@ -94,6 +189,42 @@ def blur(gray: Image, steps: list[list[int]]) -> float | None:
     return deviation * 512 / max(gray.size) if deviation >= _MIN_DEVIATION else 0.0
 
 
+def _is_soft(blur: float | None) -> bool:
+    return blur is not None and blur >= _SUSPECT_BLUR
+
+
+@feature(of="images", dtype=float, when=_is_soft)
+def edge_rise(whole: Image) -> float | None:
+    """Distance over which the sharpest edges rise, in px of the image scaled to 512 px; measured on soft images.
+
+    It is measured at 512 to 1,024 px, as `blur` is at 80 to 160 px, and at all edges instead of only the strongest
+    ones: a white bottle before a white wall is not blurred. In each of four directions, it is the share of the rise
+    over 12 px that 5% of the edges reach over 2 px in its middle; the direction in which edges are softest counts. Null
+    where there are too few edges, or where they are about as sharp as pixels allow.
+    """
+    import numpy as np
+
+    factor = -(-max(whole.size) // _FULL_SIDE)
+    levels = np.asarray((whole if factor == 1 else whole.reduce(factor)).convert("L")).astype(np.int16)
+    scale = max(levels.shape) / 512
+    rises = []
+    for x, y in _DIRECTIONS:
+        length = math.hypot(x, y)
+        near, far = (max(least, round(scale * px / length)) for px, least in ((2, 1), (12, 3)))
+        if min(levels.shape) <= far:
+            return None
+        flipped = levels[:, ::-1] if x < 0 else levels
+        wide, narrow = (_offset_differences(flipped, abs(x) * by, y * by) for by in (far, near))
+        at = (far - near) // 2
+        narrow = narrow[y * at :, abs(x) * at :][: wide.shape[0], : wide.shape[1]]
+        is_edge = wide >= _EDGE
+        if is_edge.sum() >= _MIN_EDGES:
+            reached = float(np.percentile(narrow[is_edge] / wide[is_edge], 95))
+            rises.append(near * length / scale / max(reached, 1 / 255))
+    # Of a thumbnail even sharp edges rise over many px of 512.
+    return max(rises) if rises and max(rises) * scale >= _SHARP else None
+
+
 @feature(of="images", dtype=float)
 def noise(pixels: Image) -> float | None:
     """Standard deviation of the noise in the difference of red and green, in levels of 255.
@@ -107,26 +238,76 @@ def noise(pixels: Image) -> float | None:
     if min(pixels.size) < 8:
         return None
     red, green, _ = (np.asarray(band) for band in pixels.split())
-    plane = np.subtract(red, green, dtype=np.int16)
-    across = plane[:, :-2] - 2 * plane[:, 1:-1] + plane[:, 2:]
-    response = np.abs(across[:-2] - 2 * across[1:-1] + across[2:])
+    response = _noise_response(np.subtract(red, green, dtype=np.int16))
     return _ranked(np.bincount(response.ravel()).cumsum().tolist(), 0.5) / (6 * 0.6745)
 
 
-@feature(of="images", dtype=float)
-def structure(gray: Image, steps: list[list[int]]) -> float:
-    """Number of differences of more than 8 gray levels to the pixel on the right or below, per pixel: 0 to 2."""
-    return sum(counts[-1] - counts[_WEAK] for counts in steps[:2]) / (gray.width * gray.height)
+def _is_rough(noise: float | None) -> bool:
+    return noise is not None and noise >= _SUSPECT_NOISE
 
 
-@feature(of="images", dtype=float)
+@feature(of="images", dtype=float, when=_is_rough)
+def flat_noise(whole: Image) -> float | None:
+    """Standard deviation of the noise in the smoothest areas, in gray levels; measured on images with rough colors.
+
+    Noise is everywhere, texture is not: of the blocks of 16 x 16 px in the middle of the image (at most 1,024 px on a
+    side, not scaled), it is the value below which 5% lie. Nearly black and nearly white blocks, where noise is cut off,
+    are left out if there are others.
+    """
+    import numpy as np
+
+    width, height = (min(side, _FULL_SIDE) for side in whole.size)
+    left, top = (whole.width - width) // 2, (whole.height - height) // 2
+    levels = np.asarray(whole.crop((left, top, left + width, top + height)).convert("L")).astype(np.int16)
+    if min(levels.shape) < _BLOCK + 2:
+        return None
+    means, responses = (_block_means(part) for part in (levels[1:-1, 1:-1], _noise_response(levels)))
+    is_usable = (means > _BLACK) & (means < 255 - _BLACK)
+    if is_usable.sum() >= _MIN_BLOCKS:
+        responses = responses[is_usable]
+    return float(np.percentile(responses, 5)) * math.sqrt(math.pi / 2) / 6
+
+
+@feature(of="images", dtype=float, version=2)
+def structure(brightest: Image) -> float:
+    """Number of differences of more than 8 levels to the pixel on the right or below, per pixel: 0 to 2.
+
+    It is measured in the brightest channel, because a blue scene is nearly black in gray levels.
+    """
+    steps = [_differences(brightest, x * _NEAR, y * _NEAR) for x, y in _DIRECTIONS[:2]]
+    return sum(counts[-1] - counts[_WEAK] for counts in steps) / (brightest.width * brightest.height)
+
+
+@feature(of="images", dtype=float, version=2)
 def jpeg_quality(header: Image) -> float | None:
-    """Quality of a JPEG file on libjpeg's scale, 1 to 100, from its luminance table; null for other formats."""
+    """Quality of a JPEG file on libjpeg's scale, above 0 to 100, from its luminance table; null for other formats."""
     tables = getattr(header, "quantization", None)
     if not tables or len(tables.get(0, ())) != 64:
         return None
     scale = 100 * sum(tables[0]) / _STANDARD_TABLE
-    return float(min(100.0, max(1.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale)))
+    return float(min(100.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale))
+
+
+def _noise_response(plane: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Response to Immerkaer's mask, which is 6 times as large as the noise, without the border of one pixel."""
+    across = plane[:, :-2] - 2 * plane[:, 1:-1] + plane[:, 2:]
+    response: NDArray[np.int16] = abs(across[:-2] - 2 * across[1:-1] + across[2:])
+    return response
+
+
+def _block_means(plane: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Means of the blocks of 16 x 16 px."""
+    rows, columns = (side // _BLOCK for side in plane.shape)
+    blocks = plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+    means: NDArray[np.float64] = blocks.mean((1, 3)).ravel()
+    return means
+
+
+def _offset_differences(levels: NDArray[np.int16], x: int, y: int) -> NDArray[np.int16]:
+    """Absolute differences between pixels at an offset to the right and below."""
+    height, width = levels.shape
+    differences: NDArray[np.int16] = abs(levels[y:, x:] - levels[: height - y, : width - x])
+    return differences
 
 
 def _differences(gray: Image, x: int, y: int) -> list[int]:

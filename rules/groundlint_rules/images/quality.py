@@ -9,16 +9,31 @@ from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.scoring import score_above, score_below
 
 _SOUND = {
-    "dark_level": 20.0,
     "bright_level": 230.0,
     "clipped_share": 0.01,
+    "clipped_objects": None,
+    "object_dark_level": None,
+    "solid_share": None,
     "spread": 150.0,
     "blur": 1.5,
-    "noise": 0.3,
+    "edge_rise": None,
+    "flat_noise": None,
     "structure": 0.3,
     "jpeg_quality": 80.0,
 }
 """Measurements of a good image."""
+
+_WHITE = _SOUND | {"clipped_share": 0.6, "object_dark_level": 30.0, "solid_share": 0.8}
+"""An image of which most is white."""
+
+_PALE = _WHITE | {"clipped_objects": 0.01, "object_dark_level": 100.0}
+"""The same without anything dark."""
+
+_MIN_CLIPPED = 0.001
+"""Share of clipped pixels in objects below which what is white was made so, such as bars beside a photograph."""
+
+_SOLID = 0.3
+"""Share of solid areas below which what is not white is text or lines."""
 
 _MIN_IMAGES = 20
 """Images that a data set needs before its images can be compared with each other."""
@@ -39,27 +54,33 @@ class DarkImage(Rule):
     Take the image again with more light, or remove it.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after they are exposed
-    three stops darker (recall 1.00), and flags 0.1% of the originals, such as a raccoon at night. Precision has not
-    been measured.
+    It finds all 209 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after they are exposed
+    three stops darker (recall 1.00), and all 123 of imagenet_sample, trashnet, coco128, animalpose and savoias_objects.
+    Of the 1,650 images of ten public sets (photographs from the web, of waste, scenes, animals, interiors, flowers,
+    raccoons and clothing, and blood under a microscope) it flags one, a cat in the dark, rightly.
+
+    It judges the brightest channel, so a blue or red scene, as in fluorescence microscopy, is not dark, and a night
+    scene with a lamp is not either.
     """
 
     code = "IMG301"
     name = "image-dark"
     severity = Severity.WARNING
     typical = "underexposed"
-    message = "underexposed: 99% of pixels are darker than {bright_level:.0f} of 255"
+    message = "underexposed: 99.5% of pixels are darker than {bright_level:.0f} of 255 in every color"
     features = ("bright_level",)
     examples = (
         Good(images=[_SOUND]),
         Bad(
             images=[_SOUND | {"bright_level": 60.0}],
-            says="underexposed: 99% of pixels are darker than 60 of 255",
+            says="underexposed: 99.5% of pixels are darker than 60 of 255 in every color",
         ),
         Good(images=[_SOUND | {"bright_level": 90.0}], options={"min_level": 80.0}),
         Bad(images=[_SOUND | {"bright_level": 90.0}], options={"min_level": 100.0}),
     )
-    min_level: float = Option(104.0, gt=0, lt=255, description="Gray level that the brightest 1% must reach.")
+    min_level: float = Option(
+        104.0, gt=0, lt=255, description="Level that the brightest 0.5% must reach in some color."
+    )
 
     def check(self, images: LazyFrame) -> LazyFrame:
         """Images without a bright area."""
@@ -77,44 +98,55 @@ class BrightImage(Rule):
     Take the image again with less exposure, or remove it.
 
     ## How reliable it is
-    Of 903 photographs of clothing, raccoon and savoias (half 1, not used for tuning) that have at least 40% clipped
-    pixels after they are exposed four stops brighter, it finds 0.965 (recall). It flags none of the 1,009 originals.
-    Precision has not been measured. A dark object in front of a white wall is not flagged, because the darkest 5% of
-    the pixels must be bright too.
+    Of the photographs of clothing, raccoon and savoias (half 1, not used for tuning) that have at least 40% clipped
+    pixels after they are exposed four stops brighter, it finds 0.96 of 193 (recall), and of those of
+    imagenet_sample, trashnet, coco128, animalpose and savoias_objects 0.98 of 113. Of the 1,650 images of ten
+    public sets (photographs from the web, of waste, scenes, animals, interiors, flowers, raccoons and clothing, and
+    blood under a microscope) it flags six (copies of one photograph counted once, and one image of clothing outside
+    that sample included); one person judged two of them overexposed (precision 0.33).
+
+    A white area that reaches the border counts as background. The image is reported if objects in front of it are
+    clipped, or if nothing in them is dark. Text on a page is not an object.
     """
 
     code = "IMG302"
     name = "image-bright"
-    severity = Severity.WARNING
+    severity = Severity.INFO
+    precision = 0.33
     typical = "overexposed"
     message = (
-        "overexposed: {clipped_share:.0%} of pixels are white, and 95% are brighter than {dark_level:.0f} of 255; "
+        "overexposed: {clipped_share:.0%} of pixels are white, and {clipped_objects:.0%} of the objects are clipped; "
         "take the image again"
     )
-    features = ("clipped_share", "dark_level")
+    features = ("clipped_share", "clipped_objects", "object_dark_level", "solid_share")
     examples = (
-        Good(images=[_SOUND, _SOUND | {"clipped_share": 0.6}]),
+        Good(images=[_SOUND, _WHITE | {"clipped_objects": 0.02}]),
         Bad(
-            images=[_SOUND | {"clipped_share": 0.6, "dark_level": 120.0}],
-            says="overexposed: 60% of pixels are white, and 95% are brighter than 120 of 255; take the image again",
+            images=[_WHITE | {"clipped_objects": 0.3}],
+            says="overexposed: 60% of pixels are white, and 30% of the objects are clipped; take the image again",
         ),
-        Good(images=[_SOUND | {"clipped_share": 0.4, "dark_level": 120.0}], options={"min_clipped_share": 0.5}),
-        Bad(images=[_SOUND | {"clipped_share": 0.4, "dark_level": 120.0}], options={"min_clipped_share": 0.4}),
-        Good(images=[_SOUND | {"clipped_share": 0.6, "dark_level": 80.0}], options={"min_dark_level": 90.0}),
-        Bad(images=[_SOUND | {"clipped_share": 0.6, "dark_level": 80.0}], options={"min_dark_level": 75.0}),
+        Good(images=[_WHITE | {"clipped_objects": 0.1}], options={"min_clipped": 0.12}),
+        Bad(images=[_WHITE | {"clipped_objects": 0.06}], options={"min_clipped": 0.05}),
+        Good(images=[_PALE | {"solid_share": 0.2}]),
+        Good(images=[_PALE], options={"min_dark_level": 110.0}),
+        Bad(images=[_PALE], options={"min_dark_level": 90.0}),
     )
-    min_clipped_share: float = Option(
-        0.3, gt=0, le=1, description="Share of white pixels from which an image may be overexposed."
+    min_clipped: float = Option(
+        0.08, gt=0, le=1, description="Share of clipped pixels, apart from a white background, that are too many."
     )
     min_dark_level: float = Option(
-        70.0, ge=0, lt=255, description="Gray level from which the darkest 5% of the pixels count as bright."
+        70.0, ge=0, lt=255, description="Gray level from which the darkest 5% of the objects count as bright."
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Images with many white and no dark pixels."""
-        is_clipped = (col("clipped_share") >= self.min_clipped_share) & (col("dark_level") >= self.min_dark_level)
-        score = score_above("clipped_share", self.min_clipped_share)
-        return _measured(images).filter(is_clipped).with_columns(score=score)
+        """Images that are white in large part, with clipped objects, or with nothing dark in them."""
+        is_pale = (
+            (col("object_dark_level") >= self.min_dark_level)
+            & (col("clipped_objects") >= _MIN_CLIPPED)
+            & (col("solid_share") >= _SOLID)
+        )
+        clipped = _measured(images).filter((col("clipped_objects") >= self.min_clipped) | is_pale)
+        return clipped.with_columns(score=score_above(col("clipped_objects") + col("clipped_share"), 0.5))
 
 
 class LowContrastImage(Rule):
@@ -127,8 +159,9 @@ class LowContrastImage(Rule):
     Take the image again, or remove it.
 
     ## How reliable it is
-    It flags none of 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning). Precision and
-    recall have not been measured.
+    It flags none of the 1,650 images of ten public sets (photographs from the web, of waste, scenes, animals,
+    interiors, flowers, raccoons and clothing, and blood under a microscope). Precision and recall have not been
+    measured. It judges the channel with the most contrast.
     """
 
     code = "IMG303"
@@ -136,7 +169,7 @@ class LowContrastImage(Rule):
     severity = Severity.INFO
     typical = "low in contrast"
     message = "low contrast: 90% of pixels lie within {spread:.0f} of 255 gray levels; take the image again"
-    features = ("spread", "bright_level", "clipped_share", "dark_level")
+    features = ("spread", "bright_level", "clipped_share")
     examples = (
         Good(images=[_SOUND, _SOUND | {"spread": 20.0, "bright_level": 50.0}]),
         Bad(
@@ -164,37 +197,46 @@ class BlurredImage(Rule):
     Take the image again, or remove it.
 
     ## How reliable it is
-    Of 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning), scaled to 512 px, it finds
-    0.998 after a Gaussian blur of 4 px and 0.964 after a motion blur of 21 px (recall), and flags 0.2% of the
-    originals. Precision has not been measured.
+    Of 209 photographs of clothing, raccoon and savoias (half 1, not used for tuning), scaled to 512 px, it finds 1.00
+    after a Gaussian blur of 4 px and 0.97 after a motion blur of 21 px (recall); of 123 of imagenet_sample, trashnet,
+    coco128, animalpose and savoias_objects, 0.99 and 0.93. Of the 1,650 images of ten public sets (photographs from the
+    web, of waste, scenes, animals, interiors, flowers, raccoons and clothing, and blood under a microscope) it flags
+    11, and one person judged 5 of them blurred (precision 0.45).
 
-    It measures how steeply the strongest edges rise, so a plain background does not matter. It measures the image
-    reduced to 160 px, so an image that is soft only at full size passes, and so does a sharp object in front of a
-    blurred background. In a data set of soft images, such as those from a microscope, only those that are much softer
-    than the others are reported.
+    An image that is soft at 160 px is measured again at up to 1,024 px, at all its edges: a pale object before a pale
+    wall is not blurred. An image with a sharp object in front of a blurred background passes. In a data set of soft
+    images, such as those from a microscope, only those that are much softer than the others are reported.
     """
 
     code = "IMG304"
     name = "image-blurred"
-    severity = Severity.WARNING
+    severity = Severity.INFO
+    precision = 0.45
     typical = "blurred"
-    message = "blurred: the sharpest edges spread over {blur:.1f} px (image scaled to 512 px)"
-    features = ("blur",)
+    message = "blurred: the sharpest edges spread over {edge_rise:.1f} px (image scaled to 512 px)"
+    features = ("blur", "edge_rise")
     examples = (
-        Good(images=[_SOUND, {"blur": None}]),
+        Good(images=[_SOUND, {"blur": None}, {"blur": 4.0, "edge_rise": None}, {"blur": 4.0, "edge_rise": 2.5}]),
         Bad(
-            images=[_SOUND | {"blur": 4.2}],
-            says="blurred: the sharpest edges spread over 4.2 px (image scaled to 512 px)",
+            images=[_SOUND | {"blur": 4.2, "edge_rise": 8.2}],
+            says="blurred: the sharpest edges spread over 8.2 px (image scaled to 512 px)",
         ),
-        Good(images=[_SOUND | {"blur": 4.0}], options={"max_blur": 4.5}),
-        Bad(images=[_SOUND | {"blur": 4.0}], options={"max_blur": 3.0}),
-        Good(images=[_SOUND | {"blur": 2.5 if n else 4.5} for n in range(20)], options={"times_median": 2.0}),
-        Bad(images=[_SOUND | {"blur": 2.5 if n else 4.5} for n in range(20)], options={"times_median": 1.5}),
+        Good(images=[{"blur": 4.0, "edge_rise": 5.0}], options={"max_rise": 5.5}),
+        Bad(images=[{"blur": 4.0, "edge_rise": 5.0}], options={"max_rise": 4.5}),
+        Good(
+            images=[{"blur": 2.5 if n else 4.5, "edge_rise": None if n else 8.0} for n in range(20)],
+            options={"times_median": 2.0},
+        ),
+        Bad(
+            images=[{"blur": 2.5 if n else 4.5, "edge_rise": None if n else 8.0} for n in range(20)],
+            options={"times_median": 1.5},
+        ),
     )
-    max_blur: float = Option(
-        3.8,
+    max_rise: float = Option(
+        3.6,
         gt=0,
-        description="Blur of the sharpest edges from which an image is reported, in px of an image scaled to 512 px.",
+        description="Distance over which the sharpest edges rise from which an image is reported, in px of an image "
+        "scaled to 512 px.",
     )
     times_median: float = Option(
         1.75, ge=1, description="Minimum blur as a multiple of the median of the data set, if it has 20 images or more."
@@ -204,9 +246,8 @@ class BlurredImage(Rule):
         """Images that lack sharp edges in at least one direction, and are blurred in comparison with their data set."""
         median, count = col("blur").median().over("data_set"), pl.len().over("data_set")
         stands_out = (count < _MIN_IMAGES) | (col("blur") >= self.times_median * median)
-        is_blurred = col("blur") >= self.max_blur
-        blurred = _measured(images).filter(is_blurred & stands_out)
-        return blurred.with_columns(score=score_above("blur", self.max_blur))
+        blurred = _measured(images).filter(stands_out & (col("edge_rise") >= self.max_rise))
+        return blurred.with_columns(score=score_above("edge_rise", self.max_rise))
 
 
 class LowInformationImage(Rule):
@@ -219,7 +260,9 @@ class LowInformationImage(Rule):
     Remove the image.
 
     ## How reliable it is
-    It flags none of the images of 8 public sets. Precision and recall have not been measured.
+    It flags none of the 1,650 images of ten public sets (photographs from the web, of waste, scenes, animals,
+    interiors, flowers, raccoons and clothing, and blood under a microscope). Precision and recall have not been
+    measured.
     """
 
     code = "IMG305"
@@ -257,35 +300,43 @@ class NoisyImage(Rule):
     Take the image with more light, or remove it.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after noise with a
-    standard deviation of 40 of 255 is added (recall 1.00), and flags 0.3% of the originals. Precision has not been
-    measured. On coco128 it flags 2 of 64 images, both wrongly: their grass and leaves are rough in color. It measures
-    color, so it does not detect the noise of a monochrome camera.
+    It finds all 209 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after noise with a
+    standard deviation of 40 of 255 is added (recall), and 0.99 of 123 of imagenet_sample, trashnet, coco128, animalpose
+    and savoias_objects. It flags none of the 1,650 images of ten public sets (photographs from the web, of waste,
+    scenes, animals, interiors, flowers, raccoons and clothing, and blood under a microscope), so its precision could
+    not be measured.
+
+    An image that is rough in color at 160 px is measured again at full size, in its smoothest areas: leaves, carpet and
+    gravel are rough, but not everywhere. The first measure does not see the noise of a monochrome camera.
     """
 
     code = "IMG306"
     name = "image-noisy"
     severity = Severity.WARNING
     typical = "noisy"
-    message = "noisy: color noise has a standard deviation of {noise:.1f} of 255; take the image with more light"
-    features = ("noise",)
+    message = (
+        "noisy: noise in the smoothest areas has a standard deviation of {flat_noise:.1f} of 255; "
+        "take the image with more light"
+    )
+    features = ("flat_noise",)
     examples = (
         Good(images=[_SOUND]),
         Bad(
-            images=[_SOUND | {"noise": 8.0}],
-            says="noisy: color noise has a standard deviation of 8.0 of 255; take the image with more light",
+            images=[_SOUND | {"flat_noise": 18.0}],
+            says="noisy: noise in the smoothest areas has a standard deviation of 18.0 of 255; "
+            "take the image with more light",
         ),
-        Good(images=[_SOUND | {"noise": 5.0}], options={"max_noise": 6.0}),
-        Bad(images=[_SOUND | {"noise": 4.0}], options={"max_noise": 3.0}),
+        Good(images=[_SOUND | {"flat_noise": 11.0}], options={"max_noise": 12.0}),
+        Bad(images=[_SOUND | {"flat_noise": 8.0}], options={"max_noise": 7.0}),
     )
     max_noise: float = Option(
-        4.5, gt=0, description="Standard deviation of the noise from which an image is reported, in levels of 255."
+        10.0, gt=0, description="Standard deviation of the noise from which an image is reported, in levels of 255."
     )
 
     def check(self, images: LazyFrame) -> LazyFrame:
-        """Images with rough colors."""
-        score = score_above("noise", self.max_noise)
-        return _measured(images).filter(col("noise") >= self.max_noise).with_columns(score=score)
+        """Images that are rough in their smoothest areas."""
+        noisy = _measured(images).filter(col("flat_noise") >= self.max_noise)
+        return noisy.with_columns(score=score_above("flat_noise", self.max_noise))
 
 
 class CompressedImage(Rule):
@@ -298,10 +349,11 @@ class CompressedImage(Rule):
     Export the image again from its original.
 
     ## How reliable it is
-    It finds all 1,009 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after they are saved
-    as JPEG of quality 5 (recall 1.00), and flags none of the originals. Precision has not been measured. It reads the
-    quantization tables of the file, so an image that was strongly compressed earlier and saved again at a high quality
-    passes.
+    It finds all 209 photographs of clothing, raccoon and savoias (half 1, not used for tuning) after they are saved as
+    JPEG of quality 5 (recall 1.00), and flags none of the 1,650 images of ten public sets (photographs from the web, of
+    waste, scenes, animals, interiors, flowers, raccoons and clothing, and blood under a microscope), so its precision
+    could not be measured. It reads the quantization tables of the file, so an image that was strongly compressed
+    earlier and saved again at a high quality passes.
     """
 
     code = "IMG307"
@@ -331,4 +383,4 @@ class CompressedImage(Rule):
 
 def _is_badly_exposed() -> Expr:
     """Whether an image is underexposed or overexposed, which explains its low contrast."""
-    return (col("bright_level") < 104) | ((col("clipped_share") >= 0.3) & (col("dark_level") >= 40))
+    return (col("bright_level") < 104) | (col("clipped_share") >= 0.3)
