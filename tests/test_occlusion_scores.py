@@ -120,6 +120,30 @@ def test_an_occluded_object_is_less_visible_than_the_others() -> None:
     assert rows["score"][5] > 0.5 > rows["score"][6]
 
 
+IN_FRONT = {"left": 70, "top": 60, "width": 80, "height": 80, "class_id": 1}
+"""A box without content of its own: it covers 56% of `BOX`, and its lower edge is lower."""
+
+
+def occluded(**options: Any) -> set[int]:
+    """Numbers of the images whose ring object-occluded reports."""
+    found = groundlint.check("a.manifest", isolated=True, select=["object-occluded"], **options).findings
+    return {line - 1 for line, box in found.select("line", "box").rows() if box == 0}
+
+
+def test_pixels_confirm_or_reject_what_boxes_suggest_and_boxes_alone_decide_in_fast_runs() -> None:
+    lines = written(RINGS)
+    for line in lines:
+        line["animals"]["annotations"].append(IN_FRONT)
+        line["animals-metadata"]["objects"].append({"confidence": 1})
+        line["animals-metadata"]["class-map"] = {"0": "ring", "1": "veil"}
+    Path("a.manifest").write_text(manifest(*lines))
+    hidden = {n for n in range(COUNT) if RINGS[n].is_occluded}
+    assert occluded(fast=True) == set(range(COUNT))
+    by_pixels = occluded()
+    assert hidden <= by_pixels
+    assert len(by_pixels) < COUNT / 2
+
+
 def test_data_sets_are_scored_apart() -> None:
     lines = written(RINGS)
     alone = occlusion_scores(lines)

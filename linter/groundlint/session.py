@@ -179,7 +179,9 @@ class Session:
         if not selection.rules:
             raise UsageError(nothing_selected(self._registry, config.settings))
         graph, notes_of_rules = self._registry.graph, self._registry.notes.values()
-        loaded = self.load(graph.plan(selection.rules, notes=notes_of_rules, kept=[COVERED_PLACES]))
+        loaded = self.load(
+            graph.plan(selection.rules, notes=notes_of_rules, kept=[COVERED_PLACES], fast=selection.fast)
+        )
         data = pipeline.Input(
             loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys()
         )

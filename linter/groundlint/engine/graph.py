@@ -109,6 +109,7 @@ class Graph:
         notes: Iterable[Note] = (),
         tables: Iterable[str] = (),
         kept: Iterable[str] = (),
+        fast: bool = False,
     ) -> Plan:
         """What a run of rules computes.
 
@@ -118,6 +119,8 @@ class Graph:
             tables: Further tables that are wanted by name.
             kept: Derived tables that become part of the result, if a package offers them. For them alone no image is
                 looked for.
+            fast: Measure no costly feature; its column is null. Rules of cost fast may use such columns, but do not
+                depend on them.
         """
         scoped = tuple(rule if isinstance(rule, Scoped) else Scoped(rule) for rule in rules)
         names = {scope.rule.name for scope in scoped}
@@ -140,7 +143,7 @@ class Graph:
             made,
             base=needed & BASE.keys(),
             derived=needed - BASE.keys(),
-            features=tuple(self.measured(columns)),
+            features=tuple(self.measured({name for name in columns if not (fast and self._features[name].is_costly)})),
             columns=tuple(self._features[name] for name in sorted(columns)),
             kept=known,
         )

@@ -22,11 +22,15 @@ from groundlint.policy.suppression import Suppression
 
 @dataclass(frozen=True)
 class Selection:
-    """The rules of a run, once for each set of options, and the severities and suppressions of their findings."""
+    """The rules of a run, once for each set of options, and the severities and suppressions of their findings.
+
+    A `fast` run has no rules of cost slow, and measures no costly feature.
+    """
 
     rules: tuple[Scoped, ...]
     severities: Mapping[str, str]
     suppressions: tuple[Suppression, ...]
+    fast: bool = False
 
     @property
     def codes(self) -> list[str]:
@@ -58,6 +62,7 @@ def of_config(registry: Registry, config: Config, *, fast: bool = False, require
             tuple(_scoped(registry, settings, codes)),
             _severities(registry, settings) | dict.fromkeys(required, Severity.ERROR.value),
             _suppressions(registry, settings),
+            fast,
         )
     except ConfigError as error:
         # No flag can set any of this.
