@@ -21,6 +21,8 @@ from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageTask
 from groundlint_rules.features.crops import MIN_SIDE, crop_brightness, crop_gray
 
+MIN_CONTRAST = 18
+"""Below this `crop_contrast` IMG403 reports boxes."""
 CLASSES = [30, 50, 100]
 """Upper bounds, in px, of the classes of similar size."""
 
@@ -51,6 +53,10 @@ def figures(data: Path) -> Iterator[Measured]:
     small = here.filter(col("size") < 16)
     said = f"{(small['blur'] >= 1).mean():.2f} annotated by people as blurred"
     yield Measured("IMG404", "wider_occ, half 1", f"the {small.height} faces below 16 px", said)
+    for several in (("animalpose", "coco128", "raccoon", "bccd"), ("wider_occ",)):
+        contrast = pl.concat([crops(data, one)["crop_contrast"].drop_nulls() for one in several])
+        said = f"{(contrast < MIN_CONTRAST).sum()} flagged"
+        yield Measured("IMG403", f"{', '.join(several)}, {len(contrast):,} boxes", "boxes flagged as published", said)
     found, count = darkened(data)
     yield Measured("IMG402", "raccoon", "boxes found after darkening by three stops", f"{found / count:.3f} of {count}")
 

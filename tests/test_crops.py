@@ -68,6 +68,31 @@ def test_only_the_changed_object_is_found(tmp_path: Path, rule: str, change: Any
     assert {box for _, _, box in names} == {7}
 
 
+@pytest.mark.parametrize("outline", [(120, 150, 150), (150, 150, 190)])
+def test_an_object_with_an_outline_has_contrast_though_its_mean_is_that_of_the_background(
+    tmp_path: Path, outline: tuple[int, int, int]
+) -> None:
+    def cell(thing: Image.Image) -> Image.Image:
+        made = Image.new("RGB", thing.size, (150, 150, 150))
+        ImageDraw.Draw(made).ellipse((8, 8, SIDE - 8, SIDE - 8), outline=outline, width=5)
+        return made
+
+    line = detection("s3://bucket/1.png", tuple(boxes()))
+    names = {name for name, _, _ in found(tmp_path, {"1.png": scene(7, cell)}, [line])}
+    assert "object-low-contrast" not in names
+
+
+def test_a_soft_spot_on_a_plain_background_has_contrast(tmp_path: Path) -> None:
+    def spot(thing: Image.Image) -> Image.Image:
+        made = Image.new("RGB", thing.size, (150, 150, 150))
+        ImageDraw.Draw(made).ellipse((25, 25, SIDE - 25, SIDE - 25), fill=(110, 90, 190))
+        return made.filter(ImageFilter.GaussianBlur(9))
+
+    line = detection("s3://bucket/1.png", tuple(boxes()))
+    names = {name for name, _, _ in found(tmp_path, {"1.png": scene(7, spot)}, [line])}
+    assert "object-low-contrast" not in names
+
+
 def test_objects_of_a_label_whose_objects_are_all_soft_are_not_reported(tmp_path: Path) -> None:
     image = scene(-1, None).filter(ImageFilter.GaussianBlur(8))
     assert found(tmp_path, {"1.png": image}, [detection("s3://bucket/1.png", tuple(boxes()))]) == set()

@@ -101,7 +101,6 @@ EXAMPLES: dict[str, Callable[[], Image.Image]] = {
     "IMG306": lambda: noisy(opened(RACCOON)),
     "IMG307": lambda: saved(opened(RACCOON), 5),
     "IMG401": lambda: with_boxes("cells/002.jpg", 0),
-    "IMG403": lambda: with_boxes("cells/009.jpg", 11),
     "CLU101": lambda: opened("raccoons/030.jpg"),
     "DUP101": lambda: beside(opened("clothes/train-020.jpg"), opened("clothes/train-204.jpg")),
     "DUP102": lambda: beside(opened("clothes/train-050.jpg"), opened("clothes/train-205.jpg")),
