@@ -77,8 +77,8 @@ class Outcome:
 
     `rules` are the codes of the selected rules, `hidden` the findings that are not reported, with `suppression` and
     `is_baselined`. `known` are all that are not suppressed, as a baseline, `stale` the entries of the given baseline
-    that were looked for and not found. `seconds` are those of rules and derived tables, and of features over all
-    processes; the stages are in the session's stopwatch.
+    that were looked for and not found. `boxes_by_label` has the number of `boxes` of each `label`. `seconds` are those
+    of rules and derived tables, and of features over all processes; the stages are in the session's stopwatch.
     """
 
     target: str
@@ -91,6 +91,7 @@ class Outcome:
     raised: list[Raised] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     without_images: list[str] = field(default_factory=list)
+    boxes_by_label: DataFrame = field(default_factory=DataFrame)
     seconds: dict[Timed, float] = field(default_factory=dict)
 
 
@@ -209,6 +210,7 @@ class Session:
             [*loaded.raised, *judged.raised],
             list(loaded.unread),
             loaded.manifests_without_images,
+            numbers.boxes_by_label(loaded.tables, loaded.data_sets),
             {**loaded.seconds, **judged.seconds},
         )
 

@@ -75,6 +75,12 @@ def numbers(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> di
     return counts
 
 
+def boxes_by_label(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> DataFrame:
+    """The `boxes` of the named manifests by `label`, each counted once however many data sets share it."""
+    boxes = _once(tables["boxes"].select("data_set", "manifest", "split", "label"), data_sets)
+    return boxes.drop_nulls("label").group_by("label").len("boxes")
+
+
 def images(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> Images:
     """The distinct images that named manifests name."""
     named = _once(tables["lines"].select("data_set", "manifest", "split", "source_ref"), data_sets)

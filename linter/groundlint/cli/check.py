@@ -223,6 +223,7 @@ def _report(
         hidden=shown(outcome.hidden, least),
         rules={code: registry.rules[code] for code in outcome.rules},
         failing=frozenset(level.value for level in failing),
+        boxes_by_label=outcome.boxes_by_label,
         presentation=look,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 from polars import DataFrame, col
@@ -10,6 +10,7 @@ from polars import DataFrame, col
 from groundlint.engine.findings import worst_first
 from groundlint.phrases import number_of
 from groundlint.report.concise import hidden_lines
+from groundlint.report.label_shares import label_shares
 from groundlint.report.layout import Cell, Layout, dim, wrapped
 from groundlint.report.listing import (
     first_of_each,
@@ -32,7 +33,9 @@ def render(report: Report) -> str:
     findings = worst_first(with_images(report.findings))
     is_counted = _is_counted(look)
     listed = with_typical_merged(findings.filter(~is_counted))
-    lines = [*_manifests(listed, look), *_counted(findings.filter(is_counted), look)]
+    shares = label_shares(findings.filter(col("severity") == "info"), report.boxes_by_label)
+    lines = [*_section("Boxes by label:", _shares_of(listed, shares)), *_manifests(listed, look)]
+    lines += _counted(findings.filter(is_counted), shares, look)
     if look.show_suppressed:
         lines += _section("Suppressed and in the baseline:", hidden_lines(report.hidden))
     if look.statistics:
@@ -103,8 +106,16 @@ def _folded(rows: Iterable[_Row]) -> Iterator[tuple[_Row, int]]:
         yield from emit(n, 0)
 
 
-def _counted(findings: DataFrame, look: Presentation) -> Iterator[str]:
-    """The infos that are not listed, as one count per rule."""
+def _shares_of(listed: DataFrame, shares: Mapping[str, str]) -> Iterator[str]:
+    """How the boxes that are listed as infos spread over labels, by rule."""
+    infos = listed.filter(col("severity") == "info", ~col("typical"))
+    for code, name in infos.select("code", "name").unique().sort("code").iter_rows():
+        if code in shares:
+            yield f"{code} {name}: {shares[code]}"
+
+
+def _counted(findings: DataFrame, shares: Mapping[str, str], look: Presentation) -> Iterator[str]:
+    """The infos that are not listed, as one count per rule, and for boxes their shares by label."""
     if findings.is_empty():
         return
     rules = findings["code"].n_unique()
@@ -116,6 +127,9 @@ def _counted(findings: DataFrame, look: Presentation) -> Iterator[str]:
     width = len(f"{rows[0][2]:,}")
     for code, name, count in rows:
         yield f"  {count:>{width},}  {dim(f'{code} {name}', look.color)}"
+        if code in shares:
+            indent = " " * (width + 6)
+            yield from wrapped(shares[code], max(look.width, 40), initial_indent=indent, subsequent_indent=indent)
     yield ""
 
 
