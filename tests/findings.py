@@ -12,7 +12,13 @@ from groundlint.report.report import Presentation, Report
 from groundlint.summary import Counts, Images, NoteEntry, Summary
 
 URL = "https://example.org/rules/BOX101.md"
-_SCHEMA = {**COLUMNS, "pointer": pl.String(), "precision": pl.Float64(), "typical_of": pl.String()}
+_SCHEMA = {
+    **COLUMNS,
+    "data_set": pl.Int32(),
+    "pointer": pl.String(),
+    "precision": pl.Float64(),
+    "typical_of": pl.String(),
+}
 
 
 def finding(**parts: Any) -> dict[str, Any]:
@@ -40,6 +46,7 @@ def finding(**parts: Any) -> dict[str, Any]:
         "url": URL,
         "pointer": None,
         "precision": 1.0,
+        "data_set": 0,
         "typical_of": None,
     } | parts
 

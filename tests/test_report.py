@@ -163,7 +163,12 @@ def test_consequences_that_name_each_other_are_listed_all_the_same() -> None:
 
 def test_typical_findings_are_one_line_for_people_and_complete_for_programs() -> None:
     says = "typical of this data set: 63% of the images are blurred"
-    of = report(*(finding(severity="info", typical=True, typical_of=says, line=n) for n in range(8)))
+    of = report(
+        *(
+            finding(severity="info", typical=True, typical_of=says, manifest=f"{n % 2}.manifest", line=n)
+            for n in range(8)
+        )
+    )
     for form in ("text", "github", "markdown"):
         assert FORMATS[form](of).count(says) == 1, form
         assert "leaves the image" not in FORMATS[form](of)

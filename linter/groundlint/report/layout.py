@@ -85,10 +85,15 @@ class Layout:
             yield " " * indent + style(at_line_start(line), self.color)
 
 
-def wrapped(text: str, width: int, *, subsequent_indent: str = "") -> list[str]:
+def wrapped(text: str, width: int, *, initial_indent: str = "", subsequent_indent: str = "") -> list[str]:
     """Return the lines of a text within a width; paths, addresses and flags stay whole, so that they can be copied."""
     lines = textwrap.wrap(
-        text, width, subsequent_indent=subsequent_indent, break_long_words=False, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=initial_indent,
+        subsequent_indent=subsequent_indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return lines or [""]
 

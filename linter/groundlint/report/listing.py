@@ -98,14 +98,14 @@ def first_of_each(findings: DataFrame, most: int) -> DataFrame:
 
 
 def with_typical_merged(findings: DataFrame) -> DataFrame:
-    """Findings in which those that are typical of a data set are one per rule and manifest.
+    """Findings in which those that are typical of a data set are one per rule and data set.
 
-    Its message is `typical_of`; it names no line, box, label or image. `merged` is the number of findings that a row
-    stands for.
+    It stands where the first of them was. Its message is `typical_of`; it names no line, box, label or image. `merged`
+    is the number of findings that a row stands for.
     """
     is_typical = col("typical")
     findings = findings.with_columns(merged=pl.lit(1, pl.UInt32))
-    group = ("manifest", "code")
+    group = ("data_set", "code")
     empty = ("line", "attribute", "box", "label", "source_ref", "image", "shown_image", "pointer")
     first = (is_typical & (pl.int_range(pl.len()).over(*group, is_typical) == 0)).alias("_is_first")
     return (
