@@ -47,8 +47,11 @@ def test_shares_come_before_the_boxes_that_are_listed() -> None:
 
 
 def test_a_share_is_never_rounded_to_nothing() -> None:
-    assert "'dog'" not in printed(1, 0)
-    boxes = [detection(f"s3://bucket/{n}.jpg", (WHOLE if n else CUT,)) for n in range(300)]
+    boxes = [detection(f"s3://bucket/{n}.jpg", (CUT if n < 3 else WHOLE,)) for n in range(700)]
     Path("a.manifest").write_text(manifest(*boxes))
     done = CliRunner().invoke(app, ["check", "a.manifest", "--isolated", "--no-cache", "--select", "VIS"])
-    assert "<1% of the 300 boxes" in done.output
+    assert "<1% of the 700 boxes" in done.output
+
+
+def test_two_boxes_are_no_share() -> None:
+    assert "boxes" not in printed(1, 1).partition("not listed")[2].partition("lines")[0]

@@ -10,12 +10,17 @@ from groundlint.sanitize import visible
 _MIN_BOXES = 10
 """Boxes from which the share of a label is compared with that of the others."""
 
+_MIN_REPORTED = 3
+"""Reported boxes from which a rule has shares and a label is named: fewer may be chance."""
+
 _RATIO = 2
 """Times the share of the other labels from which a label is named."""
 
 
 def label_shares(findings: DataFrame, boxes_by_label: DataFrame) -> dict[str, str]:
     """The share of boxes that each rule reports, and the labels that stand out, as the sentence part for its code.
+
+    Rules that report one or two boxes have none.
 
     Args:
         findings: Findings of the rules; those on no box are left out.
@@ -26,7 +31,8 @@ def label_shares(findings: DataFrame, boxes_by_label: DataFrame) -> dict[str, st
     on_boxes = findings.filter(col("box").is_not_null(), col("label").is_not_null())
     once = on_boxes.unique(["code", "manifest", "line", "attribute", "box"])
     counts = once.group_by("code", "label").len("reported")
-    codes = sorted(counts["code"].unique())
+    by_rule = counts.group_by("code").agg(col("reported").sum())
+    codes = sorted(by_rule.filter(col("reported") >= _MIN_REPORTED)["code"])
     return {code: _phrase(counts.filter(col("code") == code), boxes_by_label) for code in codes}
 
 
@@ -35,8 +41,8 @@ def _phrase(counts: DataFrame, boxes_by_label: DataFrame) -> str:
     rows = boxes_by_label.join(counts.select("label", "reported"), on="label", how="left").fill_null(0)
     reported, boxes = int(rows["reported"].sum()), int(rows["boxes"].sum())
     others = (reported - col("reported")) / (boxes - col("boxes"))
-    is_apart = (col("boxes") < boxes) & (col("reported") > 0) & (col("reported") / col("boxes") >= _RATIO * others)
-    ranked = rows.filter(is_apart, col("boxes") >= _MIN_BOXES).sort(
+    is_apart = (col("boxes") < boxes) & (col("reported") / col("boxes") >= _RATIO * others)
+    ranked = rows.filter(is_apart, col("boxes") >= _MIN_BOXES, col("reported") >= _MIN_REPORTED).sort(
         col("reported") / col("boxes"), "label", descending=[True, False]
     )
     if ranked.is_empty():
