@@ -267,6 +267,8 @@ def agreement() -> str:
     rows = judgments().with_columns(col("attribute").fill_null(""), col("box").fill_null(-1))
     first = rows.unique([*KEY, "rule", "judge"]).sort("judge")
     pairs = first.group_by(*KEY, "rule").agg("right").filter(col("right").list.len() == 2)
+    if pairs.is_empty():
+        return "nothing was judged twice"
     one, two = pairs["right"].list.get(0), pairs["right"].list.get(1)
     same = (one == two).mean()
     chance = one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean())
