@@ -16,6 +16,7 @@ from pathlib import Path
 
 import clutter
 import crops
+import judging
 import mislabel
 import occlusion
 import outliers
@@ -28,6 +29,7 @@ from measured import SETS, Measured, exported, halves, source_refs
 from PIL import Image, ImageEnhance
 
 from groundlint.engine import registry
+from groundlint.engine.rule import Status
 
 TARGET = Path(__file__).parents[1] / "rules/groundlint_rules/accuracy.csv"
 
@@ -58,7 +60,7 @@ COPIES = {
 
 
 def healthy(data: Path) -> Iterator[Measured]:
-    """The share of each set's images that a rule flags, for every rule without a service code."""
+    """The share of each set's images that a rule flags, for every stable rule without a service code."""
     shares: dict[str, dict[str, str]] = {}
     for name in SETS:
         total, counts = flagged(data, name)
@@ -66,11 +68,12 @@ def healthy(data: Path) -> Iterator[Measured]:
             if images:
                 shares.setdefault(code, {})[name] = f"{images / total:.1%}"
     for code, rule in registry.load(isolated=True).rules.items():
-        if not rule.aws:
+        # Preview rules did not run.
+        if not rule.aws and rule.status is Status.STABLE:
             some = shares.get(code, {})
             silent = [name for name in SETS if name not in some]
             parts = [", ".join(f"{name} {share}" for name, share in some.items())] if some else []
-            parts += [f"none in {', '.join(silent) if some else f'{len(SETS)} sets'}"] if silent else []
+            parts += [f"none in {', '.join(silent)}"] if silent else []
             yield Measured(code, "public sets", "images flagged as published", "; ".join(parts))
 
 
@@ -117,6 +120,7 @@ PARTS = {
     "crops": crops.figures,
     "mislabel": mislabel.figures,
     "outliers": outliers.figures,
+    "judging": judging.figures,
 }
 
 

@@ -1,4 +1,4 @@
-"""Keep people's judgment of images and boxes, and measure the rules on it.
+"""Keep judgments by eye of images and boxes, and measure the rules on them.
 
 For each rule on the quality of images and boxes, the 60 images or boxes with the highest scores over all public sets
 are judged, flagged or not, at most 20 of a set. `sheets` draws them on contact sheets of a dozen, shuffled over all
@@ -33,6 +33,7 @@ from polars import DataFrame, col
 from typer.testing import CliRunner
 
 from groundlint.cli import app
+from groundlint.engine import registry
 
 TARGET = Path(__file__).parent / "judgments.csv"
 
@@ -50,21 +51,21 @@ SETS = (
 )
 """The sets of photographs and microscope images; flowers12_aug is left out, because it repeats its photographs."""
 
-CODES = {
-    "image-dark": "IMG301",
-    "image-bright": "IMG302",
-    "image-low-contrast": "IMG303",
-    "image-blurred": "IMG304",
-    "image-low-information": "IMG305",
-    "image-noisy": "IMG306",
-    "image-compressed": "IMG307",
-    "cluttered-image": "CLU101",
-    "object-blurred": "IMG401",
-    "object-dark": "IMG402",
-    "object-low-contrast": "IMG403",
-    "object-occluded": "VIS102",
-    "image-outlier": "SUS106",
-}
+RULES = (
+    "image-dark",
+    "image-bright",
+    "image-low-contrast",
+    "image-blurred",
+    "image-low-information",
+    "image-noisy",
+    "image-compressed",
+    "cluttered-image",
+    "object-blurred",
+    "object-dark",
+    "object-low-contrast",
+    "object-occluded",
+    "image-outlier",
+)
 
 WIDE = """
 [rules]
@@ -82,7 +83,11 @@ IMG403 = { min_contrast = 254.9 }
 VIS102 = { same = 0.0001, other = 0.0001 }
 SUS106 = { min_deviations = 0.0001 }
 """
-"""Limits so wide that nearly everything is flagged, with the scores that the rules give: their order is the same."""
+"""Limits so wide that nearly everything is flagged, with the scores that the rules give.
+
+Their order is that of the default limits, except for object-occluded, whose limits weigh boxes of its own label against
+those of others.
+"""
 
 MOST, MOST_OF_SET = 60, 20
 
@@ -104,21 +109,23 @@ SEES = (
 """What a judge may see: `foreign` does not belong to such a set, `occluded` is hidden by a fifth or more."""
 
 ADVICE = {"cluttered-image": "cluttered", "object-occluded": "occluded"}
-"""Rules that advise and ask for no removal: they are right where the judge sees what they say."""
+"""Rules of advice, which ask for no removal: they are right where the judge sees what they say."""
 
 KEY = ("set", "source_ref", "attribute", "box")
 COLUMNS = (*KEY, "rule", "verdict", "sees", "judge", "date")
+
+_KEPT = ("name", "source_ref", "attribute", "box", "label", "score")
+"""What of a finding is needed to draw and to count it."""
 
 _CELL, _COLUMNS, _ROWS = (500, 290), 3, 4
 _MARGIN = 6
 
 
-def findings(data: Path, names: Iterable[str], rules: Iterable[str], cache: Path, config: str = "") -> DataFrame:
-    """Return the findings of rules on sets.
+def findings(data: Path, rules: Iterable[str], cache: Path, config: str = "") -> DataFrame:
+    """Return the findings of rules on all sets.
 
     Args:
         data: Folder of the public sets.
-        names: The sets.
         rules: Names of the rules.
         cache: Folder for measurements of images.
         config: Configuration with the options of the rules.
@@ -127,11 +134,11 @@ def findings(data: Path, names: Iterable[str], rules: Iterable[str], cache: Path
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "groundlint.toml"
         file.write_text(config, encoding="utf-8")
-        for name in names:
+        for name in SETS:
             report = Path(folder) / "report.json"
             arguments = ["check", str(data / name / "output.manifest"), "--config", str(file), "--exit-zero"]
-            arguments += ["--images", str(data / name), "--images", f"s3://datasets={data}", "--cache-dir", str(cache)]
-            arguments += ["--select", ",".join(CODES[rule] for rule in rules), "--output", f"json:{report}"]
+            arguments += ["--images", f"s3://datasets={data}", "--cache-dir", str(cache)]
+            arguments += ["--select", ",".join(rules), "--output", f"json:{report}"]
             done = CliRunner().invoke(app, arguments)
             assert done.exit_code == 0, done.output
             found = json.loads(report.read_text(encoding="utf-8"))["findings"]
@@ -140,20 +147,13 @@ def findings(data: Path, names: Iterable[str], rules: Iterable[str], cache: Path
     return DataFrame(rows, schema=schema).rename({"name": "rule"})
 
 
-_KEPT = ("name", "source_ref", "attribute", "box", "label", "score")
-
-
 def highest(data: Path, rules: Iterable[str], cache: Path) -> DataFrame:
     """The images or boxes with the highest scores of each rule, flagged or not."""
-    ranked = findings(data, SETS, rules, cache, WIDE).filter(col("score").is_not_null())
+    ranked = findings(data, rules, cache, WIDE).filter(col("score").is_not_null())
     ranked = ranked.unique(["rule", *KEY], keep="first", maintain_order=True)
     ranked = ranked.sort("score", "source_ref", descending=[True, False], maintain_order=True)
     few = ranked.filter(pl.int_range(pl.len()).over("rule", "set") < MOST_OF_SET)
     return few.filter(pl.int_range(pl.len()).over("rule") < MOST)
-
-
-def _order(row: tuple[object, ...], seed: str) -> bytes:
-    return hashlib.sha256(f"{seed}{row}".encode()).digest()
 
 
 def draw(data: Path, rules: list[str], folder: Path, cache: Path, share: float, seed: str) -> int:
@@ -169,7 +169,7 @@ def draw(data: Path, rules: list[str], folder: Path, cache: Path, share: float, 
     """
     ranked = highest(data, rules, cache)
     items = ranked.group_by(KEY, maintain_order=True).agg("rule", col("label").first())
-    rows = sorted(items.rows(), key=lambda row: _order(row[:4], seed))
+    rows = sorted(items.rows(), key=lambda row: hashlib.sha256(f"{seed}{row[:4]}".encode()).digest())
     rows = rows[: round(share * len(rows))]
     folder.mkdir(parents=True, exist_ok=True)
     boxes = _boxes(data)
@@ -277,13 +277,13 @@ def agreement() -> str:
 
 def precision(data: Path, cache: Path) -> Iterator[tuple[str, int, int, int, str]]:
     """For each rule: findings, those judged, those right, and the sets that they are of."""
-    found = findings(data, SETS, CODES, cache).unique(["rule", *KEY], maintain_order=True)
+    found = findings(data, RULES, cache).unique(["rule", *KEY], maintain_order=True)
     found = found.with_columns(col("attribute").fill_null(""), col("box").fill_null(-1))
     known = judgments().with_columns(col("attribute").fill_null(""), col("box").fill_null(-1)).sort("judge")
     # Where two judges differ, half a finding is right.
     known = known.group_by(*KEY, "rule").agg(col("right").mean())
     joined = found.join(known, on=[*KEY, "rule"], how="left")
-    for rule in CODES:
+    for rule in RULES:
         of = joined.filter(col("rule") == rule)
         judged = of.filter(col("right").is_not_null())
         sets = ", ".join(f"{name} {count}" for name, count in of.group_by("set").len().sort("set").rows())
@@ -292,10 +292,12 @@ def precision(data: Path, cache: Path) -> Iterator[tuple[str, int, int, int, str
 
 def figures(data: Path) -> Iterator[Measured]:
     """The figures on the pages of the rules."""
+    codes = {rule.name: code for code, rule in registry.load(isolated=True).rules.items()}
     with tempfile.TemporaryDirectory() as folder:
         for rule, count, judged, right, sets in precision(data, Path(folder)):
-            said = f"{right:g} of {judged} judged right; {count} flagged" + (f" ({sets})" if sets else "")
-            yield Measured(CODES[rule], "ten public sets", "findings judged by eye", said)
+            said = f"{right:g} of {judged} right" if judged else "none judged"
+            said += f"; {count:,} flagged ({sets})" if sets else "; none flagged"
+            yield Measured(codes[rule], "ten public sets", "findings judged by eye", said)
 
 
 def main() -> None:
@@ -304,7 +306,7 @@ def main() -> None:
     sheets = commands.add_parser("sheets")
     sheets.add_argument("data", type=Path)
     sheets.add_argument("--to", type=Path, required=True)
-    sheets.add_argument("--only", nargs="*", choices=CODES, default=list(CODES), help="the highest scores of these")
+    sheets.add_argument("--only", nargs="*", choices=RULES, default=list(RULES), help="the highest scores of these")
     sheets.add_argument("--share", type=float, default=1.0, help="share that is drawn, for a second judge")
     sheets.add_argument("--seed", default="", help="another order")
     entering = commands.add_parser("enter")

@@ -1,9 +1,9 @@
 """Measure how many strongly degraded images the quality rules find, and how many original images they flag.
 
-`python benchmarks/quality.py DATA` degrades the photographs of clothing, raccoon and savoias: Gaussian blur of 4 px at
-512 px, motion blur of 21 px, exposure by -3 and +4 stops, noise of 40 levels, JPEG quality 5. It measures all of them
-with the features of the rules and judges them with default options. Figures are of the half of the images with
-`sha256(source_ref)[0] & 1` = 1; `--half 0` shows the half on which thresholds were chosen. accuracy.py runs it too.
+`python benchmarks/quality.py DATA` degrades photographs: Gaussian blur of 4 px at 512 px, motion blur of 21 px,
+exposure by -3 and +4 stops, noise of 40 levels, JPEG quality 5. It measures all of them with the features of the rules
+and judges them with default options. Figures are of the half of the images with `sha256(source_ref)[0] & 1` = 1;
+`--half 0` shows the half on which thresholds were chosen. accuracy.py runs it too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,12 @@ from groundlint.engine.evaluate import evaluate
 from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageTask
 
-SETS = ("clothing", "raccoon", "savoias")
+GROUPS = (
+    ("clothing", "raccoon", "savoias"),
+    ("imagenet_sample", "trashnet", "coco128", "animalpose", "savoias_objects"),
+)
+"""Sets that are judged together: those on whose half 0 thresholds were chosen, and more varied ones."""
+
 RULES = (
     "image-dark",
     "image-bright",
@@ -136,14 +141,14 @@ def recall(own: pl.DataFrame, degraded: pl.DataFrame, name: str) -> float:
     found = 0
     for start in range(20):
         part = degraded.gather_every(20, start)
-        chosen = flagged(pl.concat([own.drop("set"), part]), name)
+        chosen = flagged(pl.concat([own, part]), name)
         found += chosen.filter(pl.col("version") != "own").height
     return found / degraded.height
 
 
 def features(data: Path, every: int = 1) -> pl.DataFrame:
     """Features of the images of the sets and of their degraded versions."""
-    references = [reference for name in SETS for reference in source_refs(data, name)][::every]
+    references = [reference for sets in GROUPS for name in sets for reference in source_refs(data, name)][::every]
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor() as pool:
         jobs = [(ref, data / ref.removeprefix("s3://datasets/"), Path(folder)) for ref in references]
         made = [row for made in pool.map(measure, jobs, chunksize=8) for row in made]
@@ -156,24 +161,28 @@ def figures(data: Path) -> Iterator[Measured]:
 
 
 def judged(rows: pl.DataFrame, half: int) -> Iterator[Measured]:
-    """The figures for one half."""
+    """The figures for one half of each group."""
+    named = rows.filter(pl.col("half") == half).with_columns(set=pl.col("source_ref").str.extract("datasets/([^/]+)/"))
+    for sets in GROUPS:
+        yield from judged_together(named.filter(pl.col("set").is_in(sets)), sets)
+
+
+def judged_together(rows: pl.DataFrame, sets: Sequence[str]) -> Iterator[Measured]:
+    """The figures for sets that are judged as one data set."""
     known = registry.load(isolated=True)
-    rows = rows.filter(pl.col("half") == half)
-    own = rows.filter(pl.col("version") == "own").with_columns(
-        set=pl.col("source_ref").str.extract("datasets/([^/]+)/")
-    )
+    own = rows.filter(pl.col("version") == "own")
     for name in RULES:
         code = known.find(name).code
-        of_own = flagged(own.drop("set"), name).join(own.select("source_ref", "set"), on="source_ref")
-        shares = [f"{of_own.filter(set=s).height / own.filter(set=s).height:.1%} of {s}" for s in SETS]
+        of_own = flagged(own, name)
+        shares = [f"{of_own.filter(set=s).height / own.filter(set=s).height:.1%} of {s}" for s in sets]
         said = f"{of_own.height / own.height:.1%}; {', '.join(shares)}"
-        yield Measured(code, "clothing, raccoon, savoias", f"original images flagged, of {own.height:,}", said)
+        yield Measured(code, ", ".join(sets), f"original images flagged, of {own.height:,}", said)
         for version in DEGRADED:
             part = rows.filter(pl.col("version") == version)
             share = recall(own, part, name)
             if share > 0.5:
                 figure = f"{share:.3f} of {part.height:,}"
-                yield Measured(code, "clothing, raccoon, savoias", f"degraded images found: {version}", figure)
+                yield Measured(code, ", ".join(sets), f"degraded images found: {version}", figure)
 
 
 def main() -> None:

@@ -33,9 +33,6 @@ TOO_SMALL = ["cifar10n"]
 MADE_TO_HAVE = {"flowers12_aug": ["near-duplicate"]}
 """Rules that rightly flag many images of a set: flowers12_aug was made of shifted and mirrored copies."""
 
-KNOWN_FALSE_ALARMS: dict[str, list[str]] = {}
-"""Rules that break the bound wrongly; none does."""
-
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not DATA.is_dir(), reason="the public data sets are not part of the project"),
@@ -53,4 +50,4 @@ def test_no_warning_rule_flags_many_images_of_a_healthy_set(name: str) -> None:
     warnings = result.findings.filter(severity="warning")
     counts = warnings.group_by("name").agg(images=pl.col("source_ref").drop_nulls().n_unique())
     many = counts.filter(pl.col("images") > MAX_SHARE * images.total)["name"].to_list()
-    assert many == MADE_TO_HAVE.get(name, []) + KNOWN_FALSE_ALARMS.get(name, [])
+    assert many == MADE_TO_HAVE.get(name, [])

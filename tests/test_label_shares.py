@@ -55,3 +55,11 @@ def test_a_share_is_never_rounded_to_nothing() -> None:
 
 def test_two_boxes_are_no_share() -> None:
     assert "boxes" not in printed(1, 1).partition("not listed")[2].partition("lines")[0]
+
+
+def test_a_label_is_not_named_because_none_of_few_others_is_reported() -> None:
+    boxes = [detection(f"s3://bucket/{n}.jpg", (CUT if n < 3 else WHOLE,)) for n in range(200)]
+    few = [detection(f"s3://bucket/dog-{n}.jpg", (WHOLE | {"class_id": 1},)) for n in range(20)]
+    Path("a.manifest").write_text(manifest(*boxes, *few))
+    done = CliRunner().invoke(app, ["check", "a.manifest", "--isolated", "--no-cache", "--select", "VIS"])
+    assert "1% of the 220 boxes" in done.output

@@ -73,7 +73,7 @@ def prepare_pillow() -> None:
 
 
 class DecodedImage:
-    """The pixels of an image, decoded at most twice: reduced, and at full size if one of its boxes is small.
+    """The pixels of an image, decoded at most twice: reduced, and at full size where a small box or a feature needs it.
 
     Of a JPEG with too many pixels, the largest scale that may be decoded stands for the full size.
 
@@ -124,9 +124,7 @@ class DecodedImage:
         Raises:
             UnusableImage: It cannot be decoded.
         """
-        scales = (scale for scale in (1, 2, 4, 8) if scale <= self._reduced_scale)
-        fits = (scale for scale in scales if math.prod(self._size) <= self._max_pixels * scale**2)
-        return self._at(next(fits, self._reduced_scale))
+        return self._at(self._full_scale)
 
     def decode_for(self, boxes: Iterable[Rectangle]) -> None:
         """Decode what boxes are cut out of.

@@ -68,7 +68,7 @@ def _listed(folder: str) -> Listing:
 
 def _outermost(folder: str, error: OSError) -> str:
     """Return the outermost folder that an error is about, on the way to the folder where it was met."""
-    while not os.path.exists(folder):  # noqa: PTH110 - as above
+    while not os.path.exists(folder):  # noqa: PTH110 - making a Path for each image takes long
         parent = os.path.dirname(folder)  # noqa: PTH120 - as above
         if os.path.exists(parent):  # noqa: PTH110 - as above
             # A loop is in the link itself; permission is needed for the folder above.

@@ -14,7 +14,7 @@ _MIN_REPORTED = 3
 """Reported boxes from which a rule has shares and a label is named: fewer may be chance."""
 
 _RATIO = 2
-"""Times the share of the other labels from which a label is named."""
+"""Times the share of the other labels, with one more reported, from which a label is named."""
 
 
 def label_shares(findings: DataFrame, boxes_by_label: DataFrame) -> dict[str, str]:
@@ -40,7 +40,8 @@ def _phrase(counts: DataFrame, boxes_by_label: DataFrame) -> str:
     """The labels with at least twice the share of all others together; the share of all boxes if there are none."""
     rows = boxes_by_label.join(counts.select("label", "reported"), on="label", how="left").fill_null(0)
     reported, boxes = int(rows["reported"].sum()), int(rows["boxes"].sum())
-    others = (reported - col("reported")) / (boxes - col("boxes"))
+    # One more than reported, so that a label is not named only because none of few others is reported.
+    others = (reported - col("reported") + 1) / (boxes - col("boxes"))
     is_apart = (col("boxes") < boxes) & (col("reported") / col("boxes") >= _RATIO * others)
     ranked = rows.filter(is_apart, col("boxes") >= _MIN_BOXES, col("reported") >= _MIN_REPORTED).sort(
         col("reported") / col("boxes"), "label", descending=[True, False]

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-WHITE = 250
+_WHITE = 250
 """Level from which a pixel counts as white."""
 
-MIN_CLIPPED = 0.25
+_SUSPECT_WHITE = 0.25
 """Share of white pixels from which an image is measured for overexposure."""
 
 _MIN_OUTSIDE = 0.005
@@ -88,11 +88,11 @@ def bright_level(brightest: Image) -> float:
 def clipped_share(gray: Image) -> float:
     """Share of pixels that are white (250 to 255), 0 to 1."""
     counts = cumulative_histogram(gray)
-    return 1 - counts[WHITE - 1] / counts[-1]
+    return 1 - counts[_WHITE - 1] / counts[-1]
 
 
 def _is_whitish(clipped_share: float) -> bool:
-    return clipped_share >= MIN_CLIPPED
+    return clipped_share >= _SUSPECT_WHITE
 
 
 @step(of="images")
@@ -100,7 +100,7 @@ def white_background(gray: Image) -> NDArray[np.bool_]:
     """Which pixels belong to a white area that reaches the border of the image: (height, width)."""
     import numpy as np
 
-    white = np.pad(np.asarray(gray) >= WHITE, 1)
+    white = np.pad(np.asarray(gray) >= _WHITE, 1)
     reached = white.copy()
     reached[2:-2, 2:-2] = False
     count = 0
@@ -121,7 +121,7 @@ def clipped_objects(brightest: Image, white_background: NDArray[np.bool_]) -> fl
     outside = np.asarray(brightest)[~white_background]
     if outside.size < _MIN_OUTSIDE * white_background.size:
         return 1.0
-    return float((outside >= WHITE).mean())
+    return float((outside >= _WHITE).mean())
 
 
 @feature(of="images", dtype=float, when=_is_whitish)
@@ -142,16 +142,13 @@ def solid_share(white_background: NDArray[np.bool_]) -> float:
 
     It is low for text on a page. It is measured on images of which a quarter or more is white.
     """
-    inside = ~white_background
-    count = int(inside.sum())
-    for _ in range(2):
-        for axis in (0, 1):
-            before, after = (inside.swapaxes(0, axis)[part] for part in (slice(None, -1), slice(1, None)))
-            eroded = inside.swapaxes(0, axis).copy()
-            eroded[1:] &= before
-            eroded[:-1] &= after
-            inside = eroded.swapaxes(0, axis)
-    return float(inside.sum() / count) if count else 0.0
+    import numpy as np
+    import PIL.Image
+    from PIL import ImageFilter
+
+    count = int((~white_background).sum())
+    solid = PIL.Image.fromarray((~white_background).astype(np.uint8)).filter(ImageFilter.MinFilter(5))
+    return float(np.asarray(solid).sum() / count) if count else 0.0
 
 
 @feature(of="images", dtype=float, version=2)

@@ -1,0 +1,1 @@
+"""SUS: labels that are probably wrong, and images that may not belong to the data set."""
