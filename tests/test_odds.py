@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import fields
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lines import classification, manifest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from groundlint import Good
+from groundlint.cli import app
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.registry import load
 from groundlint.testing import example_tables
-from groundlint_rules.algorithms.discriminant import FOLDS, Block, components, fold_of, net_block
+from groundlint_rules.algorithms.discriminant import FOLDS, Block, UserModel, components, fold_of, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
 
 NAMES = ("boot", "coat", "hat")
@@ -269,12 +275,52 @@ def test_the_auroc_is_the_share_of_pairs_in_order(scores: list[int], positive: l
         assert np.isnan(found)
 
 
-def test_suspicion_rises_with_the_probability_of_an_error_and_does_not_saturate() -> None:
-    surprise = np.array([0, 1e-6, 0.7, 5, 40, 400, 4000])
-    found = suspicions(surprise)
-    assert found[0] == 0
-    assert (np.diff(found) > 0).all()
-    assert found[-1] < 1
+@given(
+    log_odds=st.floats(-10_000, 10_000), more=st.floats(2e-6, 10_000), even=st.sampled_from([0.0, 27.6, -27.6, 700.0])
+)
+def test_suspicion_rises_with_the_odds_and_does_not_saturate(log_odds: float, more: float, even: float) -> None:
+    for low in (log_odds, even):
+        found = suspicions(np.array([low, low + more]))
+        assert 0 < found[0] < found[1] < 1
+    assert suspicions(np.zeros(1)) == 0.5
+
+
+@settings(deadline=None)
+@given(
+    exponents=st.lists(st.integers(-37, -1), min_size=2, max_size=30, unique=True),
+    is_given=st.booleans(),
+    names=st.integers(2, 5),
+)
+def test_labels_of_different_probability_have_different_suspicions(
+    exponents: list[int], is_given: bool, names: int
+) -> None:
+    small = 10.0 ** np.array(sorted(exponents), np.float64)
+    values = np.hstack([np.tile(small[:, None], names - 1), 1 - small[:, None] * (names - 1)]).astype(np.float32)
+    values = np.maximum(values, 0)
+    labels = np.full(len(small), names - 1 if is_given else 0)
+    found = suspicions(UserModel(values).scores(labels, np.ones(1)).log_odds)
+    # A label is the more suspect the more probable the others are.
+    assert (np.diff(found) > 0).all() if is_given else (np.diff(found) < 0).all()
+
+
+def test_different_odds_remain_different_in_the_table_and_in_the_report(tmp_path: Path) -> None:
+    small = [1e-9, 1e-12, 1e-13, 1e-30]
+    sure = [[1 - p, p] if n % 2 else [p, 1 - p] for n, p in enumerate([1e-3] * 196 + small)]
+    given_ = ["cat" if n % 2 else "dog" for n in range(196)] + ["dog" if n % 2 else "cat" for n in range(196, 200)]
+    refs = [f"s3://bucket/{n}.jpg" for n in range(200)]
+    rows = {"source_ref": refs, "attribute": ["animal"] * 200, "cat": [a for a, _ in sure], "dog": [b for _, b in sure]}
+    pl.DataFrame(rows).write_csv(tmp_path / "own.csv")
+    path = tmp_path / "a.manifest"
+    path.write_text(manifest(*(classification(ref, name) for ref, name in zip(refs, given_, strict=True))))
+    options = [str(path), "--isolated", "--no-cache", "--pred-probs", str(tmp_path / "own.csv")]
+    done = CliRunner().invoke(app, ["export", "label_odds", *options, "--to", str(tmp_path / "odds.csv")])
+    assert done.exit_code == 0, done.output
+    wrong = pl.read_csv(tmp_path / "odds.csv").sort("line").tail(4)
+    assert wrong["p_given"].n_unique() == wrong["suspicion"].n_unique() == 4
+    assert wrong["suspicion"].is_sorted()
+    done = CliRunner().invoke(app, ["check", *options, "--select", "SUS102", "--output", "json", "--exit-zero"])
+    scores = [finding["score"] for finding in json.loads(done.stdout)["findings"]]
+    assert len(scores) == len(set(scores)) == 4
 
 
 def test_labels_whose_self_check_fails_are_noted() -> None:

@@ -47,8 +47,8 @@ _VOTERS = 10_000
 _MIN_DEVIATION = 1e-6
 """Standard deviation, of numbers around 1, below which there is only rounding."""
 
-_MIN_PROBABILITY = 1e-6
-"""Smaller probabilities count as this one, so that their logarithms are finite."""
+_MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Smaller probabilities, such as 0, count as this one, so that their logarithms are finite."""
 
 _BLOCK_NUMBERS = 4_000_000
 """Numbers in a working block: 32 MB in double precision."""
@@ -82,6 +82,7 @@ class Scores(NamedTuple):
         given: Score of the given label.
         best: The highest score.
         suggested: The label with the highest score.
+        log_odds: Log odds against the given label at T = 1: -log(p / (1 - p)), exact also for p near 0 and near 1.
         log_norms: log(sum over labels of exp(score / T)), one column per temperature.
         mixed: Mean softmax at T = 1 of the rows of each given label, (labels, labels).
     """
@@ -89,6 +90,7 @@ class Scores(NamedTuple):
     given: Floats
     best: Floats
     suggested: Ints
+    log_odds: Floats
     log_norms: Floats
     mixed: Floats
 
@@ -300,6 +302,7 @@ class _Scored:
         self._labels, self._temperatures = labels, temperatures
         self._given, self._best = np.empty(len(labels)), np.empty(len(labels))
         self._suggested = np.empty(len(labels), np.intp)
+        self._log_odds = np.empty(len(labels))
         self._log_norms = np.empty((len(labels), len(temperatures)))
         self._mixed = np.zeros((names, names))
 
@@ -312,13 +315,27 @@ class _Scored:
         for column, temperature in enumerate(self._temperatures):
             self._log_norms[rows, column] = np.log(np.exp(scores / temperature).sum(1)) + best / temperature
         odds = np.exp(scores)
+        self._log_odds[rows] = self._against(rows, scores)
         self._mixed += _sums_by(self._labels[rows], odds / odds.sum(1, keepdims=True), len(self._mixed))
+
+    def _against(self, rows: Ints, scores: Floats) -> Floats:
+        """The log odds against the given labels of some rows. The sum is over the other labels only: 1 - p would be 1
+        for every tiny p, and 0 for every p near 1.
+        """
+        given = self._labels[rows][:, None]
+        others = scores.copy()
+        np.put_along_axis(others, given, -np.inf, 1)
+        # An exchange may leave a label without rows, whose score is then -inf.
+        best = np.maximum(others.max(1), np.finfo(np.float64).min)
+        with np.errstate(divide="ignore"):
+            sums = np.log(np.exp(others - best[:, None]).sum(1)) + best
+        return np.asarray(sums - np.take_along_axis(scores, given, 1)[:, 0])
 
     def finish(self) -> Scores:
         """The scores of all rows."""
         counts = np.bincount(self._labels, minlength=len(self._mixed))
         mixed = self._mixed / np.maximum(counts, 1)[:, None]
-        return Scores(self._given, self._best, self._suggested, self._log_norms, mixed)
+        return Scores(self._given, self._best, self._suggested, self._log_odds, self._log_norms, mixed)
 
 
 def _shrunk(spread: Floats, rows: int) -> Floats:

@@ -181,7 +181,7 @@ def label_odds(
 
     return Odds(
         names=names,
-        suspicion=_spread(count, rows, suspicions(scores.log_norms[:, 0] - scores.given), np.nan),
+        suspicion=_spread(count, rows, suspicions(scores.log_odds), np.nan),
         p_given=_spread(count, rows, p_given, np.nan),
         suggested=_spread(count, rows, scores.suggested, -1),
         p_suggested=_spread(count, rows, p_suggested, np.nan),
@@ -195,12 +195,15 @@ def label_odds(
     )
 
 
-def suspicions(surprise: Floats) -> Floats:
-    """How suspect labels are, 0 to 1, from -log p of the given label before calibration.
+def suspicions(log_odds: Floats) -> Floats:
+    """How suspect labels are, 0 to 1, from the log odds against the given label before calibration: 0.5 for even odds.
 
-    It rises with 1 - p. Unlike 1 - p, it distinguishes labels of tiny p: 1 - 1e-17 is 1 in double precision.
+    It rises with 1 - p. Unlike 1 - p, it distinguishes labels of tiny p, since 1 - 1e-17 is 1 in double precision, and
+    sure ones. Log odds are rounded to six decimals, because further digits depend on how a machine adds up; those that
+    still differ have different suspicions.
     """
-    return np.asarray(1 - 1 / (1 + surprise))
+    rounded = np.round(log_odds, 6)
+    return np.asarray(0.5 + rounded / (2 * (1 + np.abs(rounded))))
 
 
 def _undecided(count: int) -> Odds:

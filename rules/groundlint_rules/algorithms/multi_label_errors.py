@@ -114,7 +114,7 @@ def _of_label(
     votes[unlikely] = votes_of_nearest(points, labels, np.full(len(labels), _LACKS), group, unlikely)[:, 0]
     signal = _signal(model, labels)
     flagged = (votes[having] <= limits.votes_given) & (signal >= limits.signal)
-    suspicion = suspicions(scores.log_norms[having, 0] - scores.given[having])
+    suspicion = suspicions(scores.log_odds[having])
     places = np.argsort(order[having])
     return OneVsRestOdds(order[having][places], suspicion[places], p_given[having][places], flagged[places], signal)
 

@@ -47,7 +47,8 @@ SCHEMA = pl.Schema(
 def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFrame:
     """One label of a box, or of an image with one label in its attribute, and how probable it is.
 
-    `suspicion`, 0 to 1, rises with 1 - p(given) before calibration; `p_given` and `p_suggested` are calibrated.
+    `suspicion`, 0 to 1, rises with 1 - p(given) before calibration, and is 0.5 for even odds. `p_given` and
+    `p_suggested` are calibrated.
     `flagged` where the model and the nearest images agree and the `signal` of the attribute, the AUROC for labels
     exchanged as a check, is high enough. For flagged labels, `nearest` holds the nearest images with the suggested
     label. `box` is null for the label of an image. At most 20,000 boxes of a label and 200,000 boxes in all are judged.
@@ -145,11 +146,11 @@ def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
         near[n] = refs.gather(chosen).unique(maintain_order=True).to_list()
     judged = seen.select(
         *_PLACE,
-        # Rounded, because the last digits depend on how a machine adds up.
-        Series("suspicion", odds.suspicion).round(9),
+        Series("suspicion", odds.suspicion),
         Series("suggested_label", [odds.names[n] if n >= 0 else None for n in odds.suggested], dtype=pl.String),
-        Series("p_given", odds.p_given).round(9),
-        Series("p_suggested", odds.p_suggested).round(9),
+        # Rounded, because the last digits depend on how a machine adds up; tiny probabilities keep theirs.
+        Series("p_given", odds.p_given).round_sig_figs(9),
+        Series("p_suggested", odds.p_suggested).round_sig_figs(9),
         Series("flagged", odds.flagged),
         lit(min(odds.signal_uniform, odds.signal_similar)).alias("signal"),
         Series("nearest", near, dtype=SCHEMA["nearest"]),

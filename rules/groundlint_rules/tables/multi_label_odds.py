@@ -124,9 +124,9 @@ def _of_scope(rows: DataFrame, images: DataFrame, columns: tuple[str, ...]) -> I
             yield {
                 "source_ref": refs[row],
                 "label": label,
-                # Rounded, because the last digits depend on how a machine adds up.
-                "suspicion": round(float(odds.suspicion[n]), 9),
-                "p_given": round(float(odds.p_given[n]), 9),
+                "suspicion": float(odds.suspicion[n]),
+                # Rounded, because the last digits depend on how a machine adds up; tiny probabilities keep theirs.
+                "p_given": float(f"{odds.p_given[n]:.9g}"),
                 "flagged": flagged,
                 "signal": odds.signal,
                 "nearest": refs.gather(nearest(blocks[0], row, lacking)).to_list() if flagged else [],
