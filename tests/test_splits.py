@@ -94,3 +94,57 @@ def test_a_label_in_the_test_data_of_another_data_set_is_missing(registry: Regis
     second = Example(manifest=images("1") + images("2", label="dog"), test_manifest=images("3", label="dog"))
     found = findings(registry, "label-missing-from-split", first, second)
     assert found.select("data_set", "label").rows() == [(0, "dog"), (1, "cat")]
+
+
+def split_names(*templates: str, count: int = 60, block: bool = False) -> Example:
+    """A data set of numbered files, every fifth or the last fifth of them test data."""
+    in_test = [n >= 0.8 * count if block else n % 5 == 0 for n in range(count)]
+    train, test = (
+        images(*(template.format(n) for template in templates for n in range(count) if in_test[n] == part))
+        for part in (False, True)
+    )
+    return Example(manifest=train, test_manifest=test)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "frame_{:06}",
+        "frame{}",
+        "video_03/{:05}",
+        "drive/frames/{:05}",
+        "holiday.mp4-{:04}",
+        "cam2/img-{:04}-left",
+        "holiday_mp4-{:04}_jpg.rf.0a1b2c",
+    ],
+)
+def test_frames_divided_at_random_are_one_info_without_images(registry: Registry, template: str) -> None:
+    found = findings(registry, "sequence-split", split_names(template))
+    assert found.select("manifest", "line", "severity").rows() == [("0/train.manifest", None, "info")]
+    assert found["message"].item().startswith("12 test images may be frames next to training images")
+    assert len(found["related"].item()) == 12
+
+
+@pytest.mark.parametrize(
+    "template", ["{}", "{:06}", "raccoon-{}", "BloodImage_{:05}", "webcams/{:04}", "n01440764_{}", "sequel_{:04}"]
+)
+def test_files_that_are_only_numbered_are_not_taken_for_frames(registry: Registry, template: str) -> None:
+    assert findings(registry, "sequence-split", split_names(template)).is_empty()
+
+
+def test_a_film_that_is_cut_once_between_the_splits_is_no_finding(registry: Registry) -> None:
+    assert findings(registry, "sequence-split", split_names("frame_{:06}", block=True)).is_empty()
+
+
+def test_folders_of_the_splits_do_not_hide_a_sequence(registry: Registry) -> None:
+    train = images(*(f"train/frame_{n:04}" for n in range(50) if n % 5))
+    test = images(*(f"test/frame_{n:04}" for n in range(0, 50, 5)))
+    found = findings(registry, "sequence-split", Example(manifest=train, test_manifest=test))
+    assert "s3://bucket/test/frame_0000.jpg and s3://bucket/train/frame_0001.jpg" in found["message"].item()
+
+
+def test_numbers_of_several_recordings_are_frames_but_those_of_labels_are_not(registry: Registry) -> None:
+    recordings = split_names("0419_{:05}", "0420_{:05}", "0421_{:05}", count=20)
+    assert findings(registry, "sequence-split", recordings).height == 1
+    labels = split_names("cat_{:05}", "dog_{:05}", "cow_{:05}", count=20)
+    assert findings(registry, "sequence-split", labels).is_empty()

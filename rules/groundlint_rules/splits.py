@@ -304,6 +304,66 @@ class LeakedImage(Rule):
         )
 
 
+class SequenceSplit(Rule):
+    """Numbered files that may be frames of films are divided between training and test data image by image.
+
+    This is found from the names of files alone. See similar-images for what the images show.
+
+    ## Why it matters
+    Neighboring frames show nearly the same. If one is in the training data and the next in the test data, the score
+    says little about new images.
+
+    ## How to fix it
+    Put whole films into one split, or parts of at least some minutes. If the files are not frames, ignore the finding.
+
+    ## How reliable it is
+    It is a possibility, not a fact: nothing but names is known. Names count that say what they are (`frame_0012`,
+    `clip3/0012`), and zero-padded consecutive numbers of at least three recordings with numbers of their own
+    (`0419_000012`). Files that are only numbered, such as `raccoon-12` or `000000000061`, are not reported: none of 13
+    public sets, of which none is a film, is flagged when a fifth of its images becomes test data at random.
+    """
+
+    code = "SPL205"
+    name = "sequence-split"
+    severity = Severity.INFO
+    message = (
+        "{count:# test image} may be frames next to training images, such as {source} and {neighbor}; "
+        "put whole sequences into one split"
+    )
+    examples = (
+        Good(
+            lines=[{"source_ref": f"s3://bucket/frame_{n:04}.jpg"} | (_IN_TEST if n % 5 == 0 else {}) for n in range(9)]
+        ),
+        Good(lines=[{"source_ref": f"s3://bucket/frame_{n:04}.jpg"} | (_IN_TEST if n > 39 else {}) for n in range(50)]),
+        Good(lines=[{"source_ref": f"s3://bucket/{n}.jpg"} | (_IN_TEST if n % 5 == 0 else {}) for n in range(50)]),
+        Bad(
+            lines=[
+                {"source_ref": f"s3://bucket/frame_{n:04}.jpg"} | (_IN_TEST if n % 5 == 0 else {}) for n in range(50)
+            ],
+            says="10 test images may be frames next to training images, such as s3://bucket/frame_0000.jpg and "
+            "s3://bucket/frame_0001.jpg; put whole sequences into one split",
+        ),
+    )
+
+    def check(self, frame_sequences: LazyFrame) -> LazyFrame:
+        """Data sets with at least five test images next to training images, half of those of a sequence or more."""
+        tested = frame_sequences.filter(col("split") == "test")
+        is_next = col("neighbor").is_not_null()
+        mixed = tested.filter(is_next.mean().over("data_set", "sequence") >= 0.5)
+        image = pl.struct("source_ref", "neighbor").sort_by("source_ref")
+        return (
+            mixed.filter(is_next)
+            .group_by("data_set")
+            .agg(
+                count=pl.len(),
+                source=image.first().struct.field("source_ref"),
+                neighbor=image.first().struct.field("neighbor"),
+                related=col("source_ref").sort().head(20),
+            )
+            .filter(col("count") >= 5)
+        )
+
+
 def _lines_in_both_splits(lines: LazyFrame) -> LazyFrame:
     """Test lines whose image the training data names too, each with the first training line that does."""
     image = ("data_set", "source_ref")
