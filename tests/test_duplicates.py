@@ -250,3 +250,59 @@ def test_boxes_are_not_compared_with_those_of_a_crop_of_the_same_size(tmp_path: 
     moved = ({"left": 36, "top": 36, "width": 109, "height": 109},)
     lines = [detection("s3://bucket/1.jpg", boxes), detection("s3://bucket/2.jpg", moved)]
     assert found(tmp_path, lines) == {("DUP102", "2.jpg")}
+
+
+def window(image: Image.Image, left: float, top: float, side: float) -> Image.Image:
+    """A part of an image, in shares of its sides."""
+    width, height = image.size
+    edges = (left * width, top * height, (left + side) * width, (top + side) * height)
+    return image.crop(tuple(round(edge) for edge in edges))  # type: ignore[arg-type]
+
+
+def similar(folder: Path, train: Lines, test: Lines | None = None) -> pl.DataFrame:
+    paths = [folder / "train.manifest", folder / "test.manifest"]
+    for path, lines in zip(paths, (train, test or []), strict=True):
+        path.write_text(manifest(*lines), encoding="utf-8")
+    chosen = ["similar-images"]
+    return checked(select=chosen, train=paths[:1], test=paths[1:]) if test else checked(paths[0], select=chosen)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.28])
+def test_a_large_crop_is_similar_also_where_images_have_only_boxes(tmp_path: Path, share: float) -> None:
+    for n, path in enumerate(RACCOONS[:5]):
+        Image.open(path).convert("RGB").save(tmp_path / f"{n}.jpg", quality=90)
+    original = Image.open(RACCOONS[0]).convert("RGB")
+    window(original, share / 2, share / 2, 1 - share).save(tmp_path / "crop.jpg", quality=90)
+    names = ["crop.jpg", *(f"{n}.jpg" for n in range(5))]
+    for lines in (labeled(*names), [detection(f"s3://bucket/{name}") for name in names]):
+        rows = similar(tmp_path, lines)
+        assert rows.select("source_ref", "severity").rows() == [("s3://bucket/crop.jpg", "info")]
+        assert [place["source_ref"] for place in rows["related"].item()] == ["s3://bucket/0.jpg"]
+
+
+def test_frames_of_a_slow_pan_are_one_group_and_leak_into_the_test_data(tmp_path: Path) -> None:
+    original = Image.open(RACCOONS[0]).convert("RGB")
+    for n in range(5):
+        window(original, 0.05 * n, 0.1, 0.8).save(tmp_path / f"{n}.jpg", quality=90)
+    for n in (5, 6):
+        Image.open(RACCOONS[n]).convert("RGB").save(tmp_path / f"{n}.jpg", quality=90)
+    names = [f"{n}.jpg" for n in range(7)]
+    within = similar(tmp_path, labeled(*names))
+    assert within.height == 4
+    assert within["message"].str.contains("group of 5 images", literal=True).all()
+    across = similar(tmp_path, labeled(*names[:4], "5.jpg"), labeled("4.jpg", "6.jpg"))
+    leaks = across.filter(pl.col("severity") == "warning")
+    assert leaks.select("manifest", "line", "source_ref").rows() == [
+        (str(tmp_path / "test.manifest"), 1, "s3://bucket/4.jpg")
+    ]
+    assert {place["manifest"] for place in leaks["related"].item()} == {str(tmp_path / "train.manifest")}
+    again = similar(tmp_path, labeled("5.jpg", *reversed(names[:4])), labeled("6.jpg", "4.jpg"))
+    assert sorted(again["message"]) == sorted(across["message"])
+
+
+def test_similar_images_are_exported_and_are_not_looked_for_in_a_fast_run(tmp_path: Path) -> None:
+    original = Image.open(RACCOONS[0]).convert("RGB")
+    images = [("a", original, 90), ("b", window(original, 0.13, 0.13, 0.74), 90)]
+    assert near_pairs(tmp_path, images) == {("a", "b", "similar")}
+    done = CliRunner().invoke(app, ["check", str(tmp_path / "a.manifest"), "--isolated", "--no-cache", "--fast", "-q"])
+    assert "similar-images" not in done.output

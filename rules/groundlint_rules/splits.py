@@ -273,18 +273,18 @@ class LeakedImage(Rule):
         ),
         Good(
             images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
-            near_pairs=[_LEAK | {"b_manifest": "train.manifest", "b_line": 2}],
+            hash_pairs=[_LEAK | {"b_manifest": "train.manifest", "b_line": 2}],
         ),
         Bad(
             lines=[{}, {"line": 1, "source_ref": "s3://bucket/2.jpg", **_IN_TEST}],
             images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
-            near_pairs=[_LEAK],
+            hash_pairs=[_LEAK],
             says="near-duplicate of the training image s3://bucket/1.jpg; remove one of the two",
         ),
         Bad(
             lines=[{}, {"line": 1, "source_ref": "s3://bucket/2.jpg", **_IN_TEST}],
             images=[{"source_ref": "s3://bucket/1.jpg"}, {"source_ref": "s3://bucket/2.jpg"}],
-            near_pairs=[_LEAK | {"distance": 0, "relation": "exact"}],
+            hash_pairs=[_LEAK | {"distance": 0, "relation": "exact"}],
             says="duplicate of the training image s3://bucket/1.jpg; remove one of the two",
         ),
     )
@@ -319,8 +319,8 @@ class SequenceSplit(Rule):
     ## How reliable it is
     It is a possibility, not a fact: nothing but names is known. Names count that say what they are (`frame_0012`,
     `clip3/0012`), and zero-padded consecutive numbers of at least three recordings with numbers of their own
-    (`0419_000012`). Files that are only numbered, such as `raccoon-12` or `000000000061`, are not reported: none of 13
-    public sets, of which none is a film, is flagged when a fifth of its images becomes test data at random.
+    (`0419_000012`). Files that are only numbered, such as `raccoon-12` or `000000000061`, are not reported: of 13
+    public sets without films it flags none when a fifth of the images becomes test data at random.
     """
 
     code = "SPL205"

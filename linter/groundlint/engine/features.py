@@ -47,6 +47,7 @@ class Feature:
     of: str
     version: int
     dtype: type | None
+    costly: bool = False
     only_labeled: bool = False
     only_sampled: bool = False
     length: int | None = None
@@ -79,8 +80,8 @@ class Feature:
 
     @property
     def is_costly(self) -> bool:
-        """Whether it is measured only on some images or boxes, and after all other features."""
-        return self.only_labeled or self.only_sampled
+        """Whether it is measured after all other features, and not at all if costly ones are left out."""
+        return self.costly or self.only_labeled or self.only_sampled
 
     def accepts(self, value: object) -> bool:
         """Whether a value other than null is one that the column can hold."""
@@ -116,6 +117,7 @@ def feature(
     of: str,
     dtype: type,
     version: int = 1,
+    costly: bool = False,
     only_labeled: bool = False,
     only_sampled: bool = False,
     length: int | None = None,
@@ -127,6 +129,8 @@ def feature(
         of: "images" or "crops".
         dtype: float, int, bool, str or bytes. The function may return None where there is nothing to measure.
         version: Raise it when the values change, so that cached values are not used.
+        costly: Measure it on all images, but not in a run without rules of cost slow. Features with `only_labeled` or
+            `only_sampled` are costly too.
         only_labeled: Measure it only on images with an image-level label; elsewhere it is null. For costly features.
         only_sampled: Measure it only on a sample of the crops of labels with very many boxes; elsewhere it is null.
         length: Number of bytes that every value of a feature of bytes has. Cached values of another length are ignored.
@@ -140,7 +144,7 @@ def feature(
     _check_table(of)
     if dtype not in VALUES:
         raise ValueError(f"the dtype of a feature is one of {', '.join(v.__name__ for v in VALUES)}, not {dtype!r}")
-    return lambda function: Feature(function, of, version, dtype, only_labeled, only_sampled, length, when)
+    return lambda function: Feature(function, of, version, dtype, costly, only_labeled, only_sampled, length, when)
 
 
 def step(*, of: str) -> Callable[[Callable[..., Any]], Feature]:

@@ -202,7 +202,7 @@ class ImageTables:
         position, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
         is_sampled = (position + 1) * most // count > position * most // count
         rows = rows.with_columns(sampled=is_sampled)
-        if any(feature.of == "crops" and feature.is_costly for feature in self.features):
+        if any(feature.of == "crops" and feature.only_sampled for feature in self.features):
             left_out = rows.filter(~col("sampled")).group_by("data_set").len().sort("data_set")
             self.left_out = dict(left_out.iter_rows())
         return rows.group_by("data_set", "path", *RECTANGLE).agg(col("sampled").any())

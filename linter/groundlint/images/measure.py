@@ -105,13 +105,13 @@ class Measurer:
 
     def _measure(self, data: bytes, task: ImageTask, content: _Content, measured: MeasuredImage) -> None:
         record = content.record
-        features = [feature for feature in self._of["images"] if task.labeled or not feature.is_costly]
+        features = [feature for feature in self._of["images"] if task.labeled or not feature.only_labeled]
         features = [feature for feature in features if feature.key not in record.values]
         of_boxes = {
             box: [
                 feature
                 for feature in self._of["crops"]
-                if (is_sampled or not feature.is_costly) and feature.key not in content.crops.get(box, ())
+                if (is_sampled or not feature.only_sampled) and feature.key not in content.crops.get(box, ())
             ]
             for box, is_sampled in zip(task.boxes, task.sampled, strict=True)
         }

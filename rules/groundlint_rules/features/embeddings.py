@@ -17,7 +17,7 @@ NUMBERS = 1280
 """Numbers in an embedding."""
 
 
-@feature(of="images", dtype=bytes, only_labeled=True, length=NUMBERS)
+@feature(of="images", dtype=bytes, costly=True, length=NUMBERS)
 def image_embedding(detail: Image) -> bytes:
     """Activations of EfficientNet-Lite0 without its head: 1,280 bytes.
 

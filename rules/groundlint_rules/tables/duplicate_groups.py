@@ -22,14 +22,14 @@ _GROUP = ("data_set", "split", "kept")
 
 
 @table()
-def duplicate_groups(near_pairs: LazyFrame, images: LazyFrame) -> DataFrame:
+def duplicate_groups(hash_pairs: LazyFrame, images: LazyFrame) -> DataFrame:
     """One image that is a duplicate or near-duplicate of another image of its data set. Connected pairs form a group.
 
     `group`, `frame` and `exact` are three nested groups, each named by its first image: all duplicates, those in the
     same position, and those of equal bytes or pixels. `rank` is the order in which images are kept, best first.
     `distance` is the number of bits in which the hash of the image differs from that of the nearest one paired with it.
     """
-    pairs = near_pairs.select(
+    pairs = hash_pairs.select(
         "data_set", "a_source_ref", "b_source_ref", "relation", "distance", same_frame=_SAME_FRAME
     ).collect()
     ends = [pairs.select("data_set", "distance", source_ref=side) for side in ("a_source_ref", "b_source_ref")]
@@ -52,7 +52,7 @@ def duplicate_groups(near_pairs: LazyFrame, images: LazyFrame) -> DataFrame:
         "frame": numbered.filter("same_frame"),
         "exact": numbered.filter(col("relation") == "exact"),
     }
-    firsts = {name: _firsts(ranked.height, part.select("row", "row_b").iter_rows()) for name, part in parts.items()}
+    firsts = {name: first_rows(ranked.height, part.select("row", "row_b").iter_rows()) for name, part in parts.items()}
     return ranked.select(
         *_IMAGE,
         "distance",
@@ -111,7 +111,7 @@ def duplicates(split_duplicates: LazyFrame) -> LazyFrame:
     )
 
 
-def _firsts(count: int, pairs: Iterable[tuple[int, int]]) -> Series:
+def first_rows(count: int, pairs: Iterable[tuple[int, int]]) -> Series:
     """For each of `count` rows, the first row of its group; pairs of rows connect a group."""
     root = list(range(count))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
-from polars import DataFrame, Expr, LazyFrame, Series, col
+from polars import DataFrame, Expr, LazyFrame, Series, col, lit
 
 from groundlint import table
 from groundlint_rules.features.small_image import SIDE
@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 @table(features=("small_image", "pixel_digest"))
-def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
+def hash_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     """Two images of a data set that are duplicates or near-duplicates.
 
     `relation` is exact, near, mirrored or rotated, and `distance` counts the bits in which their hashes differ: at most
@@ -64,7 +64,20 @@ def near_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     equal_bytes, kept = _equal(rows, ["digest"])
     equal_pixels, kept = _equal(kept.filter(col("small_image").is_not_null()), list(_PIXELS))
     similar = DataFrame(list(_of_each_data_set(kept)), schema=_PAIRS, orient="row")
-    return _named(pl.concat([equal_bytes, equal_pixels, similar]), rows.select("row", *_IMAGE), lines)
+    return named(pl.concat([equal_bytes, equal_pixels, similar]), rows.select("row", *_IMAGE), lines)
+
+
+@table()
+def near_pairs(hash_pairs: LazyFrame, similar_pairs: LazyFrame) -> LazyFrame:
+    """Two images of a data set that are duplicates, near-duplicates or similar.
+
+    `relation` is exact, near, mirrored, rotated or similar, and `distance` counts the bits in which their hashes
+    differ; it is null for similar images, one of which is a part of the other or a frame of the same film. The pairs
+    are those of `hash_pairs` and of `similar_pairs`.
+    """
+    columns = [name for name in _COLUMNS if name != "relation"]
+    similar = similar_pairs.select(*columns, relation=lit("similar")).select(_COLUMNS)
+    return pl.concat([hash_pairs, similar]).sort("data_set", "a_source_ref", "b_source_ref")
 
 
 def keeping_order(area: Expr) -> tuple[Expr, ...]:
@@ -83,8 +96,11 @@ def _equal(rows: DataFrame, columns: list[str]) -> tuple[DataFrame, DataFrame]:
     return pairs, with_kept.filter(col("row") == col("kept")).drop("kept")
 
 
-def _named(pairs: DataFrame, names: DataFrame, lines: LazyFrame) -> LazyFrame:
-    """Pairs of rows with the source-refs of their images, in order, and the first lines that name them."""
+def named(pairs: DataFrame, names: DataFrame, lines: LazyFrame, *more: str) -> LazyFrame:
+    """Pairs of rows with the source-refs of their images, in order, and the first lines that name them.
+
+    Columns named by `more` are kept.
+    """
     paired = pl.concat([pairs["a"], pairs["b"]]).unique().to_frame("row").lazy()
     refs = names.lazy().join(paired, on="row", how="semi")
     first = (
@@ -105,7 +121,7 @@ def _named(pairs: DataFrame, names: DataFrame, lines: LazyFrame) -> LazyFrame:
             left_on=["data_set", "b_source_ref"],
             right_on=_IMAGE,
         )
-        .select(_COLUMNS)
+        .select(*_COLUMNS, *more)
         .sort("data_set", "a_source_ref", "b_source_ref")
     )
 

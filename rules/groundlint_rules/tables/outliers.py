@@ -44,6 +44,7 @@ def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) 
     seen = (
         images.filter(col("image_embedding").is_not_null())
         .select(*_IMAGE, "image_embedding")
+        .join(labels.filter(col("label").is_not_null()), on=_IMAGE, how="semi")
         .join(duplicate_groups.select(*_IMAGE, "group"), on=_IMAGE, how="left")
         # Sorted, so that the choice of compared images does not depend on the order of lines.
         .sort(_IMAGE)
