@@ -302,7 +302,7 @@ def test_frames_of_a_slow_pan_are_one_group_and_leak_into_the_test_data(tmp_path
 
 def test_similar_images_are_exported_and_are_not_looked_for_in_a_fast_run(tmp_path: Path) -> None:
     original = Image.open(RACCOONS[0]).convert("RGB")
-    images = [("a", original, 90), ("b", window(original, 0.13, 0.13, 0.74), 90)]
+    images = [("a", original, 90), ("b", window(original, 0.125, 0.125, 0.75), 90)]
     assert near_pairs(tmp_path, images) == {("a", "b", "similar")}
     done = CliRunner().invoke(app, ["check", str(tmp_path / "a.manifest"), "--isolated", "--no-cache", "--fast", "-q"])
     assert "similar-images" not in done.output

@@ -25,6 +25,9 @@ A crop is among the ten nearest of 1,546 images of clothing, where different gar
 _MIN_COSINE = 0.35
 """Cosine of embeddings, less their mean, of a candidate."""
 
+_FEW = 50
+"""Images up to which the cosine does not matter: the mean of few images is too much like each of them."""
+
 _BATCH = 2048
 """Pairs whose images are decoded together."""
 
@@ -121,7 +124,8 @@ def _similar(rows: DataFrame) -> DataFrame:
     from groundlint_rules.algorithms.nearest_neighbors import nearest, reduced
     from groundlint_rules.algorithms.stacked import stacked
 
-    near = nearest(reduced(stacked(rows["image_embedding"], NUMBERS, np.uint8)), _NEIGHBORS, _MIN_COSINE)
+    embeddings = reduced(stacked(rows["image_embedding"], NUMBERS, np.uint8))
+    near = nearest(embeddings, _NEIGHBORS, _MIN_COSINE if len(rows) > _FEW else -np.inf)
     parts = [DataFrame(schema=_PAIRS)]
     for start in range(0, len(near), _BATCH):
         pair = near[start : start + _BATCH]
