@@ -113,7 +113,7 @@ def test_every_family_is_searched_for_rules() -> None:
 def test_every_derived_table_and_feature_is_used() -> None:
     rules = [rule() for rule in REGISTRY.rules.values()]
     plan = REGISTRY.graph.plan(rules, notes=REGISTRY.notes.values(), kept=[COVERED_PLACES])
-    exported = {"visibility", "clutter", "label_odds", "image_hashes"}
+    exported = {"visibility", "clutter", "label_odds", "image_hashes", "near_pairs"}
     assert set(REGISTRY.tables) - plan.derived <= exported
     used = {feature.name for feature in plan.features}
     assert REGISTRY.features.keys() - used == set()
