@@ -72,7 +72,7 @@ WIDE = """
 IMG301 = { min_level = 254.9 }
 IMG302 = { min_clipped = 0.0001, min_dark_level = 0 }
 IMG303 = { min_spread = 254.9 }
-IMG304 = { max_rise = 0.001, times_median = 1 }
+IMG304 = { max_rise = 0.001, max_motion_rise = 0.001, times_median = 1 }
 IMG305 = { min_structure = 0.999 }
 IMG306 = { max_noise = 0.001 }
 IMG307 = { min_quality = 100 }

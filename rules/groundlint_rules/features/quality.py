@@ -190,14 +190,14 @@ def _is_soft(blur: float | None) -> bool:
     return blur is not None and blur >= _SUSPECT_BLUR
 
 
-@feature(of="images", dtype=float, when=_is_soft)
-def edge_rise(whole: Image) -> float | None:
-    """Distance over which the sharpest edges rise, in px of the image scaled to 512 px; measured on soft images.
+@step(of="images")
+def edge_rises(whole: Image) -> list[float]:
+    """Distances over which the sharpest edges rise in each of four directions, in px of the image scaled to 512 px.
 
-    It is measured at 512 to 1,024 px, as `blur` is at 80 to 160 px, and at all edges instead of only the strongest
-    ones: a white bottle before a white wall is not blurred. In each of four directions, it is the share of the rise
-    over 12 px that 5% of the edges reach over 2 px in its middle; the direction in which edges are softest counts. Null
-    where there are too few edges, or where they are about as sharp as pixels allow.
+    They are measured at 512 to 1,024 px, as `blur` is at 80 to 160 px, and at all edges instead of only the strongest
+    ones: a white bottle before a white wall is not blurred. A distance is given by the share of the rise over 12 px
+    that 5% of the edges reach over 2 px in its middle. Directions with too few edges are left out; the list is empty
+    where edges are about as sharp as pixels allow.
     """
     import numpy as np
 
@@ -209,7 +209,7 @@ def edge_rise(whole: Image) -> float | None:
         length = math.hypot(x, y)
         near, far = (max(least, round(scale * px / length)) for px, least in ((2, 1), (12, 3)))
         if min(levels.shape) <= far:
-            return None
+            return []
         flipped = levels[:, ::-1] if x < 0 else levels
         wide, narrow = (_offset_differences(flipped, abs(x) * by, y * by) for by in (far, near))
         at = (far - near) // 2
@@ -219,7 +219,26 @@ def edge_rise(whole: Image) -> float | None:
             reached = float(np.percentile(narrow[is_edge] / wide[is_edge], 95))
             rises.append(near * length / scale / max(reached, 1 / 255))
     # Of a thumbnail even sharp edges rise over many px of 512.
-    return max(rises) if rises and max(rises) * scale >= _SHARP else None
+    return rises if rises and max(rises) * scale >= _SHARP else []
+
+
+@feature(of="images", dtype=float, when=_is_soft, version=2)
+def edge_rise(edge_rises: list[float]) -> float | None:
+    """Distance over which the sharpest edges rise, in px of the image scaled to 512 px, where edges are softest.
+
+    It is measured on soft images, in four directions. Null where there are too few edges, or where they are about as
+    sharp as pixels allow.
+    """
+    return max(edge_rises, default=None)
+
+
+@feature(of="images", dtype=float, when=_is_soft)
+def edge_rise_ratio(edge_rises: list[float]) -> float | None:
+    """`edge_rise` as a multiple of the distance in the direction in which edges are sharpest, 1 and more.
+
+    Out of focus it is about 1; motion softens edges across its direction only.
+    """
+    return max(edge_rises) / min(edge_rises) if edge_rises else None
 
 
 @feature(of="images", dtype=float)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from polars import Expr, LazyFrame, col
+from polars import Expr, LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
 from groundlint_rules.scoring import score_above, score_below
@@ -17,6 +17,7 @@ _SOUND = {
     "spread": 150.0,
     "blur": 1.5,
     "edge_rise": None,
+    "edge_rise_ratio": None,
     "flat_noise": None,
     "structure": 0.3,
     "jpeg_quality": 80.0,
@@ -29,6 +30,9 @@ _WHITE = _SOUND | {"clipped_share": 0.6, "object_dark_level": 30.0, "solid_share
 _PALE = _WHITE | {"clipped_objects": 0.01, "object_dark_level": 100.0}
 """The same without anything dark."""
 
+_SOFT = _SOUND | {"blur": 4.2, "edge_rise": 8.0, "edge_rise_ratio": 1.0}
+"""An image that is out of focus."""
+
 _MADE_WHITE = 0.001
 """Share of clipped pixels in objects below which what is white was made so, such as bars beside a photograph."""
 
@@ -40,6 +44,9 @@ _DARK_LEVEL = 104.0
 
 _PALE_SHARE = 0.3
 """Share of white pixels from which an image may be overexposed, or a page or product on white."""
+
+_MOTION = 1.28
+"""How many times as far edges rise in the softest direction as in the sharpest from which a blur comes from motion."""
 
 _MIN_IMAGES = 20
 """Images that a data set needs before its images can be compared with each other."""
@@ -218,31 +225,43 @@ class BlurredImage(Rule):
     severity = Severity.INFO
     precision = 0.45
     typical = "blurred"
-    message = "blurred: the sharpest edges spread over {edge_rise:.1f} px (image scaled to 512 px)"
-    features = ("blur", "edge_rise")
+    messages = {
+        "out of focus": "out of focus: the sharpest edges spread over {edge_rise:.1f} px (image scaled to 512 px)",
+        "moved": "blurred in one direction, as by motion: the sharpest edges across it spread over {edge_rise:.1f} px "
+        "(image scaled to 512 px)",
+    }
+    features = ("blur", "edge_rise", "edge_rise_ratio")
     examples = (
-        Good(images=[_SOUND, {"blur": None}, {"blur": 4.0, "edge_rise": None}, {"blur": 4.0, "edge_rise": 2.5}]),
+        Good(images=[_SOUND, {"blur": None}, {"blur": 4.0, "edge_rise": None}, _SOFT | {"edge_rise": 6.5}]),
         Bad(
-            images=[_SOUND | {"blur": 4.2, "edge_rise": 8.2}],
-            says="blurred: the sharpest edges spread over 8.2 px (image scaled to 512 px)",
+            images=[_SOFT | {"edge_rise": 8.2}],
+            says="out of focus: the sharpest edges spread over 8.2 px (image scaled to 512 px)",
         ),
-        Good(images=[{"blur": 4.0, "edge_rise": 5.0}], options={"max_rise": 5.5}),
-        Bad(images=[{"blur": 4.0, "edge_rise": 5.0}], options={"max_rise": 4.5}),
+        Bad(
+            images=[_SOFT | {"edge_rise": 4.2, "edge_rise_ratio": 1.8}],
+            says="blurred in one direction, as by motion: the sharpest edges across it spread over 4.2 px (image "
+            "scaled to 512 px)",
+        ),
+        Good(images=[_SOFT | {"edge_rise": 8.0}], options={"max_rise": 8.5}),
+        Bad(images=[_SOFT | {"edge_rise": 6.0}], options={"max_rise": 5.5}),
+        Good(images=[_SOFT | {"edge_rise": 4.2, "edge_rise_ratio": 1.8}], options={"max_motion_rise": 4.5}),
+        Bad(images=[_SOFT | {"edge_rise": 3.0, "edge_rise_ratio": 1.8}], options={"max_motion_rise": 2.5}),
         Good(
-            images=[{"blur": 2.5 if n else 4.5, "edge_rise": None if n else 8.0} for n in range(20)],
+            images=[{"blur": 2.5} if n else _SOFT | {"blur": 4.5} for n in range(20)],
             options={"times_median": 2.0},
         ),
         Bad(
-            images=[{"blur": 2.5 if n else 4.5, "edge_rise": None if n else 8.0} for n in range(20)],
+            images=[{"blur": 2.5} if n else _SOFT | {"blur": 4.5} for n in range(20)],
             options={"times_median": 1.5},
         ),
     )
     max_rise: float = Option(
-        3.6,
+        7.0,
         gt=0,
-        description="Distance over which the sharpest edges rise from which an image is reported, in px of an image "
-        "scaled to 512 px.",
+        description="Distance over which the sharpest edges rise from which an image is out of focus, in px of an "
+        "image scaled to 512 px.",
     )
+    max_motion_rise: float = Option(3.3, gt=0, description="The same for edges that are softer in one direction.")
     times_median: float = Option(
         1.75, ge=1, description="Minimum blur as a multiple of the median of the data set, if it has 20 images or more."
     )
@@ -251,8 +270,11 @@ class BlurredImage(Rule):
         """Images that lack sharp edges in at least one direction, and are blurred in comparison with their data set."""
         median, count = col("blur").median().over("data_set"), pl.len().over("data_set")
         stands_out = (count < _MIN_IMAGES) | (col("blur") >= self.times_median * median)
-        blurred = _measured(images).filter(stands_out & (col("edge_rise") >= self.max_rise))
-        return blurred.with_columns(score=score_above("edge_rise", self.max_rise))
+        is_moved = col("edge_rise_ratio") >= _MOTION
+        limit = pl.when(is_moved).then(self.max_motion_rise).otherwise(self.max_rise)
+        blurred = _measured(images).filter(stands_out & (col("edge_rise") >= limit))
+        kind = pl.when(is_moved).then(lit("moved")).otherwise(lit("out of focus"))
+        return blurred.with_columns(kind=kind, score=col("edge_rise") / (col("edge_rise") + limit))
 
 
 class LowInformationImage(Rule):
