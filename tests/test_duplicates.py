@@ -252,6 +252,52 @@ def test_boxes_are_not_compared_with_those_of_a_crop_of_the_same_size(tmp_path: 
     assert found(tmp_path, lines) == {("DUP102", "2.jpg")}
 
 
+def scene(folder: Path, name: str, pasted: Path, left: int, top: int, side: int = 60) -> dict[str, Any]:
+    """Save the first photograph with another one pasted, as a fixed camera sees an object; return its line."""
+    ground = ImageEnhance.Brightness(Image.open(RACCOONS[0]).convert("RGB")).enhance(0.9 + left / 2000)
+    ground.paste(Image.open(pasted).convert("RGB").resize((side, side)), (left, top))
+    ground.save(folder / name, quality=90)
+    line = detection(f"s3://bucket/{name}", ({"left": left, "top": top, "width": side, "height": side},))
+    line["animals"]["image_size"] = [{"width": ground.width, "height": ground.height, "depth": 3}]
+    return line
+
+
+def test_other_objects_before_a_fixed_camera_are_no_duplicates(tmp_path: Path) -> None:
+    lines = [scene(tmp_path, f"{n}.jpg", path, 20 + 40 * n, 30 + 25 * (n % 3)) for n, path in enumerate(RACCOONS[1:5])]
+    assert found(tmp_path, lines) == set()
+
+
+def test_other_objects_in_the_same_place_are_no_duplicates_if_their_labels_differ(tmp_path: Path) -> None:
+    lines = [scene(tmp_path, f"{n}.jpg", path, 50, 50) for n, path in enumerate(RACCOONS[1:3])]
+    lines[1]["animals"]["annotations"][0]["class_id"] = 1
+    lines[1]["animals-metadata"]["class-map"] = {"1": "dog"}
+    assert found(tmp_path, lines) == set()
+    assert found(tmp_path, [*labeled("0.jpg"), *labeled("1.jpg", label="dog")]) == set()
+
+
+def test_objects_too_small_to_be_seen_are_other_ones_if_both_images_have_one_elsewhere(tmp_path: Path) -> None:
+    one, other = (scene(tmp_path, f"{n}.jpg", RACCOONS[1], 40 + 90 * n, 50, side=6) for n in range(2))
+    assert found(tmp_path, [one, other]) == set()
+    moved = {**one, "source-ref": other["source-ref"]}
+    assert {code for code, _ in found(tmp_path, [one, moved])} == {"DUP102"}
+
+
+def test_copies_that_are_boxed_differently_are_duplicates_and_neither_is_to_be_removed(tmp_path: Path) -> None:
+    image = Image.open(RACCOONS[0]).convert("RGB")
+    image.save(tmp_path / "1.jpg", quality=95)
+    ImageEnhance.Brightness(image).enhance(1.2).save(tmp_path / "2.jpg", quality=60)
+    lines = [
+        detection("s3://bucket/1.jpg", ({"left": 20, "top": 20, "width": 90, "height": 90},)),
+        detection("s3://bucket/2.jpg", ({"left": 100, "top": 40, "width": 60, "height": 80},)),
+    ]
+    assert found(tmp_path, lines) == {("DUP102", "2.jpg"), ("DUP105", "2.jpg")}
+    message = checked(tmp_path / "train.manifest", select=["near-duplicate"])["message"].item()
+    assert message == (
+        "near-duplicate of s3://bucket/1.jpg (group of 2 images), but labeled differently; "
+        "keep the one with the right labels"
+    )
+
+
 def window(image: Image.Image, left: float, top: float, side: float) -> Image.Image:
     """A part of an image, in shares of its sides."""
     width, height = image.size

@@ -8,14 +8,14 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Cost, Good, Option, Rule, Severity, note
-from groundlint_rules.geometry import EDGES, iou, with_edges
 from groundlint_rules.scoring import score_above
+from groundlint_rules.tables.duplicate_groups import MAX_RELATED
+from groundlint_rules.tables.duplicate_labels import MATCHED
 from groundlint_rules.tables.similar_pairs import MAX_COMPARED
 
 _IMAGE = ("data_set", "split", "source_ref")
 
-_MAX_RELATED = 21
-"""Images of its group that a finding on similar images names: the one to keep and 20 others."""
+_LABELED_DIFFERENTLY = pl.when("agrees").then(lit("")).otherwise(lit(", labeled differently"))
 
 _ONE: dict[str, Any] = {"source_ref": "s3://bucket/1.jpg", "path": "1.jpg", "digest": "1"}
 _EQUAL: dict[str, Any] = {"source_ref": "s3://bucket/2.jpg", "path": "2.jpg", "digest": "1"}
@@ -43,8 +43,9 @@ class ExactDuplicate(Rule):
     high.
 
     ## How to fix it
-    Remove the line. The finding is on all images of a group except the one to keep, the largest; `related` names the
-    kept image first.
+    Remove the line if it has the labels and boxes of the image to keep. Otherwise the message says so: find out which
+    are right. The finding is on all images of a group except the one to keep, the largest; `related` names the kept
+    image first.
 
     ## Causes
     - Two files have the same bytes, or the same pixels in other bytes.
@@ -61,9 +62,13 @@ class ExactDuplicate(Rule):
     severity = Severity.WARNING
     precision = FACT
     messages = {
-        "same-content": "exact duplicate of {original} (group of {size:# image}); remove this image",
-        "same-file": "the same file as {original}, under another name (group of {size:# image}); "
+        "same content": "exact duplicate of {original} (group of {size:# image}); remove this image",
+        "same content, labeled differently": "exact duplicate of {original} (group of {size:# image}), but labeled "
+        "differently; keep the one with the right labels",
+        "same file": "the same file as {original}, under another name (group of {size:# image}); "
         "correct the name, or remove this image",
+        "same file, labeled differently": "the same file as {original}, under another name (group of {size:# image}) "
+        "and labeled differently; correct the name, or keep the one with the right labels",
     }
     examples = (
         Good(images=[_ONE, _OTHER]),
@@ -76,6 +81,12 @@ class ExactDuplicate(Rule):
             images=[_ONE, _EQUAL | {"path": "1.jpg"}],
             says="the same file as s3://bucket/1.jpg, under another name (group of 2 images); "
             "correct the name, or remove this image",
+        ),
+        Bad(
+            images=[_ONE, _EQUAL],
+            labels=[{}, {"line": 2, "label": "dog"}],
+            says="exact duplicate of s3://bucket/1.jpg (group of 2 images), but labeled differently; "
+            "keep the one with the right labels",
         ),
     )
 
@@ -94,7 +105,8 @@ class ExactDuplicate(Rule):
             )
         )
         is_one_file = (col("path") == col("path_original")).fill_null(False)
-        return both.with_columns(kind=pl.when(is_one_file).then(lit("same-file")).otherwise(lit("same-content")))
+        kind = pl.when(is_one_file).then(lit("same file")).otherwise(lit("same content"))
+        return both.with_columns(kind=kind + _LABELED_DIFFERENTLY)
 
 
 class NearDuplicate(Rule):
@@ -104,7 +116,9 @@ class NearDuplicate(Rule):
     Like an exact duplicate, it counts twice, and it leaks into the test data when a random split separates the two.
 
     ## How to fix it
-    Remove the line. Of the frames of a burst, keep a few.
+    Remove the line if it has the labels and boxes of the image to keep; of the frames of a burst, keep a few. Otherwise
+    the message says so: find out which labels are right. Images of a fixed camera that show other objects are not
+    reported: where their boxes or labels differ, their pixels do too.
 
     ## How reliable it is
     In clothing and raccoon it flags 8 of 1.5 million pairs of images, and all 8 were judged right by eye (precision
@@ -116,21 +130,32 @@ class NearDuplicate(Rule):
     code = "DUP102"
     name = "near-duplicate"
     severity = Severity.WARNING
-    message = "near-duplicate of {kept} (group of {size:# image})"
+    messages = {
+        "version": "near-duplicate of {kept} (group of {size:# image}); remove this image",
+        "version, labeled differently": "near-duplicate of {kept} (group of {size:# image}), but labeled differently; "
+        "keep the one with the right labels",
+    }
     examples = (
         Good(images=[_ONE, _OTHER]),
         Good(images=[_ONE, _EQUAL]),
         Bad(
             images=[_ONE, _OTHER],
             hash_pairs=[_NEAR],
-            says="near-duplicate of s3://bucket/1.jpg (group of 2 images)",
+            says="near-duplicate of s3://bucket/1.jpg (group of 2 images); remove this image",
+        ),
+        Bad(
+            images=[_ONE, _OTHER],
+            hash_pairs=[_NEAR],
+            boxes=[{}, {"line": 2, "label": "dog"}],
+            says="near-duplicate of s3://bucket/1.jpg (group of 2 images), but labeled differently; "
+            "keep the one with the right labels",
         ),
     )
 
     def check(self, duplicates: LazyFrame) -> LazyFrame:
         """Images of a group, except the one to keep and exact duplicates, scored by the distance of their hashes."""
         near = duplicates.filter(col("relation") == "near")
-        return near.with_columns(score=1 - col("distance") / 64)
+        return near.with_columns(kind=lit("version") + _LABELED_DIFFERENTLY, score=1 - col("distance") / 64)
 
 
 class DuplicateConflictingLabels(Rule):
@@ -160,24 +185,9 @@ class DuplicateConflictingLabels(Rule):
         ),
     )
 
-    def check(self, duplicates: LazyFrame, split_duplicates: LazyFrame, labels: LazyFrame) -> LazyFrame:
+    def check(self, duplicates: LazyFrame, duplicate_labels: LazyFrame) -> LazyFrame:
         """Duplicates whose labels differ from those of the first labeled image of their group."""
-        named = labels.select(*_IMAGE, "attribute", "label")
-        labeled = split_duplicates.join(named, on=_IMAGE, how="semi").sort("rank")
-        first = labeled.group_by("data_set", "split", "kept").agg(first=col("source_ref").first())
-        pairs = duplicates.select(*_IMAGE, "kept").join(first, on=["data_set", "split", "kept"])
-        both = _comparable(pairs.filter(col("source_ref") != col("first")).drop("kept"), named)
-        place = [*_IMAGE, "first", "attribute"]
-        own, theirs = (
-            rows.group_by(place).agg(
-                labels=col("label").unique().sort().str.join(", "),
-                label=pl.when(col("label").n_unique() == 1).then(col("label").first()),
-            )
-            for rows in both
-        )
-        compared = own.join(theirs.drop("label"), on=place, suffix="_first", nulls_equal=True)
-        differing = compared.filter(col("labels") != col("labels_first"))
-        return differing.join(duplicates.drop("kept"), on=_IMAGE)
+        return duplicate_labels.filter(col("labels") != col("labels_first")).join(duplicates, on=_IMAGE)
 
 
 class DuplicateConflictingBoxes(Rule):
@@ -210,29 +220,15 @@ class DuplicateConflictingBoxes(Rule):
         ),
         Bad(images=[_ONE, _EQUAL], boxes=[{}, {"line": 2}, {"line": 2, "left": 300}]),
     )
-    iou: float = Option(0.945, ge=0.5, le=1, description="Intersection over union from which two boxes match.")
+    iou: float = Option(MATCHED, ge=0.5, le=1, description="Intersection over union from which two boxes match.")
 
-    def check(
-        self, duplicates: LazyFrame, split_duplicates: LazyFrame, boxes: LazyFrame, images: LazyFrame
-    ) -> LazyFrame:
-        """Duplicates where a box of the image, or of the one to keep, has no match in the other image."""
-        # Collected, because the queries below would read all boxes many times.
-        of_members = boxes.join(split_duplicates, on=_IMAGE, how="semi").collect().lazy()
-        edges = with_edges(of_members).select(*_IMAGE, "attribute", "label", *EDGES)
-        pairs = _of_equal_size(split_duplicates, images)
-        own, theirs = (rows.with_row_index("row") for rows in _comparable(pairs, edges))
-        place = [*_IMAGE, "first", "attribute"]
-        matched = (
-            own.join(theirs, on=[*place, "label"], suffix="_other", nulls_equal=True)
-            .filter(iou() >= self.iou)
-            .group_by(place)
-            .agg(matched=col("row").n_unique() + col("row_other").n_unique())
+    def check(self, duplicates: LazyFrame, duplicate_boxes: LazyFrame) -> LazyFrame:
+        """Duplicates where a box of the image, or of the one it is compared with, has no match in the other image."""
+        compared = duplicate_boxes.group_by(*_IMAGE, "first", "attribute").agg(
+            count=pl.len(), unmatched=(col("overlap") < self.iou).sum()
         )
-        counts = pl.concat([own.select(place), theirs.select(place)]).group_by(place).agg(count=pl.len())
         return (
-            counts.join(matched, on=place, how="left", nulls_equal=True)
-            .with_columns(unmatched=col("count") - col("matched").fill_null(0))
-            .filter(col("unmatched") > 0)
+            compared.filter(col("unmatched") > 0)
             # The share of unmatched boxes, which more boxes make more certain.
             .with_columns(score=col("unmatched") / (col("count") + 1))
             .join(duplicates, on=_IMAGE)
@@ -359,7 +355,7 @@ class SimilarImages(Rule):
 
 def _related(found: LazyFrame, members: LazyFrame) -> LazyFrame:
     """For each found image, the first images of its group in `shown_split`, without itself."""
-    shown = members.filter(col("position") <= _MAX_RELATED).select(
+    shown = members.filter(col("position") <= MAX_RELATED).select(
         "data_set", "group", "position", shown_split="split", place=pl.struct("manifest", "line", "source_ref")
     )
     return (
@@ -368,7 +364,7 @@ def _related(found: LazyFrame, members: LazyFrame) -> LazyFrame:
         .filter(col("place").struct.field("source_ref") != col("source_ref"))
         .sort("position")
         .group_by(_IMAGE, maintain_order=True)
-        .agg(related=col("place").head(_MAX_RELATED))
+        .agg(related=col("place").head(MAX_RELATED))
     )
 
 
@@ -380,34 +376,3 @@ def similar_images_not_compared(images: LazyFrame) -> LazyFrame:
     """Data sets with more images than are compared."""
     counts = images.group_by("data_set").agg(count=pl.len())
     return counts.filter(col("count") > MAX_COMPARED).with_columns(most=lit(MAX_COMPARED)).sort("data_set")
-
-
-def _of_equal_size(split_duplicates: LazyFrame, images: LazyFrame) -> LazyFrame:
-    """Images of a split with the `first` image in the same position, where both have one size."""
-    size = images.select("data_set", "source_ref", "width", "height")
-    return (
-        split_duplicates.select(*_IMAGE, first="kept_frame")
-        .filter(col("source_ref") != col("first"))
-        .join(size, on=["data_set", "source_ref"])
-        .join(size, left_on=["data_set", "first"], right_on=["data_set", "source_ref"], suffix="_first")
-        .filter(col("width") == col("width_first"), col("height") == col("height_first"))
-        .select(*_IMAGE, "first")
-    )
-
-
-def _comparable(pairs: LazyFrame, rows: LazyFrame) -> tuple[LazyFrame, LazyFrame]:
-    """The rows of each image, and those of its `first` image; both have the source-refs of the two as columns.
-
-    If the two have attributes in common, only these are compared. Otherwise all are, with the attribute null: two
-    labeling jobs may name their attributes differently.
-    """
-    own = pairs.join(rows, on=_IMAGE)
-    theirs = pairs.join(rows, left_on=["data_set", "split", "first"], right_on=_IMAGE)
-    shared = own.join(theirs, on=[*_IMAGE, "attribute"], how="semi").select(*_IMAGE, "attribute").unique()
-
-    def compared(side: LazyFrame) -> LazyFrame:
-        of_shared = side.join(shared, on=[*_IMAGE, "attribute"], how="semi")
-        of_none = side.join(shared, on=_IMAGE, how="anti").with_columns(attribute=lit(None, pl.String))
-        return pl.concat([of_shared, of_none])
-
-    return compared(own), compared(theirs)

@@ -8,9 +8,10 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 
 from groundlint import table
+from groundlint_rules.tables.duplicate_labels import MATCHED
 from groundlint_rules.tables.near_pairs import keeping_order
 
-_MAX_RELATED = 21
+MAX_RELATED = 21
 """Images of its group that a finding names: the one to keep and 20 others."""
 
 _SAME_FRAME = (col("relation") == "exact") | ((col("relation") == "near") & (col("distance") <= 2) & ~col("is_crop"))
@@ -81,18 +82,19 @@ def split_duplicates(duplicate_groups: LazyFrame, lines: LazyFrame) -> LazyFrame
 
 
 @table()
-def duplicates(split_duplicates: LazyFrame) -> LazyFrame:
+def duplicates(split_duplicates: LazyFrame, duplicate_labels: LazyFrame, duplicate_boxes: LazyFrame) -> LazyFrame:
     """One duplicate of a split: each image of a group except `kept`, the one to keep.
 
     `line` of `manifest` names it first. `relation` is exact if an image that is kept in its place has equal bytes or
     pixels, else near; `original` is that image, else `kept`. `size` is the number of images of the group in the split,
-    and `related` holds the one to keep and up to 20 others.
+    and `related` holds the one to keep and up to 20 others. It `agrees` if its labels and boxes are those of the images
+    it is compared with.
     """
     members = split_duplicates.sort("data_set", "split", "rank").with_columns(
         size=pl.len().over(_GROUP), position=pl.int_range(pl.len()).over(_GROUP)
     )
     doubled = members.filter(col("source_ref") != col("kept"))
-    shown = members.filter(col("position") <= _MAX_RELATED).select(
+    shown = members.filter(col("position") <= MAX_RELATED).select(
         *_GROUP, "position", place=pl.struct("manifest", "line", "source_ref")
     )
     related = (
@@ -101,11 +103,21 @@ def duplicates(split_duplicates: LazyFrame) -> LazyFrame:
         .filter(col("place").struct.field("source_ref") != col("source_ref"))
         .sort("position")
         .group_by("data_set", "split", "source_ref", maintain_order=True)
-        .agg(related=col("place").head(_MAX_RELATED))
+        .agg(related=col("place").head(MAX_RELATED))
     )
+    image = ["data_set", "split", "source_ref"]
+    differing = pl.concat(
+        [
+            duplicate_labels.filter(col("labels") != col("labels_first")).select(image),
+            duplicate_boxes.filter(col("overlap") < MATCHED).select(image),
+        ]
+    ).unique()
+    agreeing = differing.with_columns(agrees=lit(value=False))
+    compared = doubled.join(related, on=image).join(agreeing, on=image, how="left")
     is_exact = col("kept_exact") != col("source_ref")
-    return doubled.join(related, on=["data_set", "split", "source_ref"]).select(
+    return compared.select(
         *("data_set", "split", "manifest", "line", "source_ref", "kept", "distance", "size", "related"),
+        col("agrees").fill_null(value=True),
         relation=pl.when(is_exact).then(lit("exact")).otherwise(lit("near")),
         original=pl.when(is_exact).then("kept_exact").otherwise("kept"),
     )

@@ -10,6 +10,7 @@ from polars import DataFrame, Expr, LazyFrame, Series, col, lit
 
 from groundlint import table
 from groundlint_rules.features.small_image import SIDE
+from groundlint_rules.tables.scene_changes import without_other_objects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +45,14 @@ _COLUMNS = (
 
 
 @table(features=("small_image", "pixel_digest"))
-def hash_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
+def hash_pairs(images: LazyFrame, lines: LazyFrame, boxes: LazyFrame, labels: LazyFrame) -> LazyFrame:
     """Two images of a data set that are duplicates or near-duplicates.
 
     `relation` is exact, near, mirrored or rotated, and `distance` counts the bits in which their hashes differ: at most
     10, or more if `is_crop`, where one was cut off on all sides of the other. `a_source_ref` < `b_source_ref`;
     `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of b. Images of equal bytes, pixels
     or hash are each paired with the one to keep, the largest; all other pairs are between kept images, each once.
+    Images of one scene that show other objects are no pair.
     """
     area = col("width").cast(pl.Int64) * col("height")
     is_readable = col("digest").is_not_null() & col("fault").is_null()
@@ -64,7 +66,8 @@ def hash_pairs(images: LazyFrame, lines: LazyFrame) -> LazyFrame:
     equal_bytes, kept = _equal(rows, ["digest"])
     equal_pixels, kept = _equal(kept.filter(col("small_image").is_not_null()), list(_PIXELS))
     similar = DataFrame(list(_of_each_data_set(kept)), schema=_PAIRS, orient="row")
-    return named(pl.concat([equal_bytes, equal_pixels, similar]), rows.select("row", *_IMAGE), lines)
+    pairs = named(pl.concat([equal_bytes, equal_pixels, similar]), rows.select("row", *_IMAGE), lines)
+    return without_other_objects(pairs, images, boxes, labels)
 
 
 @table()

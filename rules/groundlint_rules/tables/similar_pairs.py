@@ -12,6 +12,7 @@ from groundlint_rules.features.embeddings import NUMBERS
 from groundlint_rules.features.small_image import MEDIUM_SIDE
 from groundlint_rules.tables.duplicate_groups import first_rows
 from groundlint_rules.tables.near_pairs import keeping_order, named
+from groundlint_rules.tables.scene_changes import without_other_objects
 
 MAX_COMPARED = 100_000
 """Images of a data set above which they are not compared: time grows with their square."""
@@ -36,12 +37,15 @@ _IMAGE = ("data_set", "source_ref")
 _PAIRS = pl.Schema({"a": pl.UInt32(), "b": pl.UInt32(), "similarity": pl.Float64()})
 
 
-@table(features=("image_embedding", "medium_image"))
-def similar_pairs(images: LazyFrame, duplicate_groups: LazyFrame, lines: LazyFrame) -> LazyFrame:
+@table(features=("image_embedding", "medium_image", "small_image"))
+def similar_pairs(
+    images: LazyFrame, duplicate_groups: LazyFrame, lines: LazyFrame, boxes: LazyFrame, labels: LazyFrame
+) -> LazyFrame:
     """Two images of a data set that show nearly the same, although neither is a version of the other.
 
     `similarity` is the correlation with which the middle of one is found in the other, 0.94 to 1. Of duplicates, only
-    the first of a group is compared. Images are compared with their ten nearest neighbors.
+    the first of a group is compared. Images are compared with their ten nearest neighbors. Images of one scene that
+    show other objects are no pair.
     """
     copies = duplicate_groups.filter(col("group") != col("source_ref"))
     rows = (
@@ -56,7 +60,8 @@ def similar_pairs(images: LazyFrame, duplicate_groups: LazyFrame, lines: LazyFra
     )
     pairs = pl.concat([DataFrame(schema=_PAIRS), *_of_each_data_set(rows)])
     similar = pairs.with_columns(distance=lit(None, pl.Int32), relation=lit("similar"), is_crop=lit(False))
-    return named(similar, rows.select("row", *_IMAGE), lines, "similarity")
+    found = named(similar, rows.select("row", *_IMAGE), lines, "similarity")
+    return without_other_objects(found, images, boxes, labels)
 
 
 @table()
