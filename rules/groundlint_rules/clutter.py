@@ -55,7 +55,7 @@ class ClutteredImage(Rule):
     code = "CLU101"
     name = "cluttered-image"
     severity = Severity.INFO
-    precision = 0.82
+    precision = 0.03
     typical = "cluttered"
     message = "cluttered image: edges cover {density:.0%} of it{where}, {color_count:,} distinct colors"
     examples = (

@@ -103,7 +103,7 @@ class ObjectOccluded(Rule):
     code = "VIS102"
     name = "object-occluded"
     severity = Severity.INFO
-    precision = 0.7
+    precision = 0.58
     typical = "probably occluded"
     images_are_optional = True
     message = "box {box} ({label!r}) is {share:.0%} covered by other boxes: the object is probably occluded"
