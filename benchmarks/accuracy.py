@@ -23,6 +23,7 @@ import outliers
 import planted
 import polars as pl
 import quality
+import similar_images
 import visibility
 from healthy_sets import flagged
 from measured import SETS, Measured, exported, halves, source_refs
@@ -117,6 +118,7 @@ PARTS = {
     "occlusion": occlusion.figures,
     "clutter": clutter.figures,
     "quality": quality.figures,
+    "similar": similar_images.figures,
     "crops": crops.figures,
     "mislabel": mislabel.figures,
     "outliers": outliers.figures,
