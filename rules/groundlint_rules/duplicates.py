@@ -298,12 +298,13 @@ class SimilarImages(Rule):
     cropped by 15% (recall 0.991 and 1.00), moved by 10% (0.995 and 1.00) and steps of 3% to 5% of a film (0.997 or
     more), but of those cropped by 30% only 0.709 and 0.907. The same object from another angle is not found.
 
-    Images below 64 px need to correlate less. In cifar10n (32 px) 21 pairs of half 1 were judged to be one view; this
-    rule and those on duplicates find 13 of them and two other pairs, of ships on the sea (recall 0.62, precision 0.87).
+    Images below 64 px need to correlate less. Of the 156 pairs of cifar10n (32 px) that look most alike, 35 were judged
+    to show one view, 21 of them in half 1. This rule and those on duplicates find 13 of these and two other pairs, of
+    ships on the sea (recall 0.62, precision 0.87). Of all 27 pairs that they find in cifar10n, 24 were judged right.
 
     Up to 100,000 images of a data set are compared with all others. Above that, an index finds the neighbors, of which
-    those at a cosine of 0.65 or more are candidates. Among 100,000 made-up embeddings it finds 0.998 of the pairs that
-    exact search finds there.
+    those at a cosine of 0.65 or more are candidates. Among 250,000 made-up images it finds 0.986 of the candidates that
+    exact search finds, and 0.998 of those at 0.80 or more, where crops by 15% and neighboring frames are.
     """
 
     code = "DUP107"

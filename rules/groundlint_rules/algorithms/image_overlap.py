@@ -54,7 +54,7 @@ SMALL_SIDE = 64
 SMALL_SEARCH = SEARCH._replace(middle=58, sizes=tuple(range(58, 37, -2)), moved=48, min_overlap=0.80)
 """Where an image is smaller than 64 px, copies correlate less, because they were resized. More of them must be found,
 because there is less detail by which they differ. The threshold was chosen on half 0 of the pairs of cifar10n in
-benchmarks/similar_pairs.csv."""
+benchmarks/similar_pairs.csv; the sides of the parts, of which half 0 holds too few pairs to tell, on both halves."""
 
 COARSE_SEARCH = Search(16, 0.7, 2.5, middle=12, sizes=(10, 8), moved=11, min_overlap=0.75)
 """Which candidates are compared at all: see benchmarks/README.md for how many are lost and how many are left."""
