@@ -295,7 +295,7 @@ class SimilarImages(Rule):
     The ten nearest neighbors of each image by embedding are candidates, and the middle of one image must be found in
     the other. In clothing and imagenet_sample no pair of different images is flagged (of 1.2 million), and none at all
     in trashnet, wider_occ and animalpose. Of planted copies in the half that was not used for tuning it finds those
-    cropped by 15% (recall 0.991 and 1.00), moved by 10% (0.995 and 1.00) and steps of 3% to 5% of a film (0.997 or
+    cropped by 15% (recall 0.990 and 1.00), moved by 10% (0.995 and 1.00) and steps of 3% to 5% of a film (0.997 or
     more), but of those cropped by 30% only 0.709 and 0.907. The same object from another angle is not found.
 
     Images below 64 px need to correlate less. Of the 156 pairs of cifar10n (32 px) that look most alike, 35 were judged

@@ -5,7 +5,7 @@ image is looked for in the other, at several scales: the maximum of the normaliz
 Normalized Cross-Correlation", 1995) over all places. Both are small gray images of which a middle band of frequencies
 is left: coarse shading is alike on all objects of a kind, and the finest structure depends on fractions of a pixel.
 
-Most candidates show different things, which is seen at a sixteenth of the pixels, in less than a tenth of the time.
+Most candidates show different things, which is seen at a sixteenth and at a quarter of the pixels already.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ benchmarks/similar_pairs.csv; the sides of the parts, of which half 0 holds too 
 COARSE_SEARCH = Search(16, 0.7, 2.5, middle=12, sizes=(10, 8), moved=11, min_overlap=0.75)
 """Which candidates are compared at all: see benchmarks/README.md for how many are lost and how many are left."""
 
+MIDDLE_SEARCH = Search(32, 0.7, 2.5, middle=26, sizes=(24, 22, 20, 18), moved=22, min_overlap=0.75)
+"""Which of those left by `COARSE_SEARCH` are compared at full size, which takes eight times as long as this."""
+
 _MIN_CONTRAST = 1.0
 """Standard deviation, in gray levels, that a place needs to be compared."""
 
@@ -85,10 +88,9 @@ def overlap(a: NDArray[np.uint8], b: NDArray[np.uint8], search: Search = SEARCH)
     return best
 
 
-def coarse(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Reduce gray images (n, 64, 64) to those that `COARSE_SEARCH` compares: (n, 16, 16)."""
-    side = COARSE_SEARCH.side
-    cells = images.reshape(len(images), side, -1, side, images.shape[2] // side)
+def shrunk(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Gray images (n, 64, 64) reduced to (n, side, side), where 64 is a multiple of the side."""
+    cells = images.reshape(len(images), side, images.shape[1] // side, side, images.shape[2] // side)
     return np.asarray(cells.mean(axis=(2, 4), dtype=np.float32).round(), np.uint8)
 
 

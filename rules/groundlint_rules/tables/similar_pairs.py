@@ -139,16 +139,30 @@ def _of_each_data_set(rows: DataFrame) -> Iterator[DataFrame]:
 def _similar(rows: DataFrame) -> DataFrame:
     import numpy as np
 
-    from groundlint_rules.algorithms.image_overlap import COARSE_SEARCH, SEARCH, SMALL_SEARCH, SMALL_SIDE
+    from groundlint_rules.algorithms.image_overlap import (
+        COARSE_SEARCH,
+        MIDDLE_SEARCH,
+        SEARCH,
+        SMALL_SEARCH,
+        SMALL_SIDE,
+        shrunk,
+    )
     from groundlint_rules.algorithms.nearest_neighbors import nearest
 
     near = nearest(_embeddings(rows["image_embedding"]), _NEIGHBORS, _min_cosine(len(rows)))
     squares = _coarse(rows["medium_image"])
-    candidates = np.concatenate([pair for pair, _ in _overlapping(near, squares.__getitem__, COARSE_SEARCH)])
+    decoded = partial(_decoded, rows["medium_image"])
+
+    def middle(positions: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return shrunk(decoded(positions), MIDDLE_SEARCH.side)
+
+    candidates = near
+    for search, images in ((COARSE_SEARCH, squares.__getitem__), (MIDDLE_SEARCH, middle)):
+        candidates = np.concatenate([pair for pair, _ in _overlapping(candidates, images, search)])
     is_small = (rows["side"] < SMALL_SIDE).fill_null(False).to_numpy()[candidates].any(axis=1)
     parts = [DataFrame(schema=_PAIRS)]
     for search, chosen in ((SEARCH, candidates[~is_small]), (SMALL_SEARCH, candidates[is_small])):
-        for pair, similarity in _overlapping(chosen, partial(_decoded, rows["medium_image"]), search):
+        for pair, similarity in _overlapping(chosen, decoded, search):
             a, b = (rows["row"].gather(side) for side in pair.T)
             parts.append(DataFrame({"a": a, "b": b, "similarity": similarity.astype(np.float64)}, schema=_PAIRS))
     return pl.concat(parts)
@@ -183,12 +197,12 @@ def _coarse(column: Series) -> NDArray[np.uint8]:
     """Squares of 16 px of all images."""
     import numpy as np
 
-    from groundlint_rules.algorithms.image_overlap import COARSE_SEARCH, coarse
+    from groundlint_rules.algorithms.image_overlap import COARSE_SEARCH, shrunk
 
     result = np.empty((len(column), COARSE_SEARCH.side, COARSE_SEARCH.side), np.uint8)
     for start in range(0, len(column), _BATCH):
         positions = np.arange(start, min(start + _BATCH, len(column)))
-        result[positions] = coarse(_decoded(column, positions))
+        result[positions] = shrunk(_decoded(column, positions), COARSE_SEARCH.side)
     return result
 
 
