@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -229,5 +228,5 @@ def _overlapping(
         return pair[found], similarity[found]
 
     # Nearly all of the time is spent in numpy, which other threads need not wait for.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         yield from pool.map(compared, range(0, max(len(pairs), 1), _BATCH))
