@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from lines import classification, manifest
+from lines import classification, detection, manifest
 from PIL import Image
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "fixtures/photographs"
@@ -65,3 +65,23 @@ def striped(random: np.random.Generator, kind: int) -> Image.Image:
     """An image of rows or columns in random colors."""
     rows = random.integers(0, 256, (64, 1, 3), np.uint8).repeat(64, axis=1)
     return Image.fromarray(rows if kind == 0 else rows.transpose(1, 0, 2))
+
+
+def test_every_box_of_16_px_and_more_is_judged(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    # Of each image: all of it, the smallest boxes that are judged, and boxes that are too small.
+    places = [(0, 0, 64, 64), (8, 8, 16, 16), (8, 8, 16, 4), (8, 8, 3, 16), (8, 8, 15, 15), (8, 8, 15, 1)]
+    lines = []
+    for n in range(40):
+        striped(random, n % 2).save(tmp_path / f"{n}.png")
+        boxes = [
+            {"class_id": n % 2, "left": left, "top": top, "width": width, "height": height}
+            for left, top, width, height in places
+        ]
+        line = detection(f"s3://bucket/{n}.png", tuple(boxes))
+        line["animals"]["image_size"] = [{"width": 64, "height": 64, "depth": 3}]
+        lines.append(line)
+    (tmp_path / "train.manifest").write_text(manifest(*lines))
+    odds = exported("label_odds", tmp_path)
+    judged = odds.filter(pl.col("suspicion").is_not_null()).group_by("box").len().sort("box")
+    assert judged.rows() == [(box, 40) for box in range(4)]
