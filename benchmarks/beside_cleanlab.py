@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from groundlint_rules.algorithms.discriminant import FOLDS, components, fold_of
-from groundlint_rules.algorithms.label_errors import Limits, area_under_curve
+from groundlint_rules.algorithms.label_errors import area_under_curve
 from groundlint_rules.features.embeddings import SIDE
 
 Floats = NDArray[np.float64]
@@ -76,7 +76,7 @@ def compared(trials: Sequence[mislabel.Trial], given: Sequence[Sequence[str]]) -
     ours, datalab = Found(), Found()
     regressions = {strength: Found() for strength in STRENGTHS}
     for trial, names in zip(trials, given, strict=True):
-        ours.add(trial, trial.odds.suspicion, trial.flagged(Limits()))
+        ours.add(trial, trial.odds.suspicion, trial.flagged())
         labels = np.unique(names, return_inverse=True)[1]
         for strength, found in regressions.items():
             odds = probabilities(points, labels, folds, strength)

@@ -4,10 +4,12 @@
 with `output.manifest`, in which `s3://datasets/NAME/rel` is the file NAME/rel. Features are measured once and kept.
 `--side` is that of the square which the net sees.
 
-Parameters are tuned on half 0 of the images (`--tune` prints the best ones), and all figures are of half 1, the images
-with `sha256(source-ref)[0] & 1` = 1. Models are fitted on the whole set. Planted: 5% of the labels are replaced, either
-at random or by similar labels, the labels of the ten nearest images. Areas are means of 20 draws; precision and recall
-are over all draws together. Wrong labels that clothing has as published count as correct.
+Parameters are tuned on half 0 of the images (`--tune` prints the best ones), and figures are of half 1, the images with
+`sha256(source-ref)[0] & 1` = 1, except those of trashnet and animalpose, on which nothing was tuned: they are of all
+images. Models are fitted on the whole set. `--few` prints figures of limits for few labels on half 0. Planted: 5% of
+the labels are replaced, either at random or by similar labels, the labels of the ten nearest images. Areas are means of
+20 draws; precision and recall are over all draws together. Wrong labels that clothing has as published count as
+correct.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from groundlint.images.decoding import LONG_SIDE, DecodedImage
 from groundlint.images.limits import MAX_PIXELS
 from groundlint_rules.algorithms.discriminant import Block, net_block
 from groundlint_rules.algorithms.feature_blocks import block_of
-from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds
+from groundlint_rules.algorithms.label_errors import LIMITS_OF_FEW, Limits, Odds, agree, area_under_curve, label_odds
 from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
 from groundlint_rules.features import embeddings
 from groundlint_rules.features._efficientnet import WEIGHTS
@@ -67,7 +69,7 @@ class Images:
     blocks: list[Block]
     reported: Bools
 
-    def judge(self, labels: Sequence[str], limits: Limits) -> Odds:
+    def judge(self, labels: Sequence[str], limits: Limits | None) -> Odds:
         """The odds of labels; every image is treated as the only one of its duplicate group."""
         return label_odds(self.blocks, labels, self.refs, limits)
 
@@ -81,11 +83,13 @@ class Trial:
     odds: Odds
     wrong: Bools
 
-    def flagged(self, limits: Limits) -> Bools:
-        """The labels that are flagged under limits narrower than the wide ones they were judged with."""
+    def flagged(self, limits: Limits | None = None) -> Bools:
+        """The labels that are flagged, or would be under limits narrower than the wide ones they were judged with."""
         odds = self.odds
+        if limits is None:
+            return odds.flagged
         sure = (odds.p_suggested >= limits.p_suggested) & (odds.p_given <= limits.p_given)
-        agreed = (odds.votes_given <= limits.votes_given) & (odds.votes_suggested > odds.votes_given)
+        agreed = agree(np.stack([odds.votes_given, odds.votes_suggested], axis=1), limits)
         return sure & agreed & (min(odds.signal_uniform, odds.signal_similar) >= limits.signal)
 
 
@@ -100,12 +104,16 @@ class Figures:
     recall: float
     share: float
 
+    def __str__(self) -> str:
+        return f"precision {self.precision:.3f}, recall {self.recall:.3f}; AUROC of the suspicion {self.area:.3f}"
 
-def summed(trials: Sequence[Trial], limits: Limits, half: bool) -> Figures:
+
+def summed(trials: Sequence[Trial], half: bool | None, limits: Limits | None = None) -> Figures:
+    """Figures of one half, or of all images if it is None."""
     areas, averages = [], []
     flagged = wrong = hits = rows = 0
     for trial in trials:
-        here = trial.images.reported == half
+        here = np.ones(len(trial.given), np.bool_) if half is None else trial.images.reported == half
         suspicion, is_wrong, is_flagged = trial.odds.suspicion[here], trial.wrong[here], trial.flagged(limits)[here]
         areas.append(area_under_curve(suspicion, is_wrong))
         averages.append(average_precision(suspicion, is_wrong))
@@ -174,13 +182,15 @@ def label_confusion(images: Images, labels: NDArray[np.intp]) -> NDArray[np.floa
     return counts
 
 
-def judged(images: Images, given: list[str], wrong: Bools | None = None) -> Trial:
+def judged(images: Images, given: list[str], wrong: Bools | None = None, limits: Limits | None = None) -> Trial:
     """A trial of labels; none is wrong if `wrong` is not given."""
     nothing = np.zeros(len(given), np.bool_)
-    return Trial(images, given, images.judge(given, WIDE), nothing if wrong is None else wrong)
+    return Trial(images, given, images.judge(given, limits), nothing if wrong is None else wrong)
 
 
-def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> Iterator[Trial]:
+def plantings(
+    images: Images, labels: Sequence[str], draws: int, like: bool, limits: Limits | None = None
+) -> Iterator[Trial]:
     """Trials in which 5% of the labels were replaced, at random or by similar labels."""
     names, codes = np.unique(labels, return_inverse=True)
     odds = label_confusion(images, codes) if like else 1 - np.eye(len(names))
@@ -190,10 +200,10 @@ def plantings(images: Images, labels: Sequence[str], draws: int, like: bool) -> 
         given = codes.copy()
         for row in random.choice(len(codes), round(PLANTED * len(codes)), replace=False):
             given[row] = random.choice(len(names), p=odds[codes[row]])
-        yield judged(images, names[given].tolist(), given != codes)
+        yield judged(images, names[given].tolist(), given != codes, limits)
 
 
-def trials(data: Path, cache: Path, side: int, draws: int) -> dict[str, list[Trial]]:
+def trials(data: Path, cache: Path, side: int, draws: int, limits: Limits | None = None) -> dict[str, list[Trial]]:
     """All trials, by their names in the table."""
     found: dict[str, list[Trial]] = {}
     cifar = measured(data, cache, "cifar10n", side)
@@ -204,24 +214,46 @@ def trials(data: Path, cache: Path, side: int, draws: int) -> dict[str, list[Tri
         refs, given = manifest(data / "cifar10n" / f"{name}.manifest")
         assert refs == cifar.refs
         wrong = np.array(given) != np.array(clean)
-        found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [judged(cifar, given, wrong)]
-    found["CIFAR-10, true labels"] = [judged(cifar, clean)]
+        found[f"CIFAR-10N {what}, {wrong.mean():.0%} wrong"] = [judged(cifar, given, wrong, limits)]
+    found["CIFAR-10, true labels"] = [judged(cifar, clean, limits=limits)]
     clothing = measured(data, cache, "clothing", side)
     _, given = manifest(data / "clothing" / "output.manifest")
-    found[RANDOM] = list(plantings(clothing, given, draws, like=False))
-    found[SIMILAR] = list(plantings(clothing, given, draws, like=True))
+    found[RANDOM] = list(plantings(clothing, given, draws, False, limits))
+    found[SIMILAR] = list(plantings(clothing, given, draws, True, limits))
     start = time.process_time()
-    found["clothing, as published"] = [judged(clothing, given)]
+    found["clothing, as published"] = [judged(clothing, given, limits=limits)]
     print(f"clothing: CPU time to judge {len(given):,} labels: {time.process_time() - start:.2f} s")
     return found
 
 
-def print_table(found: dict[str, list[Trial]], limits: Limits, half: bool) -> None:
-    print(f"\n{limits}, half {int(half)}\n")
+def few_trials(found: dict[str, list[Trial]], draws: int, limits: Limits) -> dict[str, list[Trial]]:
+    """Trials of 134, 171 and 290 images of 5, 6 and 8 labels, drawn from half 0, with planted faults."""
+    made: dict[str, list[Trial]] = {}
+    for what in ("clothing, as published", "CIFAR-10, true labels"):
+        whole = found[what][0]
+        labels = np.array(whole.given)
+        for (count, names), like in itertools.product(((134, 5), (171, 6), (290, 8)), (False, True)):
+            name = f"{count} of {what}, {'similar' if like else 'random'}"
+            for draw in range(draws):
+                random = np.random.default_rng(draw)
+                shares = random.uniform(0.5, 1.5, names)
+                rows: list[int] = []
+                for label, share in zip(random.choice(np.unique(labels), names, replace=False), shares, strict=True):
+                    those = np.flatnonzero((labels == label) & ~whole.images.reported)
+                    wanted = round(share / shares.sum() * count)
+                    rows += random.choice(those, min(wanted, len(those)), replace=False).tolist()
+                blocks = [net_block(block.features[rows]) for block in whole.images.blocks]
+                some = Images([whole.images.refs[row] for row in rows], blocks, np.zeros(len(rows), np.bool_))
+                made.setdefault(name, []).extend(plantings(some, labels[rows].tolist(), 3, like, limits))
+    return made
+
+
+def print_table(found: dict[str, list[Trial]], limits: Limits | None, half: bool) -> None:
+    print(f"\n{limits or 'Limits by default'}, half {int(half)}\n")
     columns = ("labels", "AUROC", "average precision", "flagged", "precision", "recall", "self-check, T, noise")
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for what, some in found.items():
-        row = summed(some, limits, half)
+        row = summed(some, half, limits)
         first = some[0].odds
         check = f"{first.signal_uniform:.3f} / {first.signal_similar:.3f}, {first.temperature:.2f}, {first.noise:.1%}"
         faults = f"{row.precision:.3f} | {row.recall:.3f}" if some[0].wrong.any() else "- | -"
@@ -232,10 +264,8 @@ def print_table(found: dict[str, list[Trial]], limits: Limits, half: bool) -> No
 def tuned(found: dict[str, list[Trial]], precision: float, share: float) -> Iterator[tuple[float, Limits]]:
     """Yield limits that reach a precision on planted faults and flag at most a share of sound labels; recall first."""
     for limits in GRID:
-        planted = [summed(found[name], limits, half=False) for name in (RANDOM, SIMILAR)]
-        sound = [
-            summed(found[name], limits, half=False) for name in ("CIFAR-10, true labels", "clothing, as published")
-        ]
+        planted = [summed(found[name], False, limits) for name in (RANDOM, SIMILAR)]
+        sound = [summed(found[name], False, limits) for name in ("CIFAR-10, true labels", "clothing, as published")]
         if min(row.precision for row in planted) >= precision and max(row.share for row in sound) <= share:
             yield min(row.recall for row in planted), limits
 
@@ -290,10 +320,9 @@ def objects(data: Path) -> Iterator[Measured]:
         said = f"{rows['flagged'].sum()} of {rows.height:,} boxes"
         yield Measured("SUS105", name, "boxes flagged as published", said)
     crops, labels = boxes(data, "animalpose")
-    some = list(plantings(crops, labels, 20, like=False))
-    for where, row in (("half 1", summed(some, Limits(), half=True)), ("half 0", summed(some, Limits(), half=False))):
-        said = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
-        yield Measured("SUS105", "animalpose, 5% of the labels replaced at random", f"flagged boxes, {where}", said)
+    for like, how in ((False, "at random"), (True, "by similar labels")):
+        said = str(summed(list(plantings(crops, labels, 20, like)), half=None))
+        yield Measured("SUS105", f"animalpose, 5% of the labels replaced {how}", "flagged boxes, all", said)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(data / "bccd", Path(folder) / "bccd")
@@ -313,12 +342,14 @@ def figures(data: Path) -> Iterator[Measured]:
     """The figures on the pages of the rules."""
     with tempfile.TemporaryDirectory() as cache:
         found = trials(data, Path(cache), embeddings.SIDE, 20)
+        few = measured(data, Path(cache), "trashnet", embeddings.SIDE)
+    _, given = manifest(data / "trashnet" / "output.manifest")
+    for like, how in ((False, "at random"), (True, "by similar labels")):
+        said = str(summed(list(plantings(few, given, 20, like)), half=None))
+        yield Measured("SUS102", f"trashnet, 5% of the labels replaced {how}", "flagged labels, all", said)
     for what, some in found.items():
-        row = summed(some, Limits(), half=True)
-        if some[0].wrong.any():
-            said = f"precision {row.precision:.3f}, recall {row.recall:.3f}; AUROC of the suspicion {row.area:.3f}"
-        else:
-            said = f"{row.share:.2%} of the labels"
+        row = summed(some, half=True)
+        said = str(row) if some[0].wrong.any() else f"{row.share:.2%} of the labels"
         yield Measured("SUS102", what, "flagged labels, half 1", said)
     clothing = found["clothing, as published"][0].images
     _, given = manifest(data / "clothing" / "output.manifest")
@@ -333,16 +364,24 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(".groundlint_cache/benchmarks"))
     parser.add_argument("--side", type=int, default=embeddings.SIDE)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--few", action="store_true", help="only print figures of few labels, on half 0")
     parser.add_argument("--tune", action="store_true", help="also print the best limits on half 0")
     arguments = parser.parse_args()
-    found = trials(arguments.data, arguments.cache, arguments.side, arguments.draws)
+    limits = WIDE if arguments.tune else None
+    draws = 0 if arguments.few else arguments.draws
+    found = trials(arguments.data, arguments.cache, arguments.side, draws, limits)
+    if arguments.few:
+        for limits in (LIMITS_OF_FEW, Limits()):
+            print(f"\n{limits}")
+            print_table(few_trials(found, 8, limits), None, half=False)
+        return
     if arguments.tune:
         for precision, share in ((0.85, 0.005), (0.9, 0.004), (0.95, 0.004)):
             print(f"\nhalf 0, precision at least {precision}, at most {share:.1%} of sound labels:")
             for recall, limits in sorted(tuned(found, precision, share), reverse=True)[:8]:
                 print(f"recall {recall:.3f} {limits}")
         print_table(found, Limits(), half=False)
-    print_table(found, Limits(), half=True)
+    print_table(found, Limits() if arguments.tune else None, half=True)
     _, given = manifest(arguments.data / "clothing" / "output.manifest")
     for what, said in multi_label(found["clothing, as published"][0].images, given, arguments.draws):
         print(f"clothing, {what}: {said}")

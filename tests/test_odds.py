@@ -23,7 +23,7 @@ from groundlint.engine.evaluate import evaluate
 from groundlint.engine.registry import load
 from groundlint.testing import example_tables
 from groundlint_rules.algorithms.discriminant import FOLDS, Block, UserModel, components, fold_of, net_block
-from groundlint_rules.algorithms.label_errors import Limits, Odds, area_under_curve, label_odds, suspicions
+from groundlint_rules.algorithms.label_errors import Limits, Odds, agree, area_under_curve, label_odds, suspicions
 
 NAMES = ("boot", "coat", "hat")
 
@@ -38,7 +38,7 @@ class Data(NamedTuple):
 
     def judge(self, labels: NDArray[np.intp], limits: Limits | None = None) -> Odds:
         blocks = [net_block(self.net), Block(self.plain, root=False, components=128)]
-        return label_odds(blocks, [NAMES[label] for label in labels], self.ids, limits or Limits())
+        return label_odds(blocks, [NAMES[label] for label in labels], self.ids, limits)
 
     def some(self, rows: NDArray[np.intp]) -> Data:
         return Data(self.net[rows], self.plain[rows], self.truth[rows], [self.ids[row] for row in rows])
@@ -130,6 +130,25 @@ def test_the_nearest_images_must_have_the_suggested_label_more_often() -> None:
     assert np.isfinite(odds.votes_given).all()
     assert (odds.votes_suggested < odds.votes_given).any()
     assert np.array_equal(odds.flagged, odds.votes_suggested > odds.votes_given)
+
+
+def test_of_few_labels_most_of_the_nearest_images_must_have_the_suggested_one() -> None:
+    # Many labels are wrong and the images overlap, so that the nearest images have several labels.
+    few, many = (made(count, apart=0.8) for count in (149, 150))
+    for data, least in ((few, 0.7), (many, 0.0)):
+        odds = data.judge(planted(data, 0.2)[0])
+        lead = (odds.votes_suggested - odds.votes_given)[odds.flagged]
+        assert len(lead) > 2
+        assert (lead > 0).all()
+        assert lead.min() >= least - 1e-9
+    assert lead.min() < 0.7
+
+
+@given(suggested=st.integers(0, 10), given_=st.integers(0, 10), least=st.integers(0, 10))
+def test_a_lead_of_the_nearest_images_is_counted_exactly(suggested: int, given_: int, least: int) -> None:
+    votes = np.array([[given_ / 10, suggested / 10], [np.nan, np.nan]])
+    expected = suggested > given_ and suggested - given_ >= least
+    assert agree(votes, Limits(votes_given=1, lead=least / 10)).tolist() == [expected, False]
 
 
 def test_many_wrong_labels_do_not_lower_the_signal() -> None:

@@ -111,7 +111,8 @@ def _of_label(
     having = np.flatnonzero(labels == _HAS)
     unlikely = having[(p_given[having] <= limits.p_given) & (1 - p_given[having] >= limits.p_suggested)]
     votes = np.full(len(labels), np.nan)
-    votes[unlikely] = votes_of_nearest(points, labels, np.full(len(labels), _LACKS), group, unlikely)[:, 0]
+    lacks = np.full(len(labels), _LACKS)
+    votes[unlikely] = votes_of_nearest(points, labels, lacks, group, unlikely, limits.voters)[:, 0]
     signal = _signal(model, labels)
     flagged = (votes[having] <= limits.votes_given) & (signal >= limits.signal)
     suspicion = suspicions(scores.log_odds[having])

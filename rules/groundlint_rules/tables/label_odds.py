@@ -134,7 +134,7 @@ def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
         return DataFrame(schema=SCHEMA)
     blocks = [block_of(name, seen[name]) for name in measured]
     given = seen["label"].to_list()
-    probabilities, limits = None, label_errors.Limits()
+    probabilities, limits = None, None
     if "probability" in measured:
         probabilities = label_errors.Probabilities(np.stack(seen["probability"].to_list()), columns)
         limits = label_errors.LIMITS_OF_USER_MODEL
