@@ -355,3 +355,45 @@ def test_labels_whose_self_check_fails_are_noted() -> None:
         "2 labels of `animals` not checked for errors: labels exchanged as a check are not found reliably "
         "(AUROC 0.60, at least 0.80 is needed)"
     )
+
+
+def confused(folder: Path, counts: dict[str, int], looks: dict[tuple[str, str], int]) -> set[tuple[str, str]]:
+    """The reported pairs where a model finds so many of a label to look like another, and is sure of all others."""
+    names = list(counts)
+    rows, lines = [], []
+    for name, count in counts.items():
+        others = [other for (given_, other), times in looks.items() if given_ == name for _ in range(times)]
+        for n in range(count):
+            ref = f"s3://bucket/{name}/{n}.jpg"
+            sees = dict.fromkeys(names, 0.01) | {name: 0.9}
+            if n < len(others):
+                sees |= {name: 0.4, others[n]: 0.5}
+            rows.append({"source_ref": ref, "attribute": "object"} | sees)
+            lines.append(classification(ref, name, "object"))
+    pl.DataFrame(rows).write_csv(folder / "own.csv")
+    (folder / "a.manifest").write_text(manifest(*lines))
+    command = ["check", str(folder / "a.manifest"), "--isolated", "--no-cache", "--select", "SUS104", "--exit-zero"]
+    done = CliRunner().invoke(app, [*command, "--pred-probs", str(folder / "own.csv"), "--output", "json"])
+    assert done.exit_code == 0, done.output
+    found = [finding["message"].split("'")[1::2] for finding in json.loads(done.stdout)["findings"]]
+    return {(given_, suggested) for given_, suggested in found}
+
+
+STREET = {"person": 90, "bike": 30, "car": 30, "cup": 30, "dog": 30, "tree": 30}
+
+
+def test_labels_that_all_look_like_the_most_frequent_one_are_not_confused_with_it(tmp_path: Path) -> None:
+    like_person = {(name, "person"): 10 for name in STREET if name != "person"}
+    assert confused(tmp_path, STREET, like_person) == set()
+    assert confused(tmp_path, STREET, like_person | {("car", "bike"): 12}) == {("car", "bike")}
+
+
+def test_a_label_that_alone_looks_like_the_most_frequent_one_is_confused_with_it(tmp_path: Path) -> None:
+    some = {("dog", "person"): 10, ("bike", "car"): 2, ("tree", "cup"): 2}
+    assert confused(tmp_path, STREET, some) == {("dog", "person")}
+
+
+def test_of_two_labels_only_the_more_frequent_one_is_confused_with_the_other(tmp_path: Path) -> None:
+    both = {("cat", "dog"): 10, ("dog", "cat"): 10}
+    assert confused(tmp_path, {"cat": 40, "dog": 30}, both) == {("cat", "dog")}
+    assert confused(tmp_path, {"cat": 30, "dog": 40}, {("cat", "dog"): 10}) == set()
