@@ -34,13 +34,24 @@ def strange() -> Image.Image:
     return page
 
 
-def written(folder: Path, *images: Image.Image) -> Path:
-    """A manifest with its images in a new folder."""
+def stripes(n: int) -> Image.Image:
+    """Blue and white stripes."""
+    random = Random(n)
+    image = Image.new("RGB", (128, 96), "white")
+    draw = ImageDraw.Draw(image)
+    for x in range(0, 128, random.randint(10, 20)):
+        draw.rectangle((x, 0, x + random.randint(3, 8), 96), fill=(random.randint(0, 90), 40, 200))
+    return image
+
+
+def written(folder: Path, *images: Image.Image, labels: str = "") -> Path:
+    """A manifest with its images in a new folder; all have one label unless each is given by a letter."""
     folder.mkdir()
     for n, image in enumerate(images):
         image.save(folder / f"{n}.png")
     path = folder / "train.manifest"
-    path.write_text(manifest(*(classification(f"s3://bucket/{n}.png") for n in range(len(images)))))
+    names = labels or "a" * len(images)
+    path.write_text(manifest(*(classification(f"s3://bucket/{n}.png", name) for n, name in enumerate(names))))
     return path
 
 
@@ -69,3 +80,12 @@ def test_an_image_is_compared_with_those_of_its_own_data_set(tmp_path: Path) -> 
 
 def test_a_small_data_set_has_no_outliers(tmp_path: Path) -> None:
     assert reported(written(tmp_path / "a", *(usual(n) for n in range(20)), strange())) == []
+
+
+def test_an_image_with_another_label_than_those_like_it_is_said_to_be_nearer_to_them(tmp_path: Path) -> None:
+    images = [*(usual(n) for n in range(COUNT)), *(stripes(n) for n in range(COUNT)), strange()]
+    path = written(tmp_path / "a", *images, labels="b" * COUNT + "s" * (COUNT - 1) + "b" + "b")
+    found = groundlint.check(path, isolated=True, select=["image-outlier"]).findings
+    messages = dict(found.select("source_ref", "message").rows())
+    assert "nearer to 's'" in messages[f"s3://bucket/{2 * COUNT - 1}.png"]
+    assert "unlike all other images" in messages[f"s3://bucket/{2 * COUNT}.png"]
