@@ -71,6 +71,9 @@ def test_the_index_finds_nearly_all_that_exact_search_finds() -> None:
     assert len(found & wanted) / len(wanted) > 0.98
 
 
+BOX = ("left", "top", "width", "height")
+
+
 def made(order: np.ndarray) -> set[tuple[str, str, float]]:
     """Similar pairs among crops of few photographs, with lines in an order."""
     images = []
@@ -86,13 +89,15 @@ def made(order: np.ndarray) -> set[tuple[str, str, float]]:
             "source_ref": [f"s3://bucket/{n:02}.jpg" for n in range(24)],
             "image_embedding": [row.tobytes() for row in roots],
             "medium_image": [image.tobytes() for image in images],
+            "small_image": [image[::2, ::2].tobytes() for image in images],
             "width": [400] * 24,
             "height": [300] * 24,
         }
     )[order]
     lines = rows.select("data_set", "source_ref", manifest=pl.lit("a"), line=pl.int_range(1, 25, dtype=pl.Int32))
-    none = pl.LazyFrame(schema={"data_set": pl.Int32, "source_ref": pl.String, "group": pl.String})
-    found = similar_pairs.function(rows.lazy(), none, lines.lazy()).lazy().collect()
+    texts = dict.fromkeys(("source_ref", "group", "attribute", "label"), pl.String)
+    none = pl.LazyFrame(schema={"data_set": pl.Int32, **texts, **dict.fromkeys(BOX, pl.Float64)})
+    found = similar_pairs.function(rows.lazy(), none, lines.lazy(), none, none).lazy().collect()
     return set(found.select("a_source_ref", "b_source_ref", "similarity").iter_rows())
 
 

@@ -52,7 +52,7 @@ def hash_pairs(images: LazyFrame, lines: LazyFrame, boxes: LazyFrame, labels: La
     10, or more if `is_crop`, where one was cut off on all sides of the other. `a_source_ref` < `b_source_ref`;
     `manifest` and `line` are the first that name a, `b_manifest` and `b_line` those of b. Images of equal bytes, pixels
     or hash are each paired with the one to keep, the largest; all other pairs are between kept images, each once.
-    Images of one scene that show other objects are no pair.
+    Images of one scene that show other objects are not paired.
     """
     area = col("width").cast(pl.Int64) * col("height")
     is_readable = col("digest").is_not_null() & col("fault").is_null()

@@ -59,7 +59,7 @@ def similar_pairs(
     `similarity` is the correlation with which the middle of one is found in the other: 0.94 to 1, or 0.80 to 1 where
     one is smaller than 64 px. Of duplicates, only the first of a group is compared. Images are compared with their ten
     nearest neighbors, which among more than 100,000 images are found by an index. Images of one scene that show other
-    objects are no pair.
+    objects are not paired.
     """
     copies = duplicate_groups.filter(col("group") != col("source_ref"))
     rows = (
