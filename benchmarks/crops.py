@@ -19,7 +19,7 @@ from quality import exposed
 
 from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageTask
-from groundlint_rules.features.crops import MIN_SIDE, crop_brightness, crop_gray
+from groundlint_rules.features.crops import MIN_SIDE, crop_brightness
 
 MIN_CONTRAST = 18
 """Below this `crop_contrast` IMG403 reports boxes."""
@@ -64,7 +64,7 @@ def figures(data: Path) -> Iterator[Measured]:
 def darkened(data: Path) -> tuple[int, int]:
     """The number of raccoons found dark after exposing them three stops darker, and the number of raccoons."""
     boxes = crops(data, "raccoon").select("source_ref", "left", "top", "width", "height")
-    measurer = Measurer([crop_gray, crop_brightness])
+    measurer = Measurer([crop_brightness])
     found = 0
     with tempfile.TemporaryDirectory() as folder:
         for reference, *box in boxes.iter_rows():

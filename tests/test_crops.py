@@ -68,6 +68,13 @@ def test_only_the_changed_object_is_found(tmp_path: Path, rule: str, change: Any
     assert {box for _, _, box in names} == {7}
 
 
+def test_objects_of_one_color_are_not_dark(tmp_path: Path) -> None:
+    none = Image.new("L", (SIDE, SIDE))
+    line = detection("s3://bucket/1.png", tuple(boxes()))
+    image = scene(7, lambda thing: Image.merge("RGB", (none, none, thing.convert("L").point(lambda n: n // 2 + 100))))
+    assert "object-dark" not in {name for name, _, _ in found(tmp_path, {"1.png": image}, [line])}
+
+
 @pytest.mark.parametrize("outline", [(120, 150, 150), (150, 150, 190)])
 def test_an_object_with_an_outline_has_contrast_though_its_mean_is_that_of_the_background(
     tmp_path: Path, outline: tuple[int, int, int]

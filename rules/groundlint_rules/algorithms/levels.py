@@ -23,3 +23,11 @@ def percentile(counts: list[int], share: float) -> int:
         share: 0 to 1.
     """
     return bisect_left(counts, share * counts[-1])
+
+
+def brightest_channel(image: Image) -> Image:
+    """The brightest of red, green and blue at each pixel of an RGB image."""
+    from PIL import ImageChops
+
+    red, green, blue = image.split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from groundlint.engine.features import feature, step
-from groundlint_rules.algorithms.levels import cumulative_histogram, percentile
+from groundlint_rules.algorithms.levels import brightest_channel, cumulative_histogram, percentile
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,12 +46,12 @@ def crop_sharpness(crop_gray: Image | None) -> float | None:
     return float(laplacian.std())
 
 
-@feature(of="crops", dtype=float, version=2)
-def crop_brightness(crop_gray: Image | None) -> float | None:
-    """Gray level at or below which 95% of the pixels of the box lie, 0 to 255."""
-    if crop_gray is None:
+@feature(of="crops", dtype=float, version=3)
+def crop_brightness(crop: Image) -> float | None:
+    """Level at or below which 95% of the pixels of the box lie in their brightest channel, 0 to 255."""
+    if max(crop.size) < MIN_SIDE:
         return None
-    return float(percentile(cumulative_histogram(crop_gray), 0.95))
+    return float(percentile(cumulative_histogram(brightest_channel(crop)), 0.95))
 
 
 @feature(of="crops", dtype=float, version=3)

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from groundlint.engine.features import feature, step
-from groundlint_rules.algorithms.levels import cumulative_histogram, percentile
+from groundlint_rules.algorithms.levels import brightest_channel, cumulative_histogram, percentile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,10 +72,7 @@ _STANDARD_TABLE = 3688
 @step(of="images")
 def brightest(pixels: Image) -> Image:
     """The brightest of red, green and blue at each pixel: a red or blue scene is not dark."""
-    from PIL import ImageChops
-
-    red, green, blue = pixels.split()
-    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return brightest_channel(pixels)
 
 
 @feature(of="images", dtype=float, version=2)

@@ -111,7 +111,7 @@ class ObjectDark(Rule):
     precision = 0.61
     typical = "dark"
     message = (
-        "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255; "
+        "box {box} ({label!r}) is dark: 95% of its pixels are darker than {crop_brightness:.0f} of 255 in every color; "
         "light the object or remove the box"
     )
     features = ("crop_brightness",)
@@ -120,13 +120,15 @@ class ObjectDark(Rule):
         Bad(
             boxes=[{}],
             crops=[_SOUND | {"crop_brightness": 40.0}],
-            says="box 0 ('cat') is dark: 95% of its pixels are darker than 40 of 255; "
+            says="box 0 ('cat') is dark: 95% of its pixels are darker than 40 of 255 in every color; "
             "light the object or remove the box",
         ),
         Good(boxes=[{}], crops=[_SOUND | {"crop_brightness": 80.0}], options={"min_brightness": 70.0}),
         Bad(boxes=[{}], crops=[_SOUND | {"crop_brightness": 80.0}], options={"min_brightness": 85.0}),
     )
-    min_brightness: float = Option(90.0, gt=0, lt=255, description="Gray level that the brightest 5% must reach.")
+    min_brightness: float = Option(
+        90.0, gt=0, lt=255, description="Level that the brightest 5% must reach in some color."
+    )
 
     def check(self, crops: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         """Boxes without a bright area."""
