@@ -14,13 +14,13 @@ from pathlib import Path
 
 from polars import DataFrame, col
 
-from groundlint import pipeline
+from groundlint import pipeline, portrait
 from groundlint import summary as numbers
 from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
 from groundlint.config.discovery import DiscoveryNote
 from groundlint.config.settings import Config
 from groundlint.engine.cascade import COVERED_PLACES
-from groundlint.engine.evaluate import MadeNote, Raised
+from groundlint.engine.evaluate import MadeNote, Raised, TableError, Workspace, collected
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
@@ -93,6 +93,16 @@ class Outcome:
     without_images: list[str] = field(default_factory=list)
     boxes_by_label: DataFrame = field(default_factory=DataFrame)
     seconds: dict[Timed, float] = field(default_factory=dict)
+
+
+@dataclass
+class Profiled:
+    """The portraits of the data sets of a run, and what kept them from having all that they could."""
+
+    portraits: list[portrait.Portrait]
+    notes: list[MadeNote]
+    raised: list[Raised]
+    unread: list[str]
 
 
 class Session:
@@ -212,6 +222,40 @@ class Session:
             loaded.manifests_without_images,
             numbers.boxes_by_label(loaded.tables, loaded.data_sets),
             {**loaded.seconds, **judged.seconds},
+        )
+
+    def profile(self, selection: Selection) -> Profiled:
+        """Describe the requested data sets, without judging them.
+
+        Args:
+            selection: The rules that would judge, to say which of them cannot without images.
+
+        Raises:
+            GroundlintError: There is nothing to read.
+        """
+        registry = self._registry
+        offered = [name for name in portrait.TABLES if name in registry.tables]
+        features = [name for name in portrait.FEATURES if name in registry.features]
+        plan = registry.graph.plan((), tables=[*portrait.BASE_TABLES, *offered], features=features)
+        loaded = self.load(plan)
+        workspace = Workspace(plan, {name: frame.lazy() for name, frame in loaded.tables.items()})
+        self._on_progress("describing")
+        derived, raised = {}, list(loaded.raised)
+        for name in offered:
+            try:
+                derived[name] = collected(workspace.table(name))
+            except TableError as error:
+                raised.append(error.raised)
+        rules = {scope.rule.code: scope.rule for scope in selection.rules}
+        blind = sorted(code for code, rule in rules.items() if registry.graph.needs_images(rule, self._brought.tables))
+        note = no_images_note(loaded)
+        return Profiled(
+            portrait.portraits(
+                {**loaded.tables, **derived}, loaded.data_sets, skipped=dict.fromkeys(loaded.without_images, blind)
+            ),
+            [*([note] if note else []), *loaded.notes],
+            raised,
+            list(loaded.unread),
         )
 
     def _image_tables(self, plan: Plan) -> ImageTables | None:

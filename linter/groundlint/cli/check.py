@@ -16,6 +16,7 @@ from groundlint.cli import timings
 from groundlint.cli.options import (
     BaselineFile,
     Data,
+    Destinations,
     Images,
     Models,
     Paths,
@@ -24,6 +25,7 @@ from groundlint.cli.options import (
     Run,
     baseline_file,
     configure,
+    destinations,
     load,
     one_of,
     requested,
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from groundlint.engine.registry import Registry
     from groundlint.report.report import Presentation, Report
     from groundlint.session import Outcome
-
-Destinations = list[tuple[str, Path | None]]
 
 _LOADING = "loading configuration and rules"
 
@@ -122,13 +122,13 @@ def check(
     with stopwatch.timing("stage", "importing packages"):
         # The tables' package and what judges them take longer than a small check.
         from groundlint.policy import baseline as baselines
-        from groundlint.report import gate
+        from groundlint.report import FORMATS, gate
         from groundlint.session import Session
 
     if reporting.summary_file:
         # A gate that reads this file stays shut until the run has ended well.
         write(reporting.summary_file, gate.render(passed=False, counts={}, rules={}, images={}))
-    outputs = _destinations(reporting.output or [])
+    outputs = destinations(reporting.output or [], tuple(FORMATS))
     if reporting.min_severity is not None:
         one_of("--min-severity", reporting.min_severity, ("error", "warning", "info"))
     one_of("--color", reporting.color, ("auto", "always", "never"))
@@ -243,8 +243,6 @@ def _deliver(report: Report, outputs: Destinations) -> bool:
     from groundlint.report import FORMATS, sarif
 
     is_whole = True
-    if all(path for _, path in outputs):
-        outputs = [("text", None), *outputs]
     plain = replace(report, presentation=replace(report.presentation, color=False))
     for form, path in outputs:
         try:
@@ -259,14 +257,3 @@ def _deliver(report: Report, outputs: Destinations) -> bool:
     if left_out > 0 and any(form == "sarif" for form, _ in outputs):
         say(f"note: the sarif report leaves out {left_out:,} findings: code scanning takes {sarif.MAX_RESULTS:,}")
     return is_whole
-
-
-def _destinations(values: list[str]) -> Destinations:
-    from groundlint.report import FORMATS
-
-    outputs: Destinations = []
-    for value in values:
-        form, _, file = value.partition(":")
-        one_of("--output", form, tuple(FORMATS))
-        outputs.append((form, Path(file) if file else None))
-    return outputs

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
+Destinations = list[tuple[str, Path | None]]
+"""Formats with the files to write them to; None for standard output."""
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -84,7 +87,8 @@ class Images:
         bool,
         typer.Option(
             "--require-images",
-            help="Make findings on missing images errors. `export` and `baseline` exit with 2 if no image is found.",
+            help="Make findings on missing images errors. `export`, `profile` and `baseline` exit with 2 if no image "
+            "is found.",
         ),
     ] = False
 
@@ -280,3 +284,13 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
     """End with a usage error unless a value is one of those known."""
     if value not in known:
         fail(f"{option}: {value!r} is not one of {', '.join(known)}")
+
+
+def destinations(values: list[str], formats: tuple[str, ...]) -> Destinations:
+    """The values of `--output`; text goes to standard output unless another one does."""
+    outputs: Destinations = []
+    for value in values:
+        form, _, file = value.partition(":")
+        one_of("--output", form, formats)
+        outputs.append((form, Path(file) if file else None))
+    return [("text", None), *outputs] if all(path for _, path in outputs) else outputs

@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
     from groundlint.config.settings import Config
-    from groundlint.session import Outcome
+    from groundlint.session import Outcome, Profiled
 
 FAILED = 1
 BROKEN = 2
@@ -67,7 +67,7 @@ def joined(text: str) -> str:
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def say_faults(outcome: Outcome, *, verbose: bool) -> None:
+def say_faults(outcome: Outcome | Profiled, *, verbose: bool) -> None:
     """Say what kept a run from checking all that it was asked to."""
     for unread in outcome.unread:
         say(f"error: {unread}")

@@ -109,6 +109,7 @@ class Graph:
         notes: Iterable[Note] = (),
         tables: Iterable[str] = (),
         kept: Iterable[str] = (),
+        features: Iterable[str] = (),
         fast: bool = False,
     ) -> Plan:
         """What a run of rules computes.
@@ -119,6 +120,7 @@ class Graph:
             tables: Further tables that are wanted by name.
             kept: Derived tables that become part of the result, if a package offers them. For them alone no image is
                 looked for.
+            features: Further measured columns that are wanted by name, with the images or boxes that they are of.
             fast: Measure no costly feature; its column is null. Rules of cost fast may use such columns, but do not
                 depend on them.
         """
@@ -130,7 +132,9 @@ class Graph:
         roots.update(name for note in made for name in inputs(note.function))
         known = tuple(name for name in kept if name in self._tables)
         needed = self.closure(roots) | (self.closure(known) - IMAGE_TABLES)
-        columns = {name for scope in scoped for name in scope.rule.features}
+        further = {*features}
+        needed |= {self._features[name].of for name in further}
+        columns = further | {name for scope in scoped for name in scope.rule.features}
         columns.update(name for table in needed & self._tables.keys() for name in self._tables[table].features)
         columns.update(
             feature.name

@@ -50,8 +50,8 @@ class Layout:
         """The rows as lines of text."""
         cells = [row for row in self.rows if isinstance(row, Cell)]
         line_width = max((len(_number(cell)) for cell in cells), default=0)
-        rule_width = max((_columns(_rule(cell)) for cell in cells), default=0)
-        image_width = max((_columns(cell.image) for cell in cells), default=0)
+        rule_width = max((columns(_rule(cell)) for cell in cells), default=0)
+        image_width = max((columns(cell.image) for cell in cells), default=0)
         indent = len(_GAP) * 3 + line_width + _SEVERITY_WIDTH
         beside = indent + rule_width + len(_GAP) + (image_width + len(_GAP) if image_width else 0)
         is_beside = self.width - beside >= _MIN_MESSAGE
@@ -66,15 +66,15 @@ class Layout:
             start = f"{_GAP}{_number(row):>{line_width}}{_GAP}{severity}{_GAP}"
             rule = _rule(row)
             if is_beside:
-                head = f"{start}{bold(_padded(rule, rule_width), self.color)}{_GAP}"
+                head = f"{start}{bold(padded(rule, rule_width), self.color)}{_GAP}"
                 if image_width:
-                    head += f"{_padded(row.image, image_width)}{_GAP}"
+                    head += f"{padded(row.image, image_width)}{_GAP}"
                 first, *rest = self._wrapped(_plain, row.message, beside)
                 yield head + first.lstrip()
                 yield from rest
             else:
                 below = indent + len(_CONSEQUENCE) * row.depth
-                fits = indent + _columns(rule) + len(_GAP) + _columns(row.image) <= self.width
+                fits = indent + columns(rule) + len(_GAP) + columns(row.image) <= self.width
                 yield f"{start}{bold(rule, self.color)}" + (f"{_GAP}{row.image}" if row.image and fits else "")
                 if row.image and not fits:
                     yield " " * below + row.image
@@ -120,10 +120,20 @@ def _rule(cell: Cell) -> str:
     return f"{_CONSEQUENCE * cell.depth}{cell.rule}"
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Columns that a terminal uses for a text: wide characters take two."""
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _columns(text))
+def padded(text: str, width: int) -> str:
+    """A text with spaces after it, up to a width in columns."""
+    return text + " " * (width - columns(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most a width in columns; the end of a longer one is an ellipsis."""
+    if columns(text) <= width:
+        return text
+    while text and columns(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
