@@ -1,4 +1,4 @@
-"""SPL: training data against test data."""
+"""SPL: labels that the splits share, their shares of images, and images that leak into the test data."""
 
 from __future__ import annotations
 

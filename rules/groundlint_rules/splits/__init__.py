@@ -1,0 +1,1 @@
+"""SPL: training data against test data."""
