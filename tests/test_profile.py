@@ -214,3 +214,18 @@ def test_what_cannot_be_read_ends_with_2_and_the_rest_is_described(tmp_path: Pat
     assert "error: missing.manifest: " in done.stderr
     assert "2 lines, 1 of 2 images" in done.stdout
     assert "1 unreadable image" in done.stdout
+
+
+def test_the_order_of_lines_and_the_number_of_processes_change_nothing(tmp_path: Path) -> None:
+    lines = [
+        *(PHOTOGRAPHS / "cells.manifest").read_text().splitlines(),
+        *manifest(detection(), detection("s3://b/2")).splitlines(),
+    ]
+    described = []
+    for name, part, jobs in (("a", lines, "1"), ("b", lines[::-1], "2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.manifest").write_text("\n".join(part))
+        done = profiled(tmp_path / name, "--images", str(PHOTOGRAPHS / "cells"), "--jobs", jobs, "--no-cache")
+        described.append(done["data_sets"])
+    assert described[0] == described[1]
+    assert described[0][0]["images_found"] == 24

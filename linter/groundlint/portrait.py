@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import polars as pl
@@ -193,11 +193,9 @@ def _portrait(tables: Mapping[str, DataFrame], skipped: Sequence[str]) -> Portra
     refs = _images_of(lines)
     labeled = _images_of(pl.concat([labels.select("source_ref"), boxes.select("source_ref")]))
     found = images.filter("found")
-    by_use_case: dict[UseCase, DataFrame] = {
-        "classification": _named(tables["labels"]),
-        "detection": _named(tables["boxes"]),
-    }
-    of_label = [part for use_case, rows in by_use_case.items() for part in _labels(rows, use_case)]
+    by_use_case: dict[UseCase, DataFrame] = {"classification": _named(labels), "detection": _named(boxes)}
+    every: dict[UseCase, DataFrame] = {"classification": tables["labels"], "detection": tables["boxes"]}
+    of_label = [part for use_case, rows in by_use_case.items() for part in _labels(rows, every[use_case], use_case)]
     return Portrait(
         manifests=manifests["manifest"].unique(maintain_order=True).to_list(),
         images=refs,
@@ -254,14 +252,12 @@ def _use_case(rows: DataFrame, use_case: UseCase) -> UseCasePart:
     )
 
 
-def _labels(rows: DataFrame, use_case: UseCase) -> Iterable[LabelPart]:
+def _labels(rows: DataFrame, every: DataFrame, use_case: UseCase) -> Iterator[LabelPart]:
+    """The labels of a use case: how often each occurs in `rows`, and in each split of `every`."""
     images, has_boxes = rows["source_ref"].n_unique(), use_case == "detection"
-    # A manifest in two splits has its boxes twice.
-    place = ["manifest", "line", "attribute", "box"] if has_boxes else ["manifest", "line", "attribute", "label"]
-    once = rows.unique(place)
-    counts = once.group_by("label").agg(images=col("source_ref").n_unique(), boxes=pl.len())
+    counts = rows.group_by("label").agg(images=col("source_ref").n_unique(), boxes=pl.len())
     of_split: dict[str, dict[str, int]] = {}
-    by_split = rows.group_by("label", "split").agg(images=col("source_ref").n_unique()).sort("split")
+    by_split = _named(every).group_by("label", "split").agg(images=col("source_ref").n_unique()).sort("split")
     for label, split, count in by_split.iter_rows():
         of_split.setdefault(label, {})[split] = count
     for label, count, boxes in counts.iter_rows():
@@ -271,7 +267,7 @@ def _labels(rows: DataFrame, use_case: UseCase) -> Iterable[LabelPart]:
             images=count,
             image_share=_share(count, images),
             boxes=boxes if has_boxes else None,
-            box_share=_share(boxes, once.height) if has_boxes else None,
+            box_share=_share(boxes, rows.height) if has_boxes else None,
             images_by_split=of_split[label],
         )
 
@@ -311,7 +307,8 @@ def _image_sizes(images: DataFrame, attributes: DataFrame) -> ImageSizes | None:
     measured = images.select("width", "height").drop_nulls()
     declared = attributes.select("source_ref", width="image_width", height="image_height").drop_nulls()
     source: Literal["files", "image_size"] = "image_size" if measured.is_empty() else "files"
-    rows = declared.unique("source_ref", keep="any").drop("source_ref") if measured.is_empty() else measured
+    # Several attributes of an image declare its size each.
+    rows = declared.unique().drop("source_ref") if measured.is_empty() else measured
     width, height = _quantiles(rows, col("width")), _quantiles(rows, col("height"))
     if width is None or height is None:
         return None

@@ -71,11 +71,13 @@ def as_markdown(report: Portraits) -> str:
     for portrait in report.data_sets:
         text += f"\n## {escaped(_heading(portrait))}\n\n"
         text += "".join(f"- **{fact.title}:** {escaped(fact.text)}\n" for fact in _facts(portrait))
-        if portrait.labels:
-            text += "\n| label | images | | boxes | |\n| --- | ---: | ---: | ---: | ---: |\n"
-            for row in _label_rows(portrait):
-                text += f"| {' | '.join(escaped(cell) for cell in row)} |\n"
-            text += f"\n{_others(portrait)}\n" if len(portrait.labels) > MAX_LABELS else ""
+        rows = _label_rows(portrait)
+        if rows:
+            head = ["label", "images", "", "boxes", ""] if any(row[3] for row in rows) else ["label", "images", ""]
+            text += f"\n| {' | '.join(head)} |\n| ---{' | ---:' * (len(head) - 1)} |\n"
+            text += "".join(f"| {' | '.join(map(escaped, row[: len(head)]))} |\n" for row in rows)
+        if len(portrait.labels) > MAX_LABELS:
+            text += f"\n{_others(portrait)}\n"
     return text
 
 
