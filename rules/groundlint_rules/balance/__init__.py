@@ -1,0 +1,1 @@
+"""BAL: how many images each label has, and how varied they are."""
