@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from lines import classification, manifest
+from PIL import Image
 from polars import DataFrame
 
+import groundlint
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Example, Row
 from groundlint.engine.registry import Registry, load
 from groundlint.testing import example_tables
+from groundlint_rules.algorithms.held_out import held_out_auroc
 
 REGISTRY = load(isolated=True)
 
@@ -69,3 +75,134 @@ def test_smaller_objects_have_a_higher_score() -> None:
         for side in (20, 10)
     )
     assert 0.5 < large < small < 1
+
+
+def shortcuts(tmp_path: Path, *images: tuple[str, str, Image.Image, dict[str, object]]) -> list[tuple[str, str]]:
+    """Labels that label-shortcut names, and what it says, for images saved as files: name, label, pixels, options."""
+    for name, _, pixels, options in images:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels.save(tmp_path / name, **options)
+    lines = [classification(f"s3://bucket/{name}", label) for name, label, _, _ in images]
+    (tmp_path / "a.manifest").write_text(manifest(*lines))
+    found = groundlint.check(tmp_path / "a.manifest", isolated=True, select=["label-shortcut"]).findings
+    return [(label, message.split(";")[0]) for label, message in found.sort("label").select("label", "message").rows()]
+
+
+def scene(seed: int, level: int = 128, size: tuple[int, int] = (96, 96)) -> Image.Image:
+    """An image of gray blobs around a level."""
+    generator = np.random.default_rng(seed)
+    blobs = Image.fromarray(generator.integers(max(0, level - 60), min(256, level + 60), (6, 6), np.uint8))
+    return blobs.resize(size, Image.Resampling.BICUBIC).convert("RGB")
+
+
+def taken_with(camera: str | None) -> dict[str, object]:
+    exif = Image.Exif()
+    if camera is not None:
+        exif[0x0110] = camera
+    return {"exif": exif}
+
+
+def test_a_label_whose_images_come_from_one_camera_is_found(tmp_path: Path) -> None:
+    images = [
+        (f"{n}.jpg", "cat" if n % 3 else "dog", scene(n), taken_with("EOS\0 " if n % 3 else ["X100", "D90"][n % 2]))
+        for n in range(60)
+    ]
+    said = "100% of the images with 'cat' were taken with 'EOS', 0% of the others"
+    assert shortcuts(tmp_path, *images)[0] == ("cat", f"{said}: a model may learn that instead of the object")
+
+
+def test_that_images_of_a_label_name_no_camera_is_found(tmp_path: Path) -> None:
+    images = [
+        (f"{n}.jpg", "cat" if n % 3 else "dog", scene(n), taken_with(None if n % 3 else "X100")) for n in range(60)
+    ]
+    assert "100% of the images with 'cat' name no camera in their EXIF data" in shortcuts(tmp_path, *images)[0][1]
+
+
+def test_a_label_whose_images_are_darker_is_found(tmp_path: Path) -> None:
+    images = [
+        (f"{n}.png", "cat" if n % 3 else "dog", scene(n, level=70 + n % 20 + (0 if n % 3 else 80)), {})
+        for n in range(60)
+    ]
+    assert [(label, "have a mean gray level" in said) for label, said in shortcuts(tmp_path, *images)] == [
+        ("cat", True),
+        ("dog", True),
+    ]
+
+
+def test_a_label_of_another_file_format_is_found_although_others_are_not(tmp_path: Path) -> None:
+    names = ["cat", "dog", "cow"]
+    images = [(f"{n}.{'png' if n % 3 == 0 else 'jpg'}", names[n % 3], scene(n), {}) for n in range(60)]
+    said = "100% of the images with 'cat' are PNG files, 0% of the others"
+    assert shortcuts(tmp_path, *images) == [("cat", f"{said}: a model may learn that instead of the object")]
+
+
+def test_a_size_that_nearly_all_images_of_a_label_have_is_found_without_images() -> None:
+    lines = []
+    for n in range(80):
+        size = (
+            {"image_width": 800, "image_height": 600}
+            if n % 2 and n > 4
+            else {"image_width": 760 + n, "image_height": 640}
+        )
+        lines.append({"line": n, "label": "cat" if n % 2 else "dog", **size})
+    found = findings("label-shortcut", Example(boxes=lines))
+    assert found["message"].str.contains("'cat' are 800 x 600 px, 0% of the others").any()
+
+
+def folder_shortcuts(folder_of: Callable[[int, str], str], labels: Sequence[str] = ("cat", "dog", "cow")) -> list[str]:
+    """Labels that label-shortcut names where folders are all that differs."""
+    lines = [
+        classification(f"s3://bucket/{folder_of(n, labels[n % len(labels)])}/{n}.jpg", labels[n % len(labels)])
+        for n in range(120)
+    ]
+    return findings("label-shortcut", Example(manifest=manifest(*lines)))["label"].sort().to_list()
+
+
+def test_a_folder_that_has_nearly_all_images_of_one_label_is_found() -> None:
+    assert folder_shortcuts(lambda n, label: "batch1" if label == "cat" else f"batch{2 + n % 4}") == ["cat"]
+    assert folder_shortcuts(lambda n, label: f"{label == 'cat'}/{n % 7}") == ["cat"]
+
+
+def test_a_folder_of_its_own_for_each_label_is_no_shortcut() -> None:
+    assert folder_shortcuts(lambda n, label: label) == []
+    assert folder_shortcuts(lambda n, label: f"{label}/session{n % 5}") == []
+    assert folder_shortcuts(lambda n, label: {"cat": "0", "dog": "1", "cow": "2"}[label]) == []
+    # With one image in ten in the folder of another label.
+    assert folder_shortcuts(lambda n, label: "dog" if n % 10 == 0 else label) == []
+
+
+def test_a_folder_named_after_the_label_is_no_shortcut_where_other_labels_share_one() -> None:
+    assert folder_shortcuts(lambda n, label: "Cat" if label == "cat" else "others") == []
+
+
+@given(seed=st.integers(0, 2**20))
+@settings(max_examples=25, deadline=None)
+def test_chance_predicts_no_label(seed: int) -> None:
+    draw = random.Random(seed)
+    lines = [
+        {"line": n, "label": draw.choice(["cat", "dog"]), "image_width": draw.choice([640, 800, 1024])}
+        for n in range(draw.choice([24, 40, 80]))
+    ]
+    assert findings("label-shortcut", Example(boxes=lines)).is_empty()
+
+
+def test_copies_of_one_image_do_not_make_a_shortcut(tmp_path: Path) -> None:
+    images = [(f"{n}.png", "cat", scene(1, size=(128, 96)), {}) for n in range(20)]
+    images += [(f"{n}.png", "dog", scene(n), {}) for n in range(20, 40)]
+    assert shortcuts(tmp_path, *images) == []
+
+
+@given(counts=st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=5, max_size=5), min_size=2))
+def test_the_auroc_is_that_of_ranking_images_one_by_one(counts: list[list[tuple[int, int]]]) -> None:
+    labeled, others = (np.array([[cell[side] for cell in row] for row in counts]) for side in (0, 1))
+    assume(labeled.sum() > 0 and others.sum() > 0)
+    images = labeled + others
+    ranks: dict[bool, list[float]] = {True: [], False: []}
+    for value, fold in np.ndindex(images.shape):
+        trained, hits = (np.delete(each, fold, 1) for each in (images, labeled))
+        usual = hits.sum() / max(trained.sum(), 1)
+        rank = round((hits[value].sum() + usual) / (trained[value].sum() + 1) - usual, 9)
+        ranks[True] += [rank] * labeled[value, fold]
+        ranks[False] += [rank] * others[value, fold]
+    above = [(one > other) + (one == other) / 2 for one in ranks[True] for other in ranks[False]]
+    assert held_out_auroc(images, labeled) == pytest.approx(np.mean(above))

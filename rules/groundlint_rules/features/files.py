@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _ORIENTATION = 0x0112
+_CAMERA = 0x0110
+_MAX_CAMERA = 64
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -28,6 +30,20 @@ def orientation(header: Image) -> int | None:
     except Exception:  # noqa: BLE001
         return None
     return value if isinstance(value, int) and 1 <= value <= 8 else None
+
+
+@feature(of="images", dtype=str)
+def camera(header: Image) -> str | None:
+    """Camera model that the EXIF metadata names, at most 64 characters; null if not stated."""
+    try:
+        value = header.getexif().get(_CAMERA)
+    # EXIF is untrusted data, and its parser may raise anything on an image that is otherwise sound.
+    except Exception:  # noqa: BLE001
+        return None
+    if not isinstance(value, str):
+        return None
+    # Writers pad the name with zeros and spaces.
+    return "".join(letter for letter in value if letter.isprintable()).strip()[:_MAX_CAMERA].strip() or None
 
 
 @feature(of="images", dtype=bool)
