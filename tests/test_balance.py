@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from lines import classification, detection, manifest
 
+import groundlint
 from groundlint import Bad
+from groundlint.config.settings import ConfigError
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry, load
@@ -106,3 +110,33 @@ def test_imbalance_is_an_info_where_over_a_tenth_of_images_have_several_labels(
     plan = registry.graph.plan([registry.find("label-imbalance")()])
     found = evaluate(plan, example_tables(registry, Example(labels=labels))).findings
     assert found["severity"].to_list() == [severity]
+
+
+def expecting(folder: Path, expected: str, **counts: int) -> list[tuple[str, str]]:
+    """What label-imbalance says of each label under a configuration with `expected`."""
+    lines = [classification(f"s3://bucket/{name}{n}.jpg", name) for name, count in counts.items() for n in range(count)]
+    (folder / "a.manifest").write_text(manifest(*lines))
+    (folder / "groundlint.toml").write_text(f"[rules.label-imbalance]\nexpected = {expected}\n")
+    configuration = folder / "groundlint.toml"
+    found = groundlint.check(folder / "a.manifest", config=configuration, select=["label-imbalance"]).findings
+    return [(label, message.split(",")[0]) for label, message in found.select("label", "message").sort("label").rows()]
+
+
+def test_an_imbalance_that_was_stated_is_no_finding(tmp_path: Path) -> None:
+    assert expecting(tmp_path, "{ cat = 0.95, dog = 0.05 }", cat=95, dog=5) == []
+    assert expecting(tmp_path, "{ cat = 0.95, dog = 0.05 }", cat=93, dog=7) == []
+
+
+def test_labels_whose_share_is_twice_or_half_the_stated_one_are_found(tmp_path: Path) -> None:
+    assert expecting(tmp_path, "{ cat = 0.8, dog = 0.1, cow = 0.1 }", cat=80, dog=5, cow=15) == [
+        ("dog", "'dog' has 5.0% of the images")
+    ]
+    assert expecting(tmp_path, "{ cat = 1, cow = 0.2 }", cat=40, dog=60) == [
+        ("cat", "'cat' has 40.0% of the images"),
+        ("cow", "'cow' has 0.0% of the images"),
+    ]
+
+
+def test_a_share_outside_0_to_1_is_a_mistake_in_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        expecting(tmp_path, "{ cat = 70, dog = 30 }", cat=1)

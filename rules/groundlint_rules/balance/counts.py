@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import polars as pl
 from polars import LazyFrame, col, lit
+from pydantic import Field
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity, counted, worded
 from groundlint_rules.scoring import score_above
@@ -11,19 +14,31 @@ from groundlint_rules.tables.data_set_verdicts import MIN_SPLIT_IMAGES
 
 _SPLIT = ("data_set", "split", "use_case")
 
+_UNEXPECTED = 2.0
+"""Factor between the expected and the actual share of a label from which it is reported."""
+
 _MAX_SCENES = 0.1
 """Share of images with several labels above which labels are the parts of a scene."""
 
 
 class LabelImbalance(Rule):
-    """One label has many times as many images, or boxes, as another.
+    """One label has many times as many images, or boxes, as another, or its share is not the expected one.
 
     ## Why it matters
     The model learns to guess the frequent label, and the average score hides it. Each split gets one finding, on its
     rarest label.
 
     ## How to fix it
-    Add images of the rare labels, or remove some of the frequent one.
+    Add images of the rare labels, or remove some of the frequent one. Where labels are not meant to be equally
+    frequent, state the shares that you expect, such as those of the images that the model will see:
+
+    ```toml
+    [rules.label-imbalance]
+    expected = { good = 0.9, scratched = 0.08, broken = 0.02 }
+    ```
+
+    Then labels of each split are reported whose share of the image-level labels, or of the boxes, is at least twice or
+    at most half the expected one, and nothing else. Labels that are not listed are not judged, but they count.
 
     ## How reliable it is
     The counts are exact; whether the imbalance is a fault depends on the data. Where more than 10% of the images have
@@ -35,7 +50,12 @@ class LabelImbalance(Rule):
     code = "BAL101"
     name = "label-imbalance"
     severity = Severity.WARNING
-    message = "{frequent!r} has {times:.1f} times as many {measure} ({most:,}) as {label!r} ({few:,}){others}"
+    messages = {
+        "ratio": "{frequent!r} has {times:.1f} times as many {measure} ({most:,}) as {label!r} ({few:,}){others}",
+        "too-few": "{label!r} has {actual:.1%} of the {measure}, {stated:.1%} is expected; add {measure} of it",
+        "too-many": "{label!r} has {actual:.1%} of the {measure}, {stated:.1%} is expected; "
+        "add {measure} of other labels",
+    }
     examples = (
         Good(labels=[{"line": n, "label": "cat" if n < 4 else "dog"} for n in range(10)]),
         Bad(
@@ -59,13 +79,37 @@ class LabelImbalance(Rule):
             options={"ratio": 1.5},
             says="'dog' has 1.5 times as many images (6) as 'cat' (4)",
         ),
+        Good(
+            labels=[{"line": n, "label": "cat" if n < 1 else "dog"} for n in range(10)],
+            options={"expected": {"cat": 0.1, "dog": 0.9}},
+        ),
+        Bad(
+            labels=[{"line": n, "label": "cat" if n < 4 else "dog"} for n in range(10)],
+            options={"expected": {"cat": 0.1, "dog": 0.9}},
+            says="'cat' has 40.0% of the images, 10.0% is expected; add images of other labels",
+        ),
+        Bad(
+            labels=[{"line": n, "label": "cat" if n < 4 else "dog"} for n in range(10)],
+            options={"expected": {"cow": 0.3}},
+            says="'cow' has 0.0% of the images, 30.0% is expected; add images of it",
+        ),
+        Bad(
+            boxes=[{"line": n % 5, "label": "cat" if n < 5 else "dog"} for n in range(50)],
+            options={"expected": {"cat": 0.25}},
+            says="'cat' has 10.0% of the boxes, 25.0% is expected; add boxes of it",
+        ),
     )
     ratio: float = Option(
         5.0, gt=1, description="Ratio of the most frequent label to the rarest from which it is reported."
     )
+    expected: dict[str, Annotated[float, Field(gt=0, le=1)]] = Option(
+        {}, description="Expected share of each label, from 0 to 1, in place of `ratio`."
+    )
 
     def check(self, label_counts: LazyFrame, labeled_images: LazyFrame) -> LazyFrame:
-        """The rarest label of each split, where it is too rare."""
+        """The rarest label of each split, where it is too rare, or all labels whose share is not the expected one."""
+        if self.expected:
+            return self._unexpected(label_counts)
         worst = self._rarest(label_counts).join(labeled_images, on=_SPLIT)
         is_scene = (col("measure") == "boxes") | (col("scenes") > _MAX_SCENES * col("images"))
         other_labels = worded(
@@ -73,10 +117,31 @@ class LabelImbalance(Rule):
         )
         times = col("most") / col("few")
         return worst.with_columns(
+            kind=lit("ratio"),
             times=times,
             score=score_above(times, self.ratio),
             others=pl.when(col("rare") > 1).then(other_labels).otherwise(lit("")),
             severity=pl.when(is_scene).then(lit(Severity.INFO)).otherwise(lit(Severity.WARNING)),
+        )
+
+    def _unexpected(self, label_counts: LazyFrame) -> LazyFrame:
+        """Labels of each split and use case whose share differs from the expected one by a factor of two and more."""
+        stated = LazyFrame({"label": list(self.expected), "stated": list(self.expected.values())})
+        count = pl.coalesce("boxes", "images")
+        totals = label_counts.group_by(_SPLIT).agg(total=count.sum(), has_boxes=col("boxes").is_not_null().any())
+        counts = label_counts.select(*_SPLIT, "label", count=count)
+        shares = totals.join(stated, how="cross").join(counts, on=[*_SPLIT, "label"], how="left")
+        actual = col("count").fill_null(0) / col("total")
+        # The factor of an absent label is infinite: for the score, it counts as half an image.
+        of_absent = pl.max_horizontal(lit(_UNEXPECTED), 2 * col("stated") * col("total"))
+        return (
+            shares.with_columns(actual=actual, factor=pl.max_horizontal(col("stated") / actual, actual / col("stated")))
+            .filter(col("factor") >= _UNEXPECTED)
+            .with_columns(
+                kind=pl.when(col("actual") < col("stated")).then(lit("too-few")).otherwise(lit("too-many")),
+                measure=pl.when("has_boxes").then(lit("boxes")).otherwise(lit("images")),
+                score=score_above(pl.when(actual > 0).then("factor").otherwise(of_absent), _UNEXPECTED),
+            )
         )
 
     def _rarest(self, label_counts: LazyFrame) -> LazyFrame:
