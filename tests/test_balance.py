@@ -39,7 +39,7 @@ def without_source_ref(label: str = "cat") -> str:
     return manifest(line)
 
 
-@pytest.mark.parametrize("rule", ["label-imbalance", "label-with-many-duplicates", "folder-label-mismatch"])
+@pytest.mark.parametrize("rule", ["label-imbalance", "label-low-variety", "folder-label-mismatch"])
 def test_a_ratio_or_share_above_its_limit_has_a_score_from_one_half(registry: Registry, rule: str) -> None:
     kind = registry.find(rule)
     for example in kind.examples:

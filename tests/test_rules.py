@@ -56,6 +56,7 @@ RETIRED = {
     "IMG209",
     "IMG210",
     "DUP103",
+    "DUP106",
     "SPL104",
     "SPL201",
     "SUS103",

@@ -20,6 +20,7 @@ from groundlint.engine.examples import Example, Row
 from groundlint.engine.registry import Registry, load
 from groundlint.testing import example_tables
 from groundlint_rules.algorithms.held_out import held_out_auroc
+from groundlint_rules.features.embeddings import NUMBERS
 
 REGISTRY = load(isolated=True)
 
@@ -206,3 +207,61 @@ def test_the_auroc_is_that_of_ranking_images_one_by_one(counts: list[list[tuple[
         ranks[False] += [rank] * others[value, fold]
     above = [(one > other) + (one == other) / 2 for one in ranks[True] for other in ranks[False]]
     assert held_out_auroc(images, labeled) == pytest.approx(np.mean(above))
+
+
+def embedded(scenes: Sequence[int], noise: float = 20, start: int = 1) -> list[dict[str, object]]:
+    """Images with an embedding near that of their scene."""
+    rows = []
+    for n, scene_number in enumerate(scenes, start):
+        center = np.random.default_rng(scene_number).integers(0, 256, NUMBERS)
+        near = np.clip(center + np.random.default_rng(10_000 + n).normal(0, noise, NUMBERS), 0, 255)
+        rows.append({"digest": f"{n}", "image_embedding": near.astype(np.uint8).tobytes()})
+    return rows
+
+
+def varied(*labels: tuple[str, Sequence[int]], **columns: object) -> list[str]:
+    """What label-low-variety says of labels whose images show these scenes."""
+    scenes = [(label, scene_number) for label, numbers in labels for scene_number in numbers]
+    rows = [{"line": n, "label": label, **columns} for n, (label, _) in enumerate(scenes, 1)]
+    example = Example(labels=rows, images=embedded([number for _, number in scenes]))
+    return [message.split(";")[0] for message in findings("label-low-variety", example)["message"]]
+
+
+def test_a_label_that_shows_few_scenes_is_found() -> None:
+    said = "only 3 of 30 compared images of 'cat' differ clearly from each other"
+    assert varied(("cat", [n % 3 for n in range(30)]), ("dog", range(100, 150))) == [said]
+
+
+def test_a_varied_label_is_not_found_even_if_the_others_show_one_scene() -> None:
+    found = varied(("cat", range(30)), ("dog", [100] * 30))
+    assert [message.split("'")[1] for message in found] == ["dog"]
+
+
+def test_a_few_similar_images_do_not_make_a_label_uniform() -> None:
+    assert varied(("cat", [*range(24), *[0] * 6]), ("dog", range(100, 150))) == []
+
+
+def test_of_a_large_label_a_sample_is_compared() -> None:
+    assert varied(("cat", [n % 5 for n in range(300)]), ("dog", range(400, 450))) == [
+        "only 5 of 100 compared images of 'cat' differ clearly from each other"
+    ]
+
+
+def test_variety_of_test_data_does_not_count() -> None:
+    assert varied(("cat", [0] * 30), ("dog", range(100, 130)), split="test", manifest="test.manifest") == []
+
+
+def test_the_images_with_boxes_of_a_label_are_compared_too() -> None:
+    boxes = [{"line": n} for n in range(1, 31) for _ in range(2)]
+    images = [*embedded([0] * 30), *embedded(range(100, 150), start=31)]
+    found = findings("label-low-variety", Example(boxes=boxes, images=images))["message"].item()
+    assert found.startswith("only 1 of 30 compared images")
+
+
+def test_a_label_that_shows_few_scenes_and_has_many_duplicates_is_one_finding() -> None:
+    rows = [{"line": n} for n in range(1, 31)]
+    images = [image | {"digest": f"{n // 3}"} for n, image in enumerate(embedded([n % 3 for n in range(30)]))]
+    found = findings("label-low-variety", Example(labels=rows, images=images))["message"]
+    assert [message.split(";")[0] for message in found] == [
+        "only 3 of 30 compared images of 'cat' differ clearly from each other"
+    ]

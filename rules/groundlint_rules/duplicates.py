@@ -8,7 +8,6 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Cost, Good, Option, Rule, Severity
-from groundlint_rules.scoring import score_above
 from groundlint_rules.tables.duplicate_groups import MAX_RELATED
 from groundlint_rules.tables.duplicate_labels import MATCHED
 
@@ -232,52 +231,6 @@ class DuplicateConflictingBoxes(Rule):
             .with_columns(score=col("unmatched") / (col("count") + 1))
             .join(duplicates, on=_IMAGE)
         )
-
-
-class LabelWithManyDuplicates(Rule):
-    """Many images of a label are duplicates of others.
-
-    ## Why it matters
-    The label has fewer different images than its count suggests.
-
-    ## How to fix it
-    Remove the duplicates and add different images.
-
-    ## How reliable it is
-    Advice. The share is as reliable as DUP101 and DUP102.
-    """
-
-    code = "DUP106"
-    name = "label-with-many-duplicates"
-    severity = Severity.INFO
-    message = "{duplicated} of {images:# image} of {label!r} are duplicates of others; add different images"
-    examples = (
-        Good(images=[_ONE, _EQUAL], labels=[{}, {"line": 2}]),
-        Good(images=[_ONE, _EQUAL], labels=[{}, {"line": 2}], options={"min_images": 3}),
-        Bad(
-            images=[_ONE, _EQUAL],
-            labels=[{}, {"line": 2}],
-            options={"min_images": 2},
-            says="1 of 2 images of 'cat' are duplicates of others; add different images",
-        ),
-        Good(images=[_ONE, _EQUAL], labels=[{}, {"line": 2}], options={"min_images": 2, "share": 0.6}),
-        Bad(images=[_ONE, _EQUAL], labels=[{}, {"line": 2}], options={"min_images": 2, "share": 0.5}),
-    )
-    share: float = Option(0.3, gt=0, le=1, description="Share of duplicates from which a label is reported.")
-    min_images: int = Option(20, ge=2, description="Number of images that a label needs.")
-
-    def check(self, duplicates: LazyFrame, labels: LazyFrame, boxes: LazyFrame) -> LazyFrame:
-        """Labels with a high share of duplicates."""
-        columns = ("data_set", "source_ref", "label")
-        named = pl.concat([rows.select(columns) for rows in (labels, boxes)]).drop_nulls()
-        doubled = named.join(duplicates, on=["data_set", "source_ref"], how="semi")
-        images, duplicated = (
-            rows.group_by("data_set", "label").agg(col("source_ref").n_unique().alias(name))
-            for rows, name in ((named, "images"), (doubled, "duplicated"))
-        )
-        counts = images.join(duplicated, on=["data_set", "label"])
-        many = counts.filter(col("images") >= self.min_images, col("duplicated") >= self.share * col("images"))
-        return many.with_columns(score=score_above(col("duplicated") / col("images"), self.share))
 
 
 class SimilarImages(Rule):
