@@ -24,6 +24,7 @@ import planted
 import polars as pl
 import quality
 import similar_images
+import variety
 import visibility
 from healthy_sets import flagged
 from measured import SETS, Measured, exported, halves, source_refs
@@ -114,6 +115,7 @@ PARTS = {
     "healthy": healthy,
     "copies": copies,
     "planted": planted.figures,
+    "variety": variety.figures,
     "visibility": visibility.figures,
     "occlusion": occlusion.figures,
     "clutter": clutter.figures,

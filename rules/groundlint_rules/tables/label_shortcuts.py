@@ -25,6 +25,9 @@ MIN_IMAGES = 10
 MIN_AUROC = 0.65
 """AUROC below which nothing is a shortcut."""
 
+FOLDS = 5
+"""Parts of a data set, each judged by the others."""
+
 _BINS = 10
 """Bins, each with as many images as the others, into which numbers are divided."""
 
@@ -149,19 +152,17 @@ def _of_data_set(images: DataFrame, labels: DataFrame) -> Iterator[tuple[object,
     """The shortcuts of one data set, as rows; `images` are those of the data set."""
     import numpy as np
 
-    from groundlint_rules.algorithms.discriminant import fold_of
-
     places = images.with_row_index("row").select("line_id", "row")
     rows = labels.join(places, on="line_id").group_by("label").agg(col("row").sort())
     rows = rows.filter(col("row").list.len() >= MIN_IMAGES).sort("label")
     labeled = {label: np.array(numbers) for label, numbers in rows.iter_rows()}
     if len(labeled) < 2:
         return
-    folds = np.array([fold_of(group.encode()) for group in images["group"]], np.int64)
+    folds = (images["group"].hash() % FOLDS).cast(pl.Int64).to_numpy()
     nuisances = [*_categories(images), *_folders(images["folders"], list(labeled.values())), *_numbers(images)]
     for label, members in labeled.items():
-        known = (each for each in nuisances if not _is_named_after(label, each, members))
-        shortcuts = [shortcut for each in known if (shortcut := _shortcut(each, members, folds))]
+        found = (shortcut for each in nuisances if (shortcut := _shortcut(each, members, folds)))
+        shortcuts = [each for each in found if not _is_named_after(label, each.nuisance, members)]
         if shortcuts:
             chosen = _named(shortcuts)
             fact, *shares = _explained(chosen)
@@ -182,8 +183,8 @@ def _nuisance(name: str, values: Series) -> _Nuisance:
 
 def _folders(folders: Series, labeled: list[Numbers]) -> Iterator[_Nuisance]:
     """The folder of each image, at each level; nothing where each label has its own folder."""
-    depth = max((len(path) for path in folders.drop_nulls()), default=0)
-    levels = range(min(_MAX_DEPTH, depth))
+    lengths = folders.list.len().to_frame("length")
+    levels = range(min(_MAX_DEPTH, lengths.select(col("length").max().fill_null(0)).item()))
     for level in levels:
         names = folders.list.get(level, null_on_oob=True)
         own = [names.gather(members).value_counts(sort=True, name="n").row(0) for members in labeled]
@@ -224,7 +225,6 @@ def _shortcut(nuisance: _Nuisance, members: Numbers, folds: Numbers) -> _Shortcu
     """How a nuisance predicts which images are members; None if it does so no better than chance."""
     import numpy as np
 
-    from groundlint_rules.algorithms.discriminant import FOLDS
     from groundlint_rules.algorithms.held_out import held_out_auroc, is_above_chance
 
     def counted(rows: Numbers) -> Numbers:
