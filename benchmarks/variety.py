@@ -124,7 +124,7 @@ SHORTCUTS = (
     Case("BAL107", "clothing", "90% of a label in one folder, all others in six", in_one_folder),
     Case("BAL107", "clothing", "a label made 2 times as bright", brightened),
     Case("BAL107", "clothing", "a label made 0.35 times as bright", darkened),
-    Case("BAL107", "clothing", "none: a third of all images resized", by_chance),
+    Case("BAL107", "clothing", "none, a third of all images resized at random", by_chance),
     Case("BAL108", "clothing", "a label of crops of three images", of_three),
     Case("BAL108", "trashnet", "a label of crops of three images", of_three),
 )
@@ -168,7 +168,9 @@ def of_case(data: Path, case: Case) -> Measured:
             flags = flagged(lines, case.rule, Path(folder))
         found += label in flags
         other += len(flags - {label})
-    return Measured(case.rule, case.data, f"planted: {case.fault}", f"{found} of {DRAWS}, {other} other labels flagged")
+    return Measured(
+        case.rule, case.data, f"planted faults found: {case.fault}", f"{found} of {DRAWS}, {other} other labels flagged"
+    )
 
 
 def small(draw: Draw, box: dict[str, int], size: dict[str, int]) -> None:
@@ -217,7 +219,9 @@ def of_objects(data: Path) -> Iterator[Measured]:
                     flags = set(groundlint.check(path, select=[rule], isolated=True).findings["label"])
                 found += label in flags
                 other += len(flags - {label})
-        yield Measured(rule, ", ".join(sets), f"planted: {fault}", f"{found} of {total}, {other} other labels flagged")
+        yield Measured(
+            rule, ", ".join(sets), f"planted faults found: {fault}", f"{found} of {total}, {other} other labels flagged"
+        )
 
 
 def figures(data: Path) -> Iterator[Measured]:

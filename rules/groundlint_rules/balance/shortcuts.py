@@ -44,6 +44,11 @@ class LabelShortcut(Rule):
     Folders do not count where each label has its own, nor where they are named after the label. Dimensions come from
     `image_size` where images are not found. Whether a property has nothing to do with the objects only the owner of the
     data knows: images of 'night' are dark.
+
+    An AUROC of 0.9 is that of a size which 90% of the images with the label have, and 10% of the others. It reports no
+    label of raccoon, bccd, clothing, cifar10n, kitti_labels, wider_occ, trashnet, imagenet_sample, coco128 and
+    animalpose; most nearly Car in kitti_labels, whose images without a car come from few drives (image size, AUROC
+    0.86). In savoias_objects it reports the image size, which differs between the two labels (0.99).
     """
 
     code = "BAL107"

@@ -29,6 +29,11 @@ class LabelLowVariety(Rule):
     Images are alike from a cosine of 0.7, and images connected by pairs that are alike form a group; a group counts as
     one different image. Where no image was embedded, as with `--fast`, only duplicates count; they are as reliable as
     DUP101 and DUP102.
+
+    It reports no label of raccoon, bccd, clothing, cifar10n, wider_occ, trashnet, imagenet_sample, coco128 and
+    animalpose: of the compared images of their labels, 88% and more differ. It reports all 12 labels of flowers12_aug,
+    which was made of shifted and flipped copies: in the 50 to 145 images of a label, made of 11 to 19 photographs, it
+    finds 7 to 16 different ones.
     """
 
     code = "BAL108"
