@@ -51,3 +51,24 @@ def test_no_warning_rule_flags_many_images_of_a_healthy_set(name: str) -> None:
     counts = warnings.group_by("name").agg(images=pl.col("source_ref").drop_nulls().n_unique())
     many = counts.filter(pl.col("images") > MAX_SHARE * images.total)["name"].to_list()
     assert many == MADE_TO_HAVE.get(name, [])
+
+
+CONTROLS = [
+    "raccoon",
+    "bccd",
+    "cifar10n",
+    "clothing",
+    "kitti_labels",
+    "wider_occ",
+    "trashnet",
+    "imagenet_sample",
+    "coco128",
+]
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_no_label_of_a_healthy_set_lacks_variety_or_has_a_shortcut(name: str) -> None:
+    advice = ["objects-small", "objects-always-centered", "label-shortcut", "label-low-variety"]
+    # Under the other target images of 32 px are dropped.
+    result = groundlint.check(DATA / name / "output.manifest", target="ground-truth", isolated=True, select=advice)
+    assert result.findings["message"].to_list() == []
