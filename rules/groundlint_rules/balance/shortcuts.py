@@ -45,10 +45,12 @@ class LabelShortcut(Rule):
     `image_size` where images are not found. Whether a property has nothing to do with the objects only the owner of the
     data knows: images of 'night' are dark.
 
-    An AUROC of 0.9 is that of a size which 90% of the images with the label have, and 10% of the others. It reports no
-    label of raccoon, bccd, clothing, cifar10n, kitti_labels, wider_occ, trashnet, imagenet_sample, coco128 and
-    animalpose; most nearly Car in kitti_labels, whose images without a car come from few drives (image size, AUROC
-    0.86). In savoias_objects it reports the image size, which differs between the two labels (0.99).
+    An AUROC of 0.9 is that of a size which 90% of the images with the label have, and 10% of the others. With 40 images
+    of a label, another division into folds changes it by up to 0.04: with another one, 7 of the 10 brightened labels
+    below were found and 8 of the 10 with a camera. The rule reports no label of raccoon, bccd, clothing, cifar10n,
+    kitti_labels, wider_occ, trashnet, imagenet_sample, coco128 and animalpose; most nearly Car in kitti_labels, whose
+    images without a car come from few drives (image size, AUROC 0.86). In savoias_objects it reports the image size,
+    which differs between the two labels (0.99).
     """
 
     code = "BAL107"
