@@ -54,6 +54,7 @@ def check(
     cache_dir: str | PathLike[str] | None = None,
     embeddings: str | PathLike[str] | None = None,
     pred_probs: str | PathLike[str] | None = None,
+    evaluation: OneOrMore = (),
 ) -> Result:
     """Check manifests and the images that they name.
 
@@ -79,10 +80,11 @@ def check(
         cache_dir: Folder for cached measurements; nothing is cached if not given.
         embeddings: A parquet file with the user's own embedding of each label or box.
         pred_probs: A parquet or csv file with the user's own predicted probabilities.
+        evaluation: The service's snapshot and summary of a trained model, or a parquet or csv file of predictions.
 
     Raises:
         GroundlintError: There is nothing to check, a manifest or file cannot be used, or a rule failed. Its subclasses
-            say which: ConfigError, ModelOutputError, PluginError, SelectionError, UsageError.
+            say which: ConfigError, EvaluationFileError, ModelOutputError, PluginError, SelectionError, UsageError.
     """
     path = None if isolated else Path(config) if config is not None else settings.find(Path.cwd())
     configuration = settings.load(path) if path else settings.Config()
@@ -106,6 +108,7 @@ def check(
         cache=_path(cache_dir),
         embeddings=_path(embeddings),
         pred_probs=_path(pred_probs),
+        evaluation=tuple(map(Path, _names(evaluation))),
     ).with_images_of_environment()
     outcome = Session(known, configuration, request).check(selection.of_config(known, configuration, fast=fast))
     if outcome.unread:

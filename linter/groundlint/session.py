@@ -25,6 +25,7 @@ from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
 from groundlint.engine.timings import Stopwatch, Timed
+from groundlint.evaluation.evaluation_files import EvaluationFiles
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
@@ -123,6 +124,7 @@ class Session:
         self._on_progress = on_progress
         self._stopwatch = stopwatch or Stopwatch()
         self._brought = ModelOutputs(embeddings=request.embeddings, pred_probs=request.pred_probs)
+        self._evaluation = EvaluationFiles(request.evaluation)
 
     def load(self, plan: Plan) -> Loaded:
         """Read manifests and measure images as far as a plan needs them.
@@ -149,6 +151,9 @@ class Session:
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
         notes = [MadeNote(note.kind, None, note.files, note.message) for note in dict.fromkeys(found)]
         notes += self._brought.notes(tables)
+        evaluated, notes_on_evaluation = self._evaluation.tables(tables)
+        tables |= evaluated
+        notes += notes_on_evaluation
         raised: list[Raised] = []
         without_images: frozenset[int] = frozenset()
         tried: list[str] = []

@@ -211,7 +211,17 @@ def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str
     """Rows with the attributes, lines and manifests that they belong to."""
     rows = {name: [dict(row) for row in table] for name, table in given.items()}
     _number_boxes(rows.get("boxes", []))
-    for name in ("boxes", "crops", "labels", "problems", "predictions", "attributes", "lines", "classes"):
+    for name in (
+        "boxes",
+        "crops",
+        "labels",
+        "problems",
+        "predictions",
+        "evaluated_images",
+        "attributes",
+        "lines",
+        "classes",
+    ):
         for row in rows.get(name, []):
             row.setdefault("line", 1)
             if row["line"] is not None and "source_ref" in BASE[name].columns:
@@ -228,7 +238,7 @@ def _with_parents(given: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str
         row.setdefault("path", row["source_ref"].rpartition("/")[2])
     named = [{"line": n, "source_ref": row["source_ref"]} for n, row in enumerate(rows.get("images", []), 1)]
     _add_missing(rows, "lines", named, ("source_ref",))
-    for child in ("attributes", "problems", "predictions", "classes"):
+    for child in ("attributes", "problems", "predictions", "evaluated_images", "classes"):
         _add_missing(rows, "lines", [row for row in rows.get(child, []) if row["line"] is not None], _LINE)
     lengths: Counter[Any] = Counter()
     for row in rows.get("lines", []):

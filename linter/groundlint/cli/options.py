@@ -112,6 +112,14 @@ class Models:
             "source_ref, attribute, box and one column per label.",
         ),
     ] = None
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Evaluation of a trained model: the service's snapshot or summary, or predictions as parquet or csv "
+            "with source_ref, label, confidence, and for boxes left, top, width and height; may be repeated.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -245,6 +253,7 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
         cache=None if run.no_cache else run.cache_dir or cache_folder(config),
         embeddings=models.embeddings,
         pred_probs=models.pred_probs,
+        evaluation=tuple(models.evaluation or ()),
     ).with_images_of_environment()
 
 

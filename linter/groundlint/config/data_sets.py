@@ -53,7 +53,8 @@ class Request:
     folder: `exclude` applies, and files of other formats are skipped.
     `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `jobs` is the
     number of processes that read large manifests and measure images, None for one per processor. With `cache` None
-    nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model.
+    nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model, `evaluation` those
+    of the evaluation of a trained model.
     """
 
     paths: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Request:
     cache: Path | None = None
     embeddings: Path | None = None
     pred_probs: Path | None = None
+    evaluation: tuple[Path, ...] = ()
 
     def with_images_of_environment(self) -> Request:
         """The request with the images that the environment names, unless it has its own."""

@@ -1,0 +1,356 @@
+"""The evaluation of a trained model, as tables: the service's snapshot and summary, or a table of predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+from polars import DataFrame, col, lit
+from polars.exceptions import PolarsError
+
+from groundlint.engine.evaluate import MadeNote
+from groundlint.engine.tables import BASE, RECTANGLE
+from groundlint.errors import GroundlintError
+from groundlint.manifest.attributes import Attribute, read_attribute
+from groundlint.manifest.explain import Explainer
+from groundlint.manifest.strict_json import InvalidJson, parse
+from groundlint.manifest.unpaired_keys import attribute_keys
+from groundlint.phrases import first_of, number_of, suggestion
+
+_NAMES = ("source_ref", "label", "confidence")
+_OF_SUMMARY = ("LabelEvaluationResults", "EvaluationDetails", "AggregatedEvaluationResults")
+_DETAILS = "rekognition-custom-labels-evaluation-details"
+_METRICS = {"threshold": "Threshold", "precision": "Precision", "recall": "Recall", "f1": "F1Score"}
+
+_PREDICTED = pl.Schema(
+    {
+        "place": pl.String(),
+        "source_ref": pl.String(),
+        "attribute": pl.String(),
+        "box": pl.Int32(),
+        "label": pl.String(),
+        "confidence": pl.Float64(),
+        **dict.fromkeys(RECTANGLE, pl.Float64()),
+        "is_positive": pl.Boolean(),
+    }
+)
+"""Columns of predictions as read. `place` says where one is in which file, `is_positive` whether the service counts it
+as exceeding the threshold of its label; null where it does not say."""
+
+
+class EvaluationFileError(GroundlintError):
+    """A file of an evaluation cannot be used."""
+
+
+class _Part(NamedTuple):
+    """What one file has.
+
+    `images` are the source-refs of the evaluated images; None if the file names only images with predictions. `labels`
+    has the columns of `evaluated_labels` and `place`.
+    """
+
+    predicted: DataFrame
+    images: Sequence[str] | None
+    labels: DataFrame
+
+
+class EvaluationFiles:
+    """The files of an evaluation, which a run was given.
+
+    Raises:
+        EvaluationFileError: A file cannot be read, or has values that are no predictions or metrics.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._name = first_of([str(path) for path in paths])
+        self._parts = [_read(path) for path in paths]
+        if self._parts and all(part.predicted.is_empty() and part.images is None for part in self._parts):
+            raise EvaluationFileError(
+                f"{self._name}: a summary has no predictions; give the snapshot of the evaluation too"
+            )
+
+    def tables(self, read: Mapping[str, DataFrame]) -> tuple[dict[str, DataFrame], list[MadeNote]]:
+        """The tables `predictions`, `evaluated_images` and `evaluated_labels`, and notes on what is not used.
+
+        Of a data set with test data, the test images are evaluated, else all images. Predictions are joined with the
+        first line that names the image. They replace those that manifests hold.
+
+        Args:
+            read: The tables `lines`, `labels` and `boxes` of the run.
+
+        Raises:
+            EvaluationFileError: No image is in a manifest, or a label is in none.
+        """
+        if not self._parts:
+            return {}, []
+        predicted = pl.concat(part.predicted for part in self._parts)
+        listed = [part.images for part in self._parts if part.images is not None]
+        # Each row of a table of predictions names an image, too.
+        refs = pl.Series("source_ref", [ref for images in listed for ref in images], pl.String)
+        refs = pl.concat([refs, predicted["source_ref"]]).unique()
+        lines = read["lines"].filter(col("source_ref").is_not_null(), col("split") != "reference")
+        if lines.filter(col("source_ref").is_in(refs.implode())).is_empty():
+            raise EvaluationFileError(
+                f"{self._name}: none of the {number_of(len(refs), 'image')} of the evaluation is in a manifest; "
+                "check the manifests of the data that the model was evaluated on"
+            )
+        has_test = (col("split") == "test").any().over("data_set")
+        candidates = lines.filter((col("split") == "test") | ~has_test)
+        first = candidates.sort("manifest", "line").unique(["data_set", "source_ref"], keep="first")
+        has_predictions = col("source_ref").is_in(refs.implode())
+        # A table cannot say that the model found nothing in an image; a snapshot lists all images.
+        is_whole = len(listed) == len([part for part in self._parts if not part.predicted.is_empty()])
+        of_evaluation = first.filter(has_predictions.any().over("data_set"))
+        images = of_evaluation.filter(has_predictions) if is_whole else of_evaluation
+        columns = BASE["evaluated_images"].schema
+        images = images.sort("line_id").select(columns.names())
+        known = {*read["labels"]["label"].drop_nulls(), *read["boxes"]["label"].drop_nulls()}
+        used = predicted.join(lines.select("source_ref").unique(), on="source_ref", how="semi", maintain_order="left")
+        labels = pl.concat(part.labels for part in self._parts)
+        _refuse_unknown(pl.concat([used.select("label", "place"), labels.select("label", "place")]), known)
+        rows = predicted.drop("place", "is_positive").join(images, on="source_ref", maintain_order="left")
+        rows = rows.with_columns(attribute_id=lit(None, pl.Int64)).select(BASE["predictions"].schema.names())
+        metrics = _with_thresholds(labels, predicted)
+        found = {"predictions": rows, "evaluated_images": images, "evaluated_labels": metrics}
+        return found, self._notes(refs, lines, of_evaluation, has_predictions, is_whole=is_whole)
+
+    def _notes(
+        self, refs: pl.Series, lines: DataFrame, of_evaluation: DataFrame, has_predictions: pl.Expr, *, is_whole: bool
+    ) -> list[MadeNote]:
+        """The note on images of the evaluation or of the manifests that have no counterpart; none if all have one."""
+        named = DataFrame({"source_ref": refs})
+        unknown = named.join(lines, on="source_ref", how="anti").height
+        untested = (
+            named.join(lines, on="source_ref", how="semi").join(of_evaluation, on="source_ref", how="anti").height
+        )
+        missing = of_evaluation.filter(~has_predictions)["source_ref"].n_unique()
+        total = of_evaluation["source_ref"].n_unique()
+        said = []
+        if unknown:
+            said.append(f"{unknown:,} of {number_of(len(refs), 'image')} of the evaluation are in no manifest")
+        if untested:
+            said.append(f"{number_of(untested, 'image')} outside the test data {_are(untested)} not used")
+        if missing and is_whole:
+            said.append(f"{missing:,} of {number_of(total, 'image')} of the manifests are not in the snapshot")
+        elif missing:
+            said.append(
+                f"{missing:,} of {number_of(total, 'image')} of the manifests have no prediction; their labels count "
+                "as not found"
+            )
+        count = unknown + untested + missing
+        return [MadeNote("evaluation-incomplete", None, count, f"{self._name}: {'; '.join(said)}")] if said else []
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _refuse_unknown(labels: DataFrame, known: Collection[str]) -> None:
+    """Refuse labels that no manifest has; the columns are `label` and `place`."""
+    for label, place in labels.iter_rows():
+        if label not in known:
+            raise EvaluationFileError(
+                f"{place}: the label {label!r} is in no manifest{suggestion(label, known)}; correct it, or name the "
+                "manifests that the model was trained and tested on"
+            )
+
+
+def _with_thresholds(labels: DataFrame, predicted: DataFrame) -> DataFrame:
+    """The metrics of labels; thresholds that no summary gives are taken from what the snapshot counts as positive."""
+    counted = predicted.filter(col("is_positive").is_not_null())
+    # Of a label without any positive prediction it is only known that all confidences are below the threshold.
+    lowest = counted.group_by("label").agg(lowest=col("confidence").filter("is_positive").min().fill_null(1.0))
+    names = pl.concat([labels["label"], lowest["label"]]).unique().sort()
+    rows = (
+        DataFrame({"label": names})
+        .join(labels.unique("label"), on="label", how="left")
+        .join(lowest, on="label", how="left")
+    )
+    rows = rows.with_columns(threshold=pl.coalesce("threshold", "lowest"))
+    return rows.sort("label").select(BASE["evaluated_labels"].schema.names())
+
+
+def _read(path: Path) -> _Part:
+    try:
+        if path.suffix in (".csv", ".parquet"):
+            return _Part(_read_table(path), None, _no_labels())
+        content = path.read_bytes()
+    except OSError as error:
+        raise EvaluationFileError(f"{path}: the file cannot be read: {error.strerror or error}") from None
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        # A snapshot has one object on each line; its own reader says what is wrong.
+        value = None
+    if isinstance(value, dict) and set(_OF_SUMMARY) & value.keys():
+        return _Part(DataFrame(schema=_PREDICTED), None, _read_summary(path, value))
+    return _read_snapshot(path, content)
+
+
+def _no_labels() -> DataFrame:
+    return DataFrame(schema={**BASE["evaluated_labels"].schema, "place": pl.String()})
+
+
+def _read_summary(path: Path, value: Mapping[str, Any]) -> DataFrame:
+    """The metrics of each label in a summary."""
+    results = value.get("LabelEvaluationResults")
+    if not isinstance(results, list):
+        raise EvaluationFileError(
+            f"{path}: there is no list LabelEvaluationResults; give the whole summary of the service"
+        )
+    rows = []
+    for number, entry in enumerate(results):
+        place = f"{path}: LabelEvaluationResults[{number}]"
+        fields = entry if isinstance(entry, dict) else {}
+        label, metrics, images = fields.get("Label"), fields.get("Metrics"), fields.get("NumberOfTestingImages")
+        if not isinstance(label, str) or not isinstance(metrics, dict):
+            raise EvaluationFileError(f"{place}: Label or Metrics is missing; give the summary as the service wrote it")
+        row = {"place": place, "label": label, "images": images if type(images) is int else None}
+        for name, key in _METRICS.items():
+            number_ = metrics.get(key)
+            if number_ is not None and (type(number_) not in (int, float) or not 0 <= number_ <= 1):
+                raise EvaluationFileError(f"{place}.Metrics.{key}: {number_!r} is not a number from 0 to 1")
+            row[name] = number_
+        rows.append(row)
+    found = DataFrame(rows, schema={**BASE["evaluated_labels"].schema, "place": pl.String()}, strict=False)
+    doubled = found.filter(col("label").is_duplicated())
+    if not doubled.is_empty():
+        raise EvaluationFileError(f"{doubled['place'][1]}: the label {doubled['label'][1]!r} is there twice")
+    return found
+
+
+def _read_snapshot(path: Path, content: bytes) -> _Part:
+    """The predictions and images of a snapshot: lines of a manifest with attributes of the evaluation."""
+    explainer = Explainer()
+    rows: list[tuple[Any, ...]] = []
+    images: list[str] = []
+    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        place = f"{path}: line {number}"
+        if not raw.strip():
+            continue
+        try:
+            value = parse(raw.removesuffix(b"\r")).value
+        except InvalidJson as error:
+            hint = "give a snapshot, a summary, or a table named *.csv or *.parquet"
+            raise EvaluationFileError(f"{place}: invalid JSON: {error}; {hint}") from None
+        source_ref = value.get("source-ref") if isinstance(value, dict) else None
+        if not isinstance(source_ref, str):
+            raise EvaluationFileError(f"{place}: there is no source-ref; a snapshot has a JSON object on each line")
+        images.append(source_ref)
+        for name in attribute_keys(value):
+            metadata = value[f"{name}-metadata"]
+            attribute = read_attribute(name, value[name], metadata, explainer)
+            if attribute.is_prediction:
+                rows += _predictions(place, source_ref, attribute, metadata)
+    if not rows:
+        raise EvaluationFileError(
+            f"{path}: no line has an attribute of an evaluation (rekognition-custom-labels-evaluation); give the "
+            "snapshot that the evaluation wrote"
+        )
+    return _Part(DataFrame(rows, schema=_PREDICTED, orient="row"), images, _no_labels())
+
+
+def _predictions(place: str, source_ref: str, attribute: Attribute, metadata: Any) -> Iterator[tuple[Any, ...]]:
+    """The predictions of one attribute, in the order of `_PREDICTED`."""
+    place = f"{place}: {attribute.name}"
+    if attribute.kind == "detection":
+        objects = metadata.get("objects") if isinstance(metadata, dict) else None
+        for number, box in enumerate(attribute.boxes):
+            sides = (box.left, box.top, box.width, box.height)
+            if box.label is None or None in sides:
+                raise EvaluationFileError(f"{place}: box {number} has no label or no numbers for its sides")
+            _refuse_confidence(f"{place}: box {number}", box.confidence)
+            entry = objects[number] if isinstance(objects, list) and number < len(objects) else None
+            head = (place, source_ref, attribute.name, number, box.label, box.confidence)
+            yield (*head, *sides, _is_positive(entry))
+        return
+    if not attribute.labels:
+        raise EvaluationFileError(f"{place}: there is no class-name in its metadata")
+    for label, confidence in attribute.labels:
+        _refuse_confidence(place, confidence)
+        no_box = (None,) * 4
+        yield place, source_ref, attribute.name, None, label, confidence, *no_box, _is_positive(metadata)
+
+
+def _refuse_confidence(place: str, confidence: float | None) -> None:
+    if confidence is None or not 0 <= confidence <= 1:
+        found = "missing" if confidence is None else f"{confidence:g}"
+        raise EvaluationFileError(f"{place}: the confidence is {found}; it must be a number from 0 to 1")
+
+
+def _is_positive(entry: Any) -> bool | None:
+    """Whether the service counts a prediction as exceeding the threshold of its label; None where it does not say."""
+    details = entry.get(_DETAILS) if isinstance(entry, dict) else None
+    if not isinstance(details, dict):
+        return None
+    if details.get("is-true-positive") is True or details.get("is-false-positive") is True:
+        return True
+    negatives = (details.get("is-true-negative"), details.get("is-false-negative"))
+    return False if True in negatives else None
+
+
+def _read_table(path: Path) -> DataFrame:
+    """Predictions from a csv or parquet file: source_ref, label, confidence, and for boxes left, top, width, height."""
+    try:
+        rows = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+    except PolarsError as error:
+        raise EvaluationFileError(f"{path}: the file cannot be read: {str(error).splitlines()[0]}") from None
+    has_boxes = bool(set(RECTANGLE) & set(rows.columns))
+    wanted = (*_NAMES, *RECTANGLE) if has_boxes else _NAMES
+    for name in wanted:
+        if name not in rows.columns:
+            raise EvaluationFileError(
+                f"{path}: there is no column {name}{suggestion(name, rows.columns)}; the columns are "
+                f"{', '.join(_NAMES)}, and for boxes {', '.join(RECTANGLE)}"
+            )
+    if rows.is_empty():
+        raise EvaluationFileError(f"{path}: the file has no rows; it must have one for each prediction")
+    # The header is the first line of a csv file.
+    word, first = ("line", 2) if path.suffix == ".csv" else ("row", 1)
+    numbers = pl.int_range(first, rows.height + first, eager=True)
+    rows = rows.with_columns(place=numbers.cast(pl.String)).with_columns(place=lit(f"{path}: {word} ") + col("place"))
+    for name in wanted[2:]:
+        if not rows.schema[name].is_numeric():
+            # A column of boxes is text, or of no type, where all its values are empty.
+            bad = rows.filter(col(name).cast(pl.Float64, strict=False).is_null())
+            found = bad[name][0] if not bad.is_empty() else rows[name][0]
+            place = bad["place"][0] if not bad.is_empty() else rows["place"][0]
+            raise EvaluationFileError(f"{place}: {name} is {found!r}; it must be a number")
+    for name in wanted[:2]:
+        rows = rows.with_columns(col(name).cast(pl.String))
+        _refuse(rows, col(name).is_null() | (col(name) == ""), f"{name} is empty; each row is one prediction")
+    rows = rows.with_columns(col(name).cast(pl.Float64) for name in wanted[2:])
+    confidence = col("confidence")
+    is_outside = confidence.is_null() | confidence.is_nan() | (confidence < 0) | (confidence > 100)
+    _refuse(rows, is_outside, "confidence must be a number from 0 to 1, or from 0 to 100 in the whole file")
+    if rows.select((confidence > 1).any()).item():
+        rows = rows.with_columns(confidence / 100)
+    if has_boxes:
+        sides = [col(name) for name in RECTANGLE]
+        is_no_box = pl.any_horizontal(side.is_null() | ~side.is_finite() for side in sides)
+        _refuse(
+            rows, is_no_box, f"{', '.join(RECTANGLE)} must be numbers; leave out the columns if labels are of images"
+        )
+        _refuse(rows, (col("width") <= 0) | (col("height") <= 0), "width and height must be above 0 px")
+        if rows.select(pl.all_horizontal(side.is_between(-1, 1).all() for side in sides)).item():
+            raise EvaluationFileError(
+                f"{path}: the boxes are written as shares of the image; multiply them by its width and height in px"
+            )
+        box = pl.int_range(pl.len(), dtype=pl.Int32).over("source_ref")
+    else:
+        box = lit(None, pl.Int32)
+        rows = rows.with_columns(lit(None, pl.Float64).alias(name) for name in RECTANGLE)
+        doubled = rows.filter(pl.struct("source_ref", "label").is_duplicated())
+        if not doubled.is_empty():
+            raise EvaluationFileError(f"{doubled['place'][1]}: the image and label of this row are there twice")
+    rows = rows.with_columns(box=box, attribute=lit("evaluation"), is_positive=lit(None, pl.Boolean))
+    return rows.select(_PREDICTED.names())
+
+
+def _refuse(rows: DataFrame, is_bad: pl.Expr, why: str) -> None:
+    bad = rows.filter(is_bad)
+    if not bad.is_empty():
+        raise EvaluationFileError(f"{bad['place'][0]}: {why}")
