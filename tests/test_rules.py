@@ -42,6 +42,7 @@ FAMILIES = {
     "duplicates": "DUP",
     "visibility": "VIS",
     "clutter": "CLU",
+    "evaluation": "EVA",
 }
 
 MAX_CODE = 30

@@ -8,6 +8,7 @@ __all__ = [
     "clutter",
     "configuration",
     "duplicates",
+    "evaluation",
     "features",
     "images",
     "labels",
