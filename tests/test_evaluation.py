@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import polars as pl
 import pytest
+from command import groundlint
 from hypothesis import given
 from hypothesis import strategies as st
 from judging import REGISTRY
 
 from groundlint.engine.evaluate import Workspace, collected
 from groundlint.engine.examples import Example
+from groundlint.engine.trade_offs import KEYS
+from groundlint.report.schema import schema
 from groundlint.testing import example_tables
 from groundlint_rules.algorithms.bootstrap import interval, resampled_sums
 from groundlint_rules.algorithms.greedy_matching import greedy_matches
@@ -128,3 +134,76 @@ def test_the_interval_of_a_share_is_about_that_of_the_binomial_distribution() ->
     assert (low, high) == pytest.approx((0.72, 0.88), abs=0.02)
     without_zeros = interval(resampled_sums(np.ones((80, 1)), 100) / 100)[:, 0]
     assert without_zeros == pytest.approx((low, high), abs=0.02)
+
+
+FIXTURE = Path(__file__).parents[1] / "fixtures/evaluation"
+FILES = [FIXTURE / f"{name}-{part}.json" for name in ("fruit", "birds") for part in ("snapshot", "summary")]
+MANIFESTS = [FIXTURE / "fruit.manifest", FIXTURE / "birds.manifest"]
+
+
+def fixture_report(*options: str) -> str:
+    evaluation = [f"--evaluation={file}" for file in FILES]
+    arguments = ["check", *map(str, MANIFESTS), *evaluation, "--isolated", "--select", "EVA", "--no-progress", *options]
+    done = groundlint(*arguments, cwd=FIXTURE, COLUMNS="100")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_metrics_of_the_fixture_are_those_computed_by_hand() -> None:
+    rows = json.loads(fixture_report("--output", "json"))["evaluation"]
+    names = ("true_positives", "false_positives", "false_negatives", "precision", "recall", "f1")
+    found = {row["label"]: [row[name] for name in names] for row in rows if row["point"] == "assumed"}
+    by_hand = {
+        "apple": [8, 2, 2, 8 / 10, 8 / 10, 16 / 20],
+        "pear": [6, 2, 2, 6 / 8, 6 / 8, 12 / 16],
+        "plum": [1, 0, 1, 1 / 1, 1 / 2, 2 / 3],
+        "bird": [2, 1, 1, 2 / 3, 2 / 3, 4 / 6],
+    }
+    assert found == {label: pytest.approx(figures, abs=1e-6) for label, figures in by_hand.items()}
+
+
+def test_the_trade_off_is_a_table_in_text_and_markdown() -> None:
+    text = fixture_report("--limit", "1")
+    assert "Evaluation, lowest F1 first (with 95% intervals over images):" in text
+    assert f"  {MANIFESTS[1]}: 'bird' (2 images)\n" in text
+    assert "         0.50  0.67 (0.50 to 1.00)  0.67 (0.50 to 1.00)  0.67   2   1   1  assumed\n" in text
+    assert "  3 other labels; --limit 0 lists all\n" in text
+    markdown = fixture_report("--output", "markdown")
+    assert (
+        "| 0.56 | 1.00 (1.00 to 1.00) | 0.80 (0.50 to 1.00) | 0.89 | 8 | 0 | 2 | raising it further does not pay |"
+        in markdown
+    )
+    assert "Evaluation" not in fixture_report("-q")
+
+
+def test_the_json_report_with_and_without_an_evaluation_follows_its_schema() -> None:
+    report = json.loads(fixture_report("--output", "json"))
+    jsonschema.validate(report, schema())
+    without = groundlint("check", str(MANIFESTS[0]), "--isolated", "--output", "json", cwd=FIXTURE)
+    assert "evaluation" not in json.loads(without.stdout)
+    assert set(report["evaluation"][0]) == set(KEYS)
+
+
+def test_the_order_of_lines_changes_no_report(tmp_path: Path) -> None:
+    reports = []
+    for step in (1, -1):
+        for file in (*MANIFESTS, *FILES[::2]):
+            lines = file.read_text().splitlines()[::step]
+            (tmp_path / file.name).write_text("".join(f"{line}\n" for line in lines))
+        options = [f"--evaluation={tmp_path / file.name}" for file in FILES[::2]]
+        names = [file.name for file in MANIFESTS]
+        done = groundlint("check", *names, *options, "--isolated", "--select=EVA", "--output=json", cwd=tmp_path)
+        report = json.loads(done.stdout)
+        messages = sorted((finding["source_ref"] or "", finding["message"]) for finding in report["findings"])
+        reports.append((messages, report["evaluation"]))
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize(("name", "count"), [("matched_predictions", 24), ("confused_objects", 4)])
+def test_a_table_of_predictions_is_exported_with_its_lines(name: str, count: int, tmp_path: Path) -> None:
+    options = ("--evaluation", str(FILES[0]), "--isolated", "--to", "rows.csv")
+    done = groundlint("export", name, str(MANIFESTS[0]), *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = pl.read_csv(tmp_path / "rows.csv")
+    assert rows.height == count
+    assert rows["line"].null_count() == 0

@@ -16,6 +16,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CASES = sorted(path.parent for path in ROOT.glob("fixtures/*/expected.json"))
+OPTIONS = {
+    "evaluation": tuple(
+        f"--evaluation={name}-{part}.json" for name in ("fruit", "birds") for part in ("snapshot", "summary")
+    )
+}
+"""Options of the check of a folder, where it needs some."""
+
 PHOTOGRAPHS = ROOT / "fixtures/photographs"
 TERMINAL_WIDTH = 92
 """Columns of the terminal in the README, as in tools/remake_terminal_image.py."""
@@ -31,7 +38,7 @@ def check(case: Path, *options: str, columns: int = 80) -> tuple[str, int]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_report_is_as_expected(case: Path) -> None:
-    printed, status = check(case, "--output", "json")
+    printed, status = check(case, "--output", "json", *OPTIONS.get(case.name, ()))
     if os.environ.get("GROUNDLINT_WRITE_GOLDEN"):
         text = json.dumps(json.loads(printed), indent=4, ensure_ascii=False)
         (case / "expected.json").write_text(f"{text}\n", encoding="utf-8")

@@ -22,6 +22,8 @@ from groundlint.engine.registry import Registry
 from groundlint.engine.rule import inputs
 from groundlint.engine.tables import BASE
 from groundlint.engine.timings import Stopwatch, Timed
+from groundlint.engine.trade_offs import KEYS as TRADE_OFF_KEYS
+from groundlint.engine.trade_offs import TRADE_OFFS
 from groundlint.policy import suppression, typical
 from groundlint.policy.baseline import Baseline, Entry, of_findings
 from groundlint.policy.fingerprints import fingerprints
@@ -34,7 +36,8 @@ class Input:
     """The tables of a run, and its data sets.
 
     `without_images` are the numbers of data sets none of whose images was found, `incomplete` those with a manifest
-    that could not be read, and `given` the names of tables that the user supplied.
+    that could not be read, and `given` the names of tables that the user supplied. `kept` are the derived tables that
+    the result needs.
     """
 
     tables: Mapping[str, DataFrame]
@@ -42,6 +45,7 @@ class Input:
     without_images: Set[int] = frozenset()
     incomplete: Set[int] = frozenset()
     given: Collection[str] = ()
+    kept: tuple[str, ...] = (COVERED_PLACES,)
 
 
 @dataclass
@@ -51,7 +55,7 @@ class Judgement:
     `hidden` has the columns `suppression`, the reason of a `[[suppress]]` entry, and `is_baselined`. `known` are all
     findings that are not suppressed, as a baseline, `stale` the entries of the given baseline that were looked for and
     not found. `skipped` are the codes of rules that could not judge the data sets without images. `seconds` are those
-    of rules and derived tables.
+    of rules and derived tables. `evaluation` has what thresholds of an evaluated model give, None without a model.
     """
 
     findings: DataFrame
@@ -62,6 +66,7 @@ class Judgement:
     raised: list[Raised] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     seconds: dict[Timed, float] = field(default_factory=dict)
+    evaluation: DataFrame | None = None
 
 
 def judge(
@@ -93,7 +98,7 @@ def judge(
         # No image of the whole run was found: on empty tables these rules would only cost time.
         rules = [scope for scope in rules if scope.rule.code not in skipped]
     with stopwatch.timing("stage", "running rules"):
-        plan = registry.graph.plan(rules, notes=registry.notes.values(), kept=[COVERED_PLACES])
+        plan = registry.graph.plan(rules, notes=registry.notes.values(), kept=data.kept)
         evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
     found = evaluation.findings
     if COVERED_PLACES in evaluation.kept:
@@ -125,7 +130,18 @@ def judge(
         [*evaluation.raised, *of_config.raised],
         skipped,
         evaluation.seconds | of_config.seconds,
+        _trade_offs(evaluation.kept, data.data_sets),
     )
+
+
+def _trade_offs(kept: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> DataFrame | None:
+    """What thresholds of an evaluated model give, with the first manifest of the data set; None without a model."""
+    if TRADE_OFFS not in kept:
+        return None
+    names = [(number, data_set.sources[0].name) for number, data_set in enumerate(data_sets)]
+    manifests = DataFrame(names, schema={"data_set": pl.Int32, "manifest": pl.String}, orient="row")
+    rows = kept[TRADE_OFFS].join(manifests, on="data_set").select(TRADE_OFF_KEYS)
+    return rows.sort("manifest", "label", "threshold")
 
 
 def _reported(found: DataFrame, data: Input, skipped: Sequence[str]) -> DataFrame:

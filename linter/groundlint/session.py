@@ -25,6 +25,7 @@ from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
 from groundlint.engine.timings import Stopwatch, Timed
+from groundlint.engine.trade_offs import TRADE_OFFS
 from groundlint.evaluation.evaluation_files import EvaluationFiles
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.images.cache import Cache
@@ -80,6 +81,7 @@ class Outcome:
     `is_baselined`. `known` are all that are not suppressed, as a baseline, `stale` the entries of the given baseline
     that were looked for and not found. `boxes_by_label` has the number of `boxes` of each `label`. `seconds` are those
     of rules and derived tables, and of features over all processes; the stages are in the session's stopwatch.
+    `evaluation` has what thresholds of an evaluated model give, with the keys of a `TradeOff`; None without a model.
     """
 
     target: str
@@ -94,6 +96,7 @@ class Outcome:
     without_images: list[str] = field(default_factory=list)
     boxes_by_label: DataFrame = field(default_factory=DataFrame)
     seconds: dict[Timed, float] = field(default_factory=dict)
+    evaluation: DataFrame | None = None
 
 
 @dataclass
@@ -195,11 +198,10 @@ class Session:
         if not selection.rules:
             raise UsageError(nothing_selected(self._registry, config.settings))
         graph, notes_of_rules = self._registry.graph, self._registry.notes.values()
-        loaded = self.load(
-            graph.plan(selection.rules, notes=notes_of_rules, kept=[COVERED_PLACES], fast=selection.fast)
-        )
+        kept = (COVERED_PLACES, TRADE_OFFS) if self._request.evaluation else (COVERED_PLACES,)
+        loaded = self.load(graph.plan(selection.rules, notes=notes_of_rules, kept=kept, fast=selection.fast))
         data = pipeline.Input(
-            loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys()
+            loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys(), kept
         )
         with self._stopwatch.timing("stage", "suppressions and severities"):
             judged = pipeline.judge(
@@ -227,6 +229,7 @@ class Session:
             loaded.manifests_without_images,
             numbers.boxes_by_label(loaded.tables, loaded.data_sets),
             {**loaded.seconds, **judged.seconds},
+            judged.evaluation,
         )
 
     def profile(self, selection: Selection) -> Profiled:

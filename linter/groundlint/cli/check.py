@@ -224,6 +224,7 @@ def _report(
         rules={code: registry.rules[code] for code in outcome.rules},
         failing=frozenset(level.value for level in failing),
         boxes_by_label=outcome.boxes_by_label,
+        evaluation=outcome.evaluation,
         presentation=look,
     )
 

@@ -21,6 +21,8 @@ def render(report: Report) -> str:
         "summary": report.summary.model_dump(),
         "findings": msgspec.Raw(findings_json(report.findings).encode()),
     }
+    if report.evaluation is not None:
+        value["evaluation"] = msgspec.Raw(report.evaluation.write_json().encode())
     return plain_json(msgspec.json.encode(value).decode()) + "\n"
 
 

@@ -9,8 +9,10 @@ from urllib.parse import quote
 from polars import DataFrame, col
 
 from groundlint.engine.findings import SEVERITIES, worst_first
+from groundlint.phrases import number_of
 from groundlint.report.listing import LINE_COLUMNS, sentence, with_images, with_typical_merged
 from groundlint.report.report import Report
+from groundlint.report.trade_offs import HEADER, worst_labels
 from groundlint.sanitize import visible
 
 MAX_REPORT_BYTES = 900 * 1024
@@ -18,6 +20,9 @@ MAX_REPORT_BYTES = 900 * 1024
 
 _TAIL = 100
 """Bytes kept free to say what is left out."""
+
+_MAX_LABELS = 20
+"""Labels whose thresholds are listed."""
 
 # Beside Markdown's own marks: dollars enclose formulas, `://` and `www.` make links without any mark.
 _MARKS = re.compile(r"[\\`*_\[\](){}<>|#!&~$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -32,6 +37,8 @@ def render(report: Report) -> str:
     numbers["images"] = summary.images.total
     text = "# groundlint\n\n" + ", ".join(f"{name}: {number:,}" for name, number in numbers.items()) + "\n"
     text += "".join(f"\n> {escaped(visible(note.message))}\n" for note in summary.notes)
+    if report.evaluation is not None:
+        text += "".join(_evaluation(report.evaluation))
     if findings.is_empty():
         return text + "\nNo findings to show.\n"
     text += "\n| rule | name | severity | findings |\n| --- | --- | --- | ---: |\n" + "".join(_rows(findings))
@@ -45,6 +52,21 @@ def render(report: Report) -> str:
             break
         parts.append(item)
     return "".join(parts)
+
+
+def _evaluation(evaluation: DataFrame) -> Iterator[str]:
+    """What thresholds give, a table for each of the labels with the lowest F1."""
+    if evaluation.is_empty():
+        return
+    yield "\n## Evaluation\n\nLowest F1 first, with 95% intervals over images.\n"
+    labels = list(worst_labels(evaluation))
+    for each in labels[:_MAX_LABELS]:
+        place = f"{visible(each.manifest, limit=None)}: {visible(each.label)!r}"
+        yield f"\n{escaped(place)} ({number_of(each.images, 'image')})\n\n"
+        yield f"| {' | '.join(HEADER)} |\n|{' ---: |' * (len(HEADER) - 1)} --- |\n"
+        yield from (f"| {' | '.join(row)} |\n" for row in each.rows)
+    if left := len(labels[_MAX_LABELS:]):
+        yield f"\n{number_of(left, 'other label')}; the report in JSON has all.\n"
 
 
 def escaped(text: str) -> str:

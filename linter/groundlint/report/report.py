@@ -40,8 +40,10 @@ class Report:
     `findings` has the columns of `findings.KEYS`, and `data_set`, `precision`, `pointer` and `typical_of` (the sentence
     that stands for findings typical of their data set), in order. `hidden` are the suppressed and baselined ones, with
     `suppression`, the reason, and `is_baselined`. `rules` are the rules of the run by code, `failing` the
-    severities that fail it. `boxes_by_label` has the number of `boxes` of each `label`. `baseline` is the path of the
-    baseline in use. `is_whole` says whether everything that was asked was checked. `folder` is the working directory.
+    severities that fail it. `boxes_by_label` has the number of `boxes` of each `label`. `evaluation` has what
+    thresholds of an evaluated model give, with the keys of a `TradeOff`, None without such a model. `baseline` is the
+    path of the baseline in use. `is_whole` says whether everything that was asked was checked. `folder` is the working
+    directory.
     """
 
     version: str
@@ -52,6 +54,7 @@ class Report:
     rules: Mapping[str, type[Rule]] = field(default_factory=dict)
     failing: frozenset[str] = frozenset({"error"})
     boxes_by_label: DataFrame = field(default_factory=DataFrame)
+    evaluation: DataFrame | None = None
     baseline: str | None = None
     is_whole: bool = True
     folder: str = field(default_factory=os.getcwd)

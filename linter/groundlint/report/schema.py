@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from groundlint.engine.findings import Finding
+from groundlint.engine.trade_offs import TradeOff
 from groundlint.summary import Summary
 
 
@@ -29,6 +30,7 @@ class JsonReport(BaseModel):
     target: Literal["rekognition", "ground-truth"]
     summary: Summary
     findings: list[Finding]
+    evaluation: list[TradeOff] = Field([], description="What thresholds give; only with --evaluation.")
 
 
 def schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from groundlint.engine.findings import worst_first
 from groundlint.phrases import number_of
 from groundlint.report.concise import hidden_lines
 from groundlint.report.label_shares import label_shares
-from groundlint.report.layout import Cell, Layout, dim, wrapped
+from groundlint.report.layout import Cell, Layout, bold, dim, wrapped
 from groundlint.report.listing import (
     first_of_each,
     header_path,
@@ -21,6 +21,7 @@ from groundlint.report.listing import (
     with_typical_merged,
 )
 from groundlint.report.report import Presentation, Report
+from groundlint.report.trade_offs import HEADER, worst_labels
 from groundlint.sanitize import visible
 
 _COLUMNS = ("line", "severity", "code", "name", "aws", "message", "shown_image", "caused_by", "more")
@@ -36,6 +37,8 @@ def render(report: Report) -> str:
     shares = label_shares(findings.filter(col("severity") == "info"), report.boxes_by_label)
     lines = [*_section("Boxes by label:", _shares_of(listed, shares)), *_manifests(listed, look)]
     lines += _counted(findings.filter(is_counted), shares, look)
+    if report.evaluation is not None and not look.quiet:
+        lines += _evaluation(report.evaluation, look)
     if look.show_suppressed:
         lines += _section("Suppressed and in the baseline:", hidden_lines(report.hidden))
     if look.statistics:
@@ -130,6 +133,25 @@ def _counted(findings: DataFrame, shares: Mapping[str, str], look: Presentation)
         if code in shares:
             indent = " " * (width + 6)
             yield from wrapped(shares[code], max(look.width, 40), initial_indent=indent, subsequent_indent=indent)
+    yield ""
+
+
+def _evaluation(evaluation: DataFrame, look: Presentation) -> Iterator[str]:
+    """What thresholds give, a table for each label; of many labels, those with the lowest F1."""
+    if evaluation.is_empty():
+        return
+    yield from _wrapped(["Evaluation, lowest F1 first (with 95% intervals over images):"], look.width)
+    labels = list(worst_labels(evaluation))
+    for each in labels[: look.limit or None]:
+        where = f"{header_path(each.manifest)}: " if evaluation["manifest"].n_unique() > 1 else ""
+        yield f"  {bold(f'{where}{visible(each.label)!r}', look.color)} ({number_of(each.images, 'image')})"
+        rows = [HEADER, *each.rows]
+        *widths, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+        for *cells, remark in rows:
+            aligned = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+            yield f"    {aligned}  {remark}".rstrip()
+    if left := len(labels[look.limit :]) if look.limit else 0:
+        yield f"  {number_of(left, 'other label')}; --limit 0 lists all"
     yield ""
 
 

@@ -25,6 +25,7 @@ _EVEN_ODDS = 0.5
 """Suspicion above which another label is more probable than the given one."""
 
 _LABEL = ("data_set", "label")
+_LINE = ("data_set", "line_id", "manifest", "line", "source_ref")
 _SIDES = ("left", "top", "width", "height")
 
 _OVERLAPS = pl.Schema(
@@ -70,7 +71,7 @@ def matched_predictions(
         predictions.join(evaluated_images.select("line_id"), on="line_id", how="semi")
         .filter(col("label").is_not_null(), col("confidence").is_not_null(), col("source_ref").is_not_null())
         .filter(pl.all_horizontal(col(side).is_null() == col("left").is_null() for side in _SIDES))
-        .select("data_set", "line_id", "source_ref", "label", "confidence", *_SIDES)
+        .select(*_LINE, "label", "confidence", *_SIDES)
         # Sorted by content, so that the order of lines and of predictions does not matter.
         .sort("data_set", "source_ref", -col("confidence"), "label", *_SIDES)
         .filter(col("left").is_not_null() | pl.struct("line_id", "label").is_first_distinct())
@@ -136,7 +137,7 @@ def evaluated_objects(
     has_boxes = matched_predictions.filter(col("left").is_not_null()).select("data_set").unique()
     lines = evaluated_images.select("line_id")
     real = boxes.filter("usable", col("label").is_not_null()).join(lines, on="line_id", how="semi")
-    place = ("data_set", "line_id", "source_ref", "attribute_id", "label")
+    place = (*_LINE, "attribute_id", "label")
     found = matched_predictions.filter("is_true").select("confidence", "box_id", "line_id", "label")
     of_boxes = real.join(has_boxes, on="data_set", how="semi").select(*place, "box_id")
     of_boxes = of_boxes.join(found.drop_nulls("box_id").select("box_id", "confidence"), on="box_id", how="left")
@@ -263,7 +264,7 @@ def _of_label(metrics: Mapping[str, Any], predicted: DataFrame, objects: DataFra
         for name, (low, high) in each.intervals.items():
             row |= {f"{name}_low": round(low, 6), f"{name}_high": round(high, 6)}
         whole = 2 * each.true_positives + each.false_positives + missed
-        row["f1"] = 2 * each.true_positives / whole if whole else None
+        row["f1"] = round(2 * each.true_positives / whole, 6) if whole else None
         yield row
 
 
