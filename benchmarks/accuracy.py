@@ -17,6 +17,7 @@ from pathlib import Path
 import clutter
 import crops
 import judging
+import label_groups
 import mislabel
 import occlusion
 import outliers
@@ -124,6 +125,7 @@ PARTS = {
     "crops": crops.figures,
     "mislabel": mislabel.figures,
     "outliers": outliers.figures,
+    "label groups": label_groups.figures,
     "judging": judging.figures,
 }
 

@@ -22,6 +22,7 @@ from groundlint.report.schema import schema
 from groundlint.testing import example_tables
 from groundlint_rules.algorithms.bootstrap import interval, resampled_sums
 from groundlint_rules.algorithms.greedy_matching import greedy_matches
+from groundlint_rules.algorithms.two_groups import silhouettes, two_groups, unit
 
 
 def table(name: str, **rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -207,3 +208,58 @@ def test_a_table_of_predictions_is_exported_with_its_lines(name: str, count: int
     rows = pl.read_csv(tmp_path / "rows.csv")
     assert rows.height == count
     assert rows["line"].null_count() == 0
+
+
+def embeddings(*means: tuple[range, int]) -> list[dict[str, Any]]:
+    """Embeddings of images around one of several directions."""
+    random = np.random.default_rng(0)
+    rows = []
+    for images, direction in means:
+        for n in images:
+            numbers = random.normal(0, 0.1, 8)
+            numbers[direction] += 1
+            rows.append({"source_ref": f"s3://bucket/{n}.jpg", "attribute": "animals", "numbers": numbers.tolist()})
+    return rows
+
+
+def test_a_label_of_two_kinds_is_divided_into_them() -> None:
+    labels = [image(n) for n in range(1, 31)]
+    vectors = embeddings((range(1, 21), 0), (range(21, 31), 1))
+    (row,) = table("label_groups", labels=labels, predictions=[], embeddings=vectors).to_dicts()
+    assert (row["first"], row["second"]) == (20, 10)
+    assert row["silhouette"] > 0.8
+    numbers = [int(ref.removeprefix("s3://bucket/").removesuffix(".jpg")) for ref in row["shown"]]
+    assert [n > 20 for n in numbers] == [False] * 3 + [True] * 3
+
+
+def test_false_positives_that_are_another_label_are_no_unknown_group() -> None:
+    labels = [image(n) for n in range(1, 21)] + [image(n, "dog") for n in range(21, 31)]
+    unlabeled = [{"line": n, "label": None} for n in range(31, 41)]
+    predictions = [image(n, confidence=0.9) for n in range(1, 41)]
+    vectors = embeddings((range(1, 21), 0), (range(21, 31), 1), (range(31, 41), 2))
+    given = [{"label": "cat", "threshold": 0.5}]
+    (row,) = table(
+        "unknown_groups",
+        labels=labels + unlabeled,
+        predictions=predictions,
+        embeddings=vectors,
+        evaluated_labels=given,
+    ).to_dicts()
+    # The ten dogs are taken for cats; only the ten images without a label count.
+    assert (row["label"], row["first"], row["second"]) == ("cat", 20, 10)
+    assert row["silhouette"] > 0.8
+
+
+def test_silhouettes_are_those_computed_by_hand() -> None:
+    vectors = unit(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    found = silhouettes(vectors, np.array([False, False, True, True]))
+    # Distances are 1 minus the cosine: 0 within the first group, 1 - r within the second, with r = sqrt(1/2).
+    r = 0.5**0.5
+    to_first, own = (1 + 1) / 2, 1 - r
+    assert found == pytest.approx([1, 1, (to_first - own) / to_first, 0], abs=1e-9)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=1, max_size=12))
+def test_the_second_of_two_groups_is_not_the_larger_one(rows: list[list[int]]) -> None:
+    is_second = two_groups(unit(np.array(rows, dtype=float)))
+    assert is_second.sum() * 2 <= len(rows)
