@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 from command import groundlint
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from judging import REGISTRY
 
+from groundlint import check
 from groundlint.engine.evaluate import Workspace, collected
 from groundlint.engine.examples import Example
 from groundlint.engine.trade_offs import KEYS
@@ -22,6 +23,7 @@ from groundlint.report.schema import schema
 from groundlint.testing import example_tables
 from groundlint_rules.algorithms.bootstrap import interval, resampled_sums
 from groundlint_rules.algorithms.greedy_matching import greedy_matches
+from groundlint_rules.algorithms.threshold_choice import Predictions, trade_offs
 from groundlint_rules.algorithms.two_groups import silhouettes, two_groups, unit
 
 
@@ -163,6 +165,15 @@ def test_the_metrics_of_the_fixture_are_those_computed_by_hand() -> None:
     assert found == {label: pytest.approx(figures, abs=1e-6) for label, figures in by_hand.items()}
 
 
+def test_the_findings_of_the_fixture_are_those_that_were_planted() -> None:
+    found = check(*MANIFESTS, evaluation=FILES, select="EVA", isolated=True).findings
+    rows = found.select("code", "label", "line").sort("code", "label").rows()
+    few = [("EVA102", label, None) for label in ("bird", "pear", "plum")]
+    assert rows == [("EVA101", "pear", None), *few, ("EVA301", "apple", None), ("EVA302", "bird", 2)]
+    related = found.filter(code="EVA301")["related"][0].struct.field("source_ref").to_list()
+    assert related == [f"s3://orchard/{name}.jpg" for name in ("apple-10", "apple-9", "pear-7")]
+
+
 def test_the_trade_off_is_a_table_in_text_and_markdown() -> None:
     text = fixture_report("--limit", "1")
     assert "Evaluation, lowest F1 first (with 95% intervals over images):" in text
@@ -263,3 +274,24 @@ def test_silhouettes_are_those_computed_by_hand() -> None:
 def test_the_second_of_two_groups_is_not_the_larger_one(rows: list[list[int]]) -> None:
     is_second = two_groups(unit(np.array(rows, dtype=float)))
     assert is_second.sum() * 2 <= len(rows)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.booleans(), st.integers(0, 4)), min_size=1, max_size=12),
+    st.integers(0, 5),
+    st.integers(0, 100),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_higher_threshold_never_finds_more(rows: list[tuple[int, bool, int]], missed: int, assumed: int) -> None:
+    percent, is_true, images = zip(*rows, strict=True)
+    predictions = Predictions(np.array(percent) / 100, np.array(is_true), np.array(images))
+    objects = np.bincount(predictions.image[predictions.is_true], minlength=5) + np.array([missed, 0, 0, 0, 0])
+    found = trade_offs(predictions, objects, 5, assumed / 100)
+    assert [each.threshold for each in found] == sorted({each.threshold for each in found})
+    for name in ("true_positives", "false_positives"):
+        counts = [getattr(each, name) for each in found]
+        assert counts == sorted(counts, reverse=True)
+    (at_assumed,) = (each for each in found if each.point == "assumed")
+    assert at_assumed.threshold == assumed / 100
+    assert all(each.threshold > at_assumed.threshold for each in found if each.point == "precision")
+    assert all(each.threshold < at_assumed.threshold for each in found if each.point == "recall")

@@ -208,6 +208,33 @@ def test_a_file_that_cannot_be_used_is_refused(what: str) -> None:
     assert str(raised.value).startswith(says)
 
 
+def test_a_snapshot_in_which_nothing_is_found_is_an_evaluation() -> None:
+    Path("snapshot.json").write_text(manifest(detection(ref(0), (), name=NAME)))
+    tables, _ = read("snapshot.json", manifests=Request(("boxes.manifest",)))
+    assert tables["predictions"].is_empty()
+    assert tables["evaluated_images"].height == 1
+
+
+def test_predictions_of_another_kind_than_the_manifests_are_refused() -> None:
+    says = "own.csv: line 2: the predictions have no boxes, but the evaluated images have only boxes"
+    with pytest.raises(EvaluationFileError, match=says):
+        read(table(), manifests=Request(("boxes.manifest",)))
+    says = "own.csv: line 2: the predictions have boxes, but the evaluated images have only image-level labels"
+    with pytest.raises(EvaluationFileError, match=says):
+        read(table(**BOXES))
+
+
+def test_two_evaluations_of_an_image_are_refused() -> None:
+    with pytest.raises(EvaluationFileError, match=f"a.csv, b.csv: several files have predictions on {ref(0)}"):
+        read(table("a.csv"), table("b.csv"))
+
+
+def test_labels_that_look_like_numbers_stay_as_written() -> None:
+    Path("labels.manifest").write_text(manifest(classification(ref(0), "01"), classification(ref(1), "1")))
+    tables, _ = read(table(label=["01", "1"]))
+    assert tables["predictions"]["label"].to_list() == ["01", "1"]
+
+
 def test_a_missing_file_is_named() -> None:
     for name in ("none.csv", "none.json"):
         with pytest.raises(EvaluationFileError, match=f"^{name}: the file cannot be read: No such file"):

@@ -61,12 +61,13 @@ class EvaluationFiles:
     """The files of an evaluation, which a run was given.
 
     Raises:
-        EvaluationFileError: A file cannot be read, or has values that are no predictions or metrics.
+        EvaluationFileError: A file cannot be read or has wrong values, or the files are of several evaluations.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._name = first_of([str(path) for path in paths])
         self._parts = [_read(path) for path in paths]
+        self._refuse_repeated()
         if self._parts and all(part.predicted.is_empty() and part.images is None for part in self._parts):
             raise EvaluationFileError(
                 f"{self._name}: a summary has no predictions; give the snapshot of the evaluation too"
@@ -82,7 +83,7 @@ class EvaluationFiles:
             read: The tables `lines`, `labels` and `boxes` of the run.
 
         Raises:
-            EvaluationFileError: No image is in a manifest, or a label is in none.
+            EvaluationFileError: No image is in a manifest, a label is in none, or they have labels of another kind.
         """
         if not self._parts:
             return {}, []
@@ -102,7 +103,7 @@ class EvaluationFiles:
         first = candidates.sort("manifest", "line").unique(["data_set", "source_ref"], keep="first")
         has_predictions = col("source_ref").is_in(refs.implode())
         # A table cannot say that the model found nothing in an image; a snapshot lists all images.
-        is_whole = len(listed) == len([part for part in self._parts if not part.predicted.is_empty()])
+        is_whole = all(part.images is not None or part.predicted.is_empty() for part in self._parts)
         of_evaluation = first.filter(has_predictions.any().over("data_set"))
         images = of_evaluation.filter(has_predictions) if is_whole else of_evaluation
         columns = BASE["evaluated_images"].schema
@@ -111,11 +112,23 @@ class EvaluationFiles:
         used = predicted.join(lines.select("source_ref").unique(), on="source_ref", how="semi", maintain_order="left")
         labels = pl.concat(part.labels for part in self._parts)
         _refuse_unknown(pl.concat([used.select("label", "place"), labels.select("label", "place")]), known)
+        _refuse_other_kind(used, read["labels"], read["boxes"], images)
         rows = predicted.drop("place", "is_positive").join(images, on="source_ref", maintain_order="left")
         rows = rows.with_columns(attribute_id=lit(None, pl.Int64)).select(BASE["predictions"].schema.names())
         metrics = _with_thresholds(labels, predicted)
         found = {"predictions": rows, "evaluated_images": images, "evaluated_labels": metrics}
         return found, self._notes(refs, lines, of_evaluation, has_predictions, is_whole=is_whole)
+
+    def _refuse_repeated(self) -> None:
+        """Refuse files of several evaluations: an image has one set of predictions."""
+        seen: set[str] = set()
+        for part in self._parts:
+            refs = {*part.predicted["source_ref"], *(part.images or ())}
+            if both := sorted(refs & seen):
+                raise EvaluationFileError(
+                    f"{self._name}: several files have predictions on {both[0]}; give the files of one evaluation"
+                )
+            seen |= refs
 
     def _notes(
         self, refs: pl.Series, lines: DataFrame, of_evaluation: DataFrame, has_predictions: pl.Expr, *, is_whole: bool
@@ -142,6 +155,23 @@ class EvaluationFiles:
             )
         count = unknown + untested + missing
         return [MadeNote("evaluation-incomplete", None, count, f"{self._name}: {'; '.join(said)}")] if said else []
+
+
+def _refuse_other_kind(predicted: DataFrame, labels: DataFrame, boxes: DataFrame, images: DataFrame) -> None:
+    """Refuse predictions of boxes where the evaluated images have image-level labels only, and the other way round."""
+    if predicted.is_empty():
+        return
+    of_boxes = predicted["left"].is_not_null()
+    counts = [rows.join(images, on="line_id", how="semi").height for rows in (boxes, labels)]
+    for is_wrong, has, others, what in (
+        (of_boxes.all(), counts[0], counts[1], ("predictions have boxes", "image-level labels")),
+        (not of_boxes.any(), counts[1], counts[0], ("predictions have no boxes", "boxes")),
+    ):
+        if is_wrong and not has and others:
+            raise EvaluationFileError(
+                f"{predicted['place'][0]}: the {what[0]}, but the evaluated images have only {what[1]}; give the "
+                f"predictions of a model for {what[1]}, or the manifests of this model"
+            )
 
 
 def _are(count: int) -> str:
@@ -227,6 +257,7 @@ def _read_snapshot(path: Path, content: bytes) -> _Part:
     explainer = Explainer()
     rows: list[tuple[Any, ...]] = []
     images: list[str] = []
+    is_evaluated = False
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         place = f"{path}: line {number}"
         if not raw.strip():
@@ -244,8 +275,10 @@ def _read_snapshot(path: Path, content: bytes) -> _Part:
             metadata = value[f"{name}-metadata"]
             attribute = read_attribute(name, value[name], metadata, explainer)
             if attribute.is_prediction:
+                # A detector may find nothing in any image.
+                is_evaluated = True
                 rows += _predictions(place, source_ref, attribute, metadata)
-    if not rows:
+    if not is_evaluated:
         raise EvaluationFileError(
             f"{path}: no line has an attribute of an evaluation (rekognition-custom-labels-evaluation); give the "
             "snapshot that the evaluation wrote"
@@ -295,7 +328,7 @@ def _is_positive(entry: Any) -> bool | None:
 def _read_table(path: Path) -> DataFrame:
     """Predictions from a csv or parquet file: source_ref, label, confidence, and for boxes left, top, width, height."""
     try:
-        rows = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+        rows = pl.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     except PolarsError as error:
         raise EvaluationFileError(f"{path}: the file cannot be read: {str(error).splitlines()[0]}") from None
     has_boxes = bool(set(RECTANGLE) & set(rows.columns))
@@ -348,6 +381,11 @@ def _read_table(path: Path) -> DataFrame:
             raise EvaluationFileError(f"{doubled['place'][1]}: the image and label of this row are there twice")
     rows = rows.with_columns(box=box, attribute=lit("evaluation"), is_positive=lit(None, pl.Boolean))
     return rows.select(_PREDICTED.names())
+
+
+def _read_csv(path: Path) -> DataFrame:
+    # Names that look like numbers stay as they are written.
+    return pl.read_csv(path, infer_schema_length=None, schema_overrides=dict.fromkeys(_NAMES[:2], pl.String))
 
 
 def _refuse(rows: DataFrame, is_bad: pl.Expr, why: str) -> None:
