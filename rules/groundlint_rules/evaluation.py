@@ -426,12 +426,13 @@ class PredictionWithoutBox(Rule):
     Look at the place. Add the box if the object is there.
 
     ## How reliable it is
-    Precision has not been measured. Only predictions above the threshold of their label and the given confidence are
-    reported, that share less than a tenth with any box (IoU).
+    Precision has not been measured, so the rule is in preview. Only predictions above the threshold of their label and
+    the given confidence are reported, that share less than a tenth with any box (IoU).
     """
 
     code = "EVA302"
     name = "prediction-without-box"
+    status = Status.PREVIEW
     severity = Severity.INFO
     message = (
         "the model finds {label!r} (confidence {confidence:.2f}) at left {left:.0f}, top {top:.0f}, width {width:.0f}, "
