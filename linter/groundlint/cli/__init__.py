@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from groundlint.cli import baseline, check, clean, config, export, init, profile, rule, tables, test
+from groundlint.cli import baseline, check, clean, config, export, init, profile, rule, split, tables, test
 from groundlint.cli.options import Version
 from groundlint.cli.output import BROKEN, say, say_lines, temporaries
 
@@ -72,4 +72,5 @@ app.command(name="config")(config.show_config)
 app.command()(baseline.baseline)
 app.command()(init.init)
 app.command()(clean.clean)
+app.command()(split.split)
 app.command()(test.test)

@@ -26,7 +26,7 @@ _EXPORTED = r"[_.](?:jpe?g|png)\.rf\.[0-9a-f]+(\.[a-z]+)$"
 
 @table()
 def frame_sequences(lines: LazyFrame) -> LazyFrame:
-    """One image in a sequence of numbered files that may be frames of a film, in a data set with test data.
+    """One image in a sequence of numbered files that may be frames of a film.
 
     `sequence` is the source-ref without the number, and `number` the last number in it. A sequence has 10 images or
     more. Its file names or its folder say that it is a film (such as frame_0012 or clip3/0012), or it is one of at
@@ -34,15 +34,13 @@ def frame_sequences(lines: LazyFrame) -> LazyFrame:
     `neighbor` is the training image before or after a test image, at most twice the usual distance away.
     """
     named = lines.filter(col("source_ref").is_not_null(), col("split").is_in(["train", "test"]))
-    tested = named.filter(col("split") == "test").select("data_set").unique()
     # A folder of each split does not part a sequence.
     plain = col("source_ref").str.replace(_SPLIT_FOLDER, "/").str.replace(_EXPORTED, "${1}")
     parts = plain.str.extract_groups(
         r"^(?<before>.*?)(?<digits>[0-9]{1,18})(?<after>[^0-9/]*?)(?<extension>\.[^./]*)?$"
     )
     numbered = (
-        named.join(tested, on="data_set", how="semi")
-        .select("data_set", "split", "source_ref", parts=parts)
+        named.select("data_set", "split", "source_ref", parts=parts)
         .unnest("parts")
         .filter(col("digits").is_not_null())
         .with_columns(
