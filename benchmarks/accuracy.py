@@ -26,6 +26,7 @@ import polars as pl
 import quality
 import similar_images
 import variety
+import split_shift
 import visibility
 from healthy_sets import flagged
 from measured import SETS, Measured, exported, halves, source_refs
@@ -126,6 +127,7 @@ PARTS = {
     "mislabel": mislabel.figures,
     "outliers": outliers.figures,
     "label groups": label_groups.figures,
+    "split_shift": split_shift.figures,
     "judging": judging.figures,
 }
 

@@ -65,7 +65,7 @@ def check(
         paths: Manifests and folders. Each manifest is a data set of its own unless the configuration groups it.
         train: Training manifests of one data set.
         test: Test manifests of the same data set.
-        reference: Manifests of the same data set to compare with.
+        reference: Manifests or folders of images to compare the training images with; nothing else judges them.
         target: "rekognition" or "ground-truth".
         select: Rules to check: codes, prefixes, names, service codes, or ALL.
         ignore: Rules to leave out.

@@ -144,12 +144,18 @@ class Session:
                 self._on_progress("reading manifests")
                 if images:
                     images.prepare(_expected_images(asked, images.storage))
-                reading = read(asked, tables=plan.base | {"lines", "labels", "boxes"}, jobs=request.processes)
+                of_base = plan.base | {"lines", "labels", "boxes"}
+                reading = read([each.judged for each in asked], tables=of_base, jobs=request.processes)
+                compared = read([each.references for each in asked], tables={"lines"}, jobs=request.processes)
             tables = dict(reading.tables)
             if images:
                 with self._stopwatch.timing("stage", "finding and measuring images"):
                     tables |= images.tables(tables["lines"], tables["boxes"], tables["labels"])
-        failed = {source.name for source, _ in reading.unreadable}
+                    if "reference_images" in plan.base:
+                        folders = [(n, folder) for n, each in enumerate(asked) for folder in each.reference_folders]
+                        tables["reference_images"] = images.reference_images(compared.tables["lines"], folders)
+        unreadable = reading.unreadable + compared.unreadable
+        failed = {source.name for source, _ in unreadable}
         limits = {"target": settings.target, "region": settings.region, "max_images": settings.max_images}
         tables |= {"limits": DataFrame([limits], schema=BASE["limits"].schema), **self._brought.tables}
         notes = [MadeNote(note.kind, None, note.files, note.message) for note in dict.fromkeys(found)]
@@ -168,7 +174,7 @@ class Session:
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
             notes += [_sampling_note(asked[number], count) for number, count in images.left_out.items()]
-        unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
+        unread = [f"{source.name}: {error.strerror or error}" for source, error in unreadable]
         if images:
             unread += _unused_roots(request, tables, images.storage.followed)
         self._on_progress("checking")

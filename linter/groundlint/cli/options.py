@@ -58,7 +58,13 @@ class Data:
 
     train: Split = None
     test: Split = None
-    reference: Split = None
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Manifest or folder of images to compare the training images with; may be repeated.",
+        ),
+    ] = None
     target: Annotated[str | None, typer.Option(metavar="TARGET", help="rekognition (default) or ground-truth.")] = None
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Manifests to leave out when a folder is searched.")

@@ -23,7 +23,8 @@ from groundlint.errors import GroundlintError
 from groundlint.phrases import first_of, number_of
 
 STDIN = "-"
-SPLITS = ("train", "test", "reference")
+REFERENCE = "reference"
+SPLITS = ("train", "test", REFERENCE)
 
 IMAGES_VARIABLE = "GROUNDLINT_IMAGES"
 """Environment variable with folders of images, separated as in PATH, each as `--images` takes it."""
@@ -86,10 +87,24 @@ class Request:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Manifests that are judged together. `named` are those whose findings are reported."""
+    """Manifests that are judged together. `named` are those whose findings are reported.
+
+    `reference_folders` hold images of the reference part, beside those of its manifests.
+    """
 
     sources: tuple[Source, ...]
     named: frozenset[str]
+    reference_folders: tuple[Path, ...] = ()
+
+    @property
+    def judged(self) -> DataSet:
+        """The data set without its reference part, which is only compared with."""
+        return replace(self, sources=tuple(source for source in self.sources if source.split != REFERENCE))
+
+    @property
+    def references(self) -> DataSet:
+        """The manifests of the reference part."""
+        return replace(self, sources=tuple(source for source in self.sources if source.split == REFERENCE))
 
 
 LooksLike = Callable[[Source], str | None]
@@ -172,7 +187,8 @@ class _Search:
         for data_set, given in brought_in.values():
             # A manifest keeps the name, and standard input the bytes, by which it was given.
             named = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
-            found.append(DataSet(named, frozenset(source.name for source in given.values())))
+            of_named = frozenset(source.name for source in given.values())
+            found.append(DataSet(named, of_named, data_set.reference_folders))
         return found
 
     def _asked(self, paths: Sequence[str]) -> dict[str, Source]:
@@ -201,7 +217,8 @@ class _Search:
                 for source in self._sources(path, split, is_configured=True)
             ]
             if sources or not self.request.force_exclude:
-                yield _data_set(sources, f"[datasets.{name}]")
+                folders = [path for pattern in data_set.reference for path in self._matching(pattern)]
+                yield _data_set(sources, f"[datasets.{name}]", self._reference_folders(folders, is_configured=True))
 
     def _matching(self, pattern: str) -> list[str]:
         """The paths that a pattern of the configuration matches, or the pattern itself, to be reported as missing."""
@@ -218,7 +235,20 @@ class _Search:
         sources = [
             source for split in SPLITS for path in getattr(self.request, split) for source in self._sources(path, split)
         ]
-        return [_data_set(sources)] if sources or not self.request.force_exclude else []
+        if not sources and self.request.force_exclude:
+            return []
+        return [_data_set(sources, folders=self._reference_folders(self.request.reference))]
+
+    def _reference_folders(self, paths: Sequence[str], *, is_configured: bool = False) -> tuple[Path, ...]:
+        """Those paths of a reference that are folders of images."""
+        folders = tuple(Path(path) for path in paths if path and os.path.isdir(path))  # noqa: PTH112 - as below
+        for folder in folders:
+            # As with folders of `[images]`.
+            if is_configured and not Path(os.path.realpath(folder)).is_relative_to(self.config.root):
+                raise UsageError(
+                    f"{folder}: the reference is outside the folder of the configuration; give it with --reference"
+                )
+        return folders
 
     def _sources(self, path: str, split: str, *, is_configured: bool = False) -> list[Source]:
         """The manifests of a path: the file itself, or those below a folder."""
@@ -237,8 +267,8 @@ class _Search:
         if not os.path.isdir(path):  # noqa: PTH112
             source = Source(_as_text(path), split, Path(path))
             return self._manifests([source]) if is_found else [source]
-        if split == "reference":
-            # It may be a folder of images, which is not read as a manifest.
+        if split == REFERENCE:
+            # A folder of images.
             return []
         names = manifests_below(path, exclude=exclude, root=root, on_note=self.on_note)
         sources = self._manifests(Source(_as_text(name), split, Path(name)) for name in names)
@@ -267,13 +297,13 @@ def _repeated(option: str, values: Sequence[str]) -> str:
     return f"--{option} takes one path; repeat it: {spelled}"
 
 
-def _data_set(sources: Iterable[Source], name: str = "the data set") -> DataSet:
+def _data_set(sources: Iterable[Source], name: str = "the data set", folders: tuple[Path, ...] = ()) -> DataSet:
     by_split: dict[tuple[str, str], Source] = {}
     for source in sources:
         by_split.setdefault((source.split, _identity(source)), source)
     if not by_split:
         raise UsageError(f"{name} has no manifest")
-    return DataSet(tuple(by_split.values()), frozenset(source.name for source in by_split.values()))
+    return DataSet(tuple(by_split.values()), frozenset(source.name for source in by_split.values()), folders)
 
 
 def _as_text(name: str) -> str:

@@ -137,9 +137,10 @@ class Workspace:
         self.stopwatch = Stopwatch()
         for feature in plan.columns:
             # Nothing was measured where no image was found.
-            if feature.dtype and feature.name not in self.base[feature.of].collect_schema():
-                nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)
-                self.base[feature.of] = self.base[feature.of].with_columns(nothing)
+            for table in ("images", "reference_images") if feature.of == "images" else (feature.of,):
+                if feature.dtype and feature.name not in self.base[table].collect_schema():
+                    nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)
+                    self.base[table] = self.base[table].with_columns(nothing)
         self._functions = {name: plan.graph.function(name) for name in plan.derived}
         self._derived: dict[str, LazyFrame] = {}
         self._uses = plan.uses

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from groundlint.engine.notes import Note
 
-IMAGE_TABLES = frozenset({"images", "crops"})
+IMAGE_TABLES = frozenset({"images", "crops", "reference_images"})
 """The base tables that are filled by measuring images."""
 
 

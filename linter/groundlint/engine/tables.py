@@ -144,6 +144,30 @@ _BOX_COLUMNS = {
     "height": _corner("Height", ""),
 }
 
+_IMAGE_COLUMNS = {
+    "source_ref": _IMAGE_REF,
+    "path": _null(_TEXT, "Path of the local file; null where none was found.", "1.jpg"),
+    "found": Column(_FLAG, "Whether a file was found.", True),
+    "fault": _null(
+        _TEXT,
+        "Why it could not be measured: refused, leads-outside, misnamed, not-fetched, no-image, truncated, "
+        "unreadable, too-big, crashed or timed-out; null where it could be, where nothing needed decoding, or "
+        "where there is no file.",
+    ),
+    "detail": _null(
+        _TEXT,
+        "The reason in words, as the decoder or the system gives it; where there is no file, which was looked "
+        "for and where.",
+    ),
+    "bytes": _null(_BIG, "Size of the file in bytes.", 100_000),
+    "format": _null(_TEXT, "Format by content: JPEG, PNG, …", "JPEG"),
+    "mode": _null(_TEXT, "Pillow's name of the pixel format: RGB, L, CMYK, RGBA, P, I;16, …", "RGB"),
+    "width": _null(_COUNT, "Width of the decoded image, in px.", 640),
+    "height": _null(_COUNT, "Height of the decoded image, in px.", 480),
+    "animated": _null(_FLAG, "Whether it has several frames.", False),
+    "digest": _null(_TEXT, "SHA-256 of the file.", "0" * 64),
+}
+
 RECTANGLE = tuple(_BOX_COLUMNS)
 """The columns that say where a box is, in px: left, top, width and height."""
 
@@ -287,6 +311,7 @@ BASE: Mapping[str, Table] = {
             confidence=_CONFIDENCE,
             **{name: column._replace(default=None) for name, column in _BOX_COLUMNS.items()},
         ),
+        _table("images", "one distinct image of a data set", "data_set source_ref", **_IMAGE_COLUMNS),
         _table(
             "evaluated_images",
             "one image on which the model of --evaluation was evaluated",
@@ -311,30 +336,10 @@ BASE: Mapping[str, Table] = {
             f1=_null(_NUMBER, "F1 by the summary, 0 to 1."),
         ),
         _table(
-            "images",
-            "one distinct image of a data set",
+            "reference_images",
+            "one distinct image of the reference part of a data set, in a manifest or in a folder",
             "data_set source_ref",
-            source_ref=_IMAGE_REF,
-            path=_null(_TEXT, "Path of the local file; null where none was found.", "1.jpg"),
-            found=Column(_FLAG, "Whether a file was found.", True),
-            fault=_null(
-                _TEXT,
-                "Why it could not be measured: refused, leads-outside, misnamed, not-fetched, no-image, truncated, "
-                "unreadable, too-big, crashed or timed-out; null where it could be, where nothing needed decoding, or "
-                "where there is no file.",
-            ),
-            detail=_null(
-                _TEXT,
-                "The reason in words, as the decoder or the system gives it; where there is no file, which was looked "
-                "for and where.",
-            ),
-            bytes=_null(_BIG, "Size of the file in bytes.", 100_000),
-            format=_null(_TEXT, "Format by content: JPEG, PNG, …", "JPEG"),
-            mode=_null(_TEXT, "Pillow's name of the pixel format: RGB, L, CMYK, RGBA, P, I;16, …", "RGB"),
-            width=_null(_COUNT, "Width of the decoded image, in px.", 640),
-            height=_null(_COUNT, "Height of the decoded image, in px.", 480),
-            animated=_null(_FLAG, "Whether it has several frames.", False),
-            digest=_null(_TEXT, "SHA-256 of the file.", "0" * 64),
+            **_IMAGE_COLUMNS,
         ),
         _table(
             "crops",

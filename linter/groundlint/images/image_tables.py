@@ -7,17 +7,20 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 from polars import DataFrame, col, lit
 
+from groundlint.config.data_sets import UsageError
 from groundlint.engine.features import Feature
 from groundlint.engine.tables import BASE, RECTANGLE
 from groundlint.images.cache import Cache
+from groundlint.images.folders import image_files
 from groundlint.images.limits import MAX_PIXELS
 from groundlint.images.measurements import Measurements
-from groundlint.images.places import Stamp
+from groundlint.images.places import Stamp, as_text
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.storage import LocalStorage
 
@@ -114,11 +117,42 @@ class ImageTables:
         with_label = labels.select(_IMAGE).unique().with_columns(labeled=lit(True))
         found = found.join(with_label, on=_IMAGE, how="left", maintain_order="left")
         found = found.with_columns(col("labeled").fill_null(False))
+        files = found.drop_nulls("path")
+        places = self._places(boxes, files)
+        self._know(files, places, stamps)
+        contents = self._contents()
+        return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
+
+    def reference_images(self, lines: DataFrame, folders: Sequence[tuple[int, Path]]) -> DataFrame:
+        """Return the table `reference_images` of all data sets; images in folders are named by their path.
+
+        Args:
+            lines: The lines of reference manifests, with the columns of the base table.
+            folders: Numbers of data sets, and folders of images.
+
+        Raises:
+            UsageError: A folder has no image.
+        """
+        found, stamps = self._find(lines)
+        listed = [DataFrame(schema=found.schema)]
+        for data_set, folder in folders:
+            paths = image_files(folder)
+            if not paths:
+                raise UsageError(f"{folder}: the folder has no image")
+            stamps |= paths
+            names = [as_text(os.path.relpath(path)) for path in paths]
+            rows = DataFrame({"source_ref": names, "path": [*paths]}).with_columns(data_set=lit(data_set, pl.Int32))
+            listed.append(rows)
+        found = pl.concat([found, *listed], how="diagonal").unique(_IMAGE, keep="first", maintain_order=True)
+        found = found.with_columns(labeled=lit(False))
+        self._know(found.drop_nulls("path"), self._places(BASE["boxes"].empty(), found), stamps)
+        return self._images(found, self._contents())
+
+    def _know(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
+        """Take files from the cache, and measure those that it does not have."""
         if stamps:
             self.cache.open()
             self._recall(stamps)
-        files = found.drop_nulls("path")
-        places = self._places(boxes, files)
         of_files = files.group_by("path", maintain_order=True).agg(col("labeled").any())
         sizes = [stamps[path].size for path in of_files["path"]]
         # Files of equal bytes follow each other, so that a worker knows them. The largest are measured first.
@@ -126,8 +160,6 @@ class ImageTables:
             "bytes", descending=True, maintain_order=True
         )
         self._measure(of_files, places, stamps)
-        contents = self._contents()
-        return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
 
     @property
     def _sees_crops(self) -> bool:

@@ -39,7 +39,7 @@ def frame_sequences(lines: LazyFrame) -> LazyFrame:
     parts = plain.str.extract_groups(
         r"^(?<before>.*?)(?<digits>[0-9]{1,18})(?<after>[^0-9/]*?)(?<extension>\.[^./]*)?$"
     )
-    numbered = (
+    files = (
         named.select("data_set", "split", "source_ref", parts=parts)
         .unnest("parts")
         .filter(col("digits").is_not_null())
@@ -47,6 +47,18 @@ def frame_sequences(lines: LazyFrame) -> LazyFrame:
             sequence=pl.concat_str("before", lit("#"), "after", pl.coalesce("extension", lit(""))),
             number=col("digits").cast(pl.Int64),
         )
+    )
+    prefix = col("before").first().str.extract(r"([^/]*/?[^/]*)$")
+    is_padded = (col("digits").str.len_bytes().n_unique() == 1) & col("digits").str.starts_with("0").any()
+    is_film, is_numbered = prefix.str.contains(_FILM), prefix.str.contains("[0-9]") & is_padded
+    # Sorting takes most of the time, and in most data sets no name is that of a film.
+    candidates = (
+        files.group_by(_SEQUENCE)
+        .agg(count=pl.len(), is_candidate=is_film | is_numbered)
+        .filter(col("is_candidate"), col("count") >= _MIN_IMAGES)
+    )
+    numbered = (
+        files.join(candidates, on=_SEQUENCE, how="semi")
         # An image in both splits is a leak of its own.
         .sort("split", "source_ref")
         .unique([*_SEQUENCE, "number"], keep="first")
@@ -62,14 +74,12 @@ def frame_sequences(lines: LazyFrame) -> LazyFrame:
         .with_columns(usual=col("gap").median().over(_SEQUENCE))
     )
     is_consecutive = (col("gap") == col("usual")).mean() >= 0.5
-    is_padded = (col("digits").str.len_bytes().n_unique() == 1) & col("digits").str.starts_with("0").any()
-    prefix = col("before").first().str.extract(r"([^/]*/?[^/]*)$")
     sequences = (
         numbered.group_by(_SEQUENCE)
         .agg(
             images=pl.len(),
-            is_film=prefix.str.contains(_FILM),
-            is_recording=prefix.str.contains("[0-9]") & is_padded & is_consecutive,
+            is_film=is_film,
+            is_recording=is_numbered & is_consecutive,
         )
         .filter(col("images") >= _MIN_IMAGES)
         .with_columns(recordings=col("is_recording").sum().over("data_set"))
