@@ -25,8 +25,8 @@ import planted
 import polars as pl
 import quality
 import similar_images
-import variety
 import split_shift
+import variety
 import visibility
 from healthy_sets import flagged
 from measured import SETS, Measured, exported, halves, source_refs
