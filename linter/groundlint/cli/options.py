@@ -93,8 +93,8 @@ class Images:
         bool,
         typer.Option(
             "--require-images",
-            help="Make findings on missing images errors. `export`, `profile`, `split` and `baseline` exit with 2 if no "
-            "image is found.",
+            help="Make findings on missing images errors. `export`, `profile`, `split` and `baseline` exit with 2 if "
+            "no image is found.",
         ),
     ] = False
 
