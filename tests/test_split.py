@@ -133,8 +133,8 @@ def test_a_part_that_exists_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "share", "says"),
     [
-        (manifest(*LINES), "1", "--test: 1 is no share"),
-        (manifest(*LINES), "nan", "--test: nan is no share"),
+        (manifest(*LINES), "1", "--test: 1 is not a share"),
+        (manifest(*LINES), "nan", "--test: nan is not a share"),
         (manifest(LINES[0]), "0.2", "it has only one line"),
         (manifest(LINES[0], LINES[0]), "0.2", "all lines show one image"),
         ("{broken\n", "0.2", "a.manifest: no line can be read"),

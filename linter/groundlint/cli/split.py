@@ -32,7 +32,7 @@ def split(
 ) -> None:
     """Split a manifest into training and test data, stratified by label, duplicates and frames of a film together."""
     if not 0 < test < 1:
-        fail(f"--test: {test:g} is no share; use a number between 0 and 1, such as 0.2")
+        fail(f"--test: {test:g} is not a share; use a number between 0 and 1, such as 0.2")
     # Not as a path of its own, which would bring in the data set that the configuration has for it.
     data = Data(train=[str(manifest)])
     with reported():
