@@ -30,6 +30,7 @@ from PIL import Image, ImageChops, ImageEnhance
 from polars import col
 
 from groundlint.engine import registry
+from groundlint.engine.tables import BASE
 from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageTask
 from groundlint_rules.algorithms.nearest_neighbors import MAX_EXACT, nearest, reduction
@@ -101,12 +102,16 @@ def features(data: Path, names: Sequence[str], half: int | None) -> pl.DataFrame
 
 def similar(rows: pl.DataFrame) -> set[tuple[str, str]]:
     """Pairs of rows that are similar, by their names; the rows have `name` for a source-ref."""
-    images = rows.with_columns(data_set=pl.lit(0, pl.Int32), source_ref="name").lazy()
+    # Small images are only read where boxes or labels differ, and here are none.
+    images = rows.with_columns(
+        data_set=pl.lit(0, pl.Int32), source_ref="name", small_image=pl.lit(None, pl.Binary)
+    ).lazy()
     lines = images.select("data_set", "source_ref", manifest=pl.lit("a"), line=pl.lit(1, pl.Int32))
     # Copies are not duplicates here: it is this search that is measured, also on what another rule would find.
     duplicates = pl.LazyFrame(schema={"data_set": pl.Int32, "source_ref": pl.String, "group": pl.String})
-    found = similar_pairs.function(images, duplicates, lines).lazy().select("a_source_ref", "b_source_ref").collect()
-    return set(found.iter_rows())
+    boxes, labels = (BASE[name].empty().lazy() for name in ("boxes", "labels"))
+    found = similar_pairs.function(images, duplicates, lines, boxes, labels).lazy()
+    return set(found.select("a_source_ref", "b_source_ref").collect().iter_rows())
 
 
 def named(rows: pl.DataFrame, version: str, prefix: str) -> pl.DataFrame:
