@@ -1,4 +1,4 @@
-"""Builders of valid manifest lines, from which the examples of rules are made."""
+"""Builders of valid manifest lines, and parts of rows, from which the examples of rules are made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 _METADATA = {"human-annotated": "yes", "creation-date": "2024-05-02T10:11:12", "job-name": "labeling-job/animals"}
+
+IN_TEST: dict[str, Any] = {"manifest": "test.manifest", "split": "test"}
+"""A row of the test data."""
+
+METRICS: dict[str, Any] = {
+    "label": "cat",
+    "objects": 13,
+    "images": 13,
+    "evaluated": 40,
+    "threshold": 0.5,
+    "true_positives": 8,
+    "false_positives": 1,
+    "false_negatives": 5,
+    "precision": 8 / 9,
+    "recall": 8 / 13,
+    "f1": 16 / 22,
+}
+"""Metrics of a label by an evaluated model."""
 
 
 def detection(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundlint.cli.options import Data, Images, Models, Paths, Quiet, Run, configure, load, requested, spread
-from groundlint.cli.output import BROKEN, fail, list_files, progress, replacing, reported, say
+from groundlint.cli.output import BROKEN, fail, list_files, progress, replacing, reported, say_notes
 
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
 
@@ -40,11 +40,7 @@ def export(
         with progress(wanted=not (run.no_progress or quiet)) as on_progress:
             session = Session(registry, settings, request, on_progress=on_progress)
             rows, notes = exports.export(registry, table, session)
-    is_blind = images.require_images and any(note.kind == "images-not-found" for note in notes)
-    for note in notes:
-        is_error = is_blind and note.kind == "images-not-found"
-        if is_error or not quiet:
-            say(f"{'error' if is_error else 'note'}: {note.message}")
+    is_blind = say_notes(notes, require_images=images.require_images, quiet=quiet)
     with replacing(to) as temporary:
         if to.suffix == ".parquet":
             rows.write_parquet(temporary)

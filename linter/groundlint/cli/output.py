@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
     from groundlint.config.settings import Config
+    from groundlint.engine.evaluate import MadeNote
     from groundlint.session import Outcome, Profiled
 
 FAILED = 1
@@ -54,6 +55,17 @@ def say(text: str) -> None:
     from groundlint.sanitize import at_line_start, visible
 
     typer.echo(at_line_start(visible(text, limit=None)), err=True)
+
+
+def say_notes(notes: Iterable[MadeNote], *, require_images: bool, quiet: bool) -> bool:
+    """Print notes on standard error, and return whether images that are required were not found: that is an error."""
+    is_blind = False
+    for note in notes:
+        is_error = require_images and note.kind == "images-not-found"
+        is_blind |= is_error
+        if is_error or not quiet:
+            say(f"{'error' if is_error else 'note'}: {note.message}")
+    return is_blind
 
 
 def say_lines(text: str) -> None:

@@ -24,7 +24,7 @@ from groundlint.cli.options import (
     requested,
     spread,
 )
-from groundlint.cli.output import BROKEN, list_files, print_text, progress, reported, say, say_faults, write
+from groundlint.cli.output import BROKEN, list_files, print_text, progress, reported, say_faults, say_notes, write
 
 
 @spread
@@ -57,11 +57,7 @@ def profile(
         with progress(wanted=not (run.no_progress or quiet)) as on_progress:
             profiled = Session(registry, settings, request, on_progress=on_progress).profile(selection)
     say_faults(profiled, verbose=False)
-    is_blind = images.require_images and any(note.kind == "images-not-found" for note in profiled.notes)
-    for note in profiled.notes:
-        is_error = is_blind and note.kind == "images-not-found"
-        if is_error or not quiet:
-            say(f"{'error' if is_error else 'note'}: {note.message}")
+    is_blind = say_notes(profiled.notes, require_images=images.require_images, quiet=quiet)
     report = portrait.Portraits(
         version=__version__,
         target=settings.settings.target,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groundlint.cli.options import Data, Images, Models, Quiet, Run, configure, load, requested, spread
-from groundlint.cli.output import BROKEN, fail, list_files, print_lines, progress, replacing, reported, say
+from groundlint.cli.output import BROKEN, fail, list_files, print_lines, progress, replacing, reported, say_notes
 
 if TYPE_CHECKING:
     from groundlint.split import Split
@@ -54,11 +54,7 @@ def split(
         with progress(wanted=not (run.no_progress or quiet)) as on_progress:
             session = Session(registry, settings, request, on_progress=on_progress)
             made = splits.split(registry, session, manifest, test, fast=fast)
-    is_blind = images.require_images and any(note.kind == "images-not-found" for note in made.notes)
-    for note in made.notes:
-        is_error = is_blind and note.kind == "images-not-found"
-        if is_error or not quiet:
-            say(f"{'error' if is_error else 'note'}: {note.message}")
+    is_blind = say_notes(made.notes, require_images=images.require_images, quiet=quiet)
     if is_blind:
         # Duplicates would be torn.
         raise typer.Exit(BROKEN)

@@ -7,7 +7,7 @@ from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity, worded
 from groundlint_rules.labels.counts import TooFewUsableLabels
-from groundlint_rules.splits.comparison import InsufficientUsableLabelOverlap
+from groundlint_rules.splits.labels import InsufficientUsableLabelOverlap
 
 _HAS_LABELS, _HAS_BOXES = (
     (col("use_case") == use_case).any().alias(name)

@@ -6,8 +6,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity, counted, worded
-
-_IN_TEST = {"manifest": "test.manifest", "split": "test"}
+from groundlint_rules.samples import IN_TEST
 
 _MAX_RELATED = 20
 
@@ -37,20 +36,20 @@ class FewShotLabelWithoutTestBoxes(Rule):
         "draw boxes around it there"
     )
     examples = (
-        Good(boxes=[{}, {**_IN_TEST}]),
-        Good(boxes=[{}], labels=[{"label": "dog", **_IN_TEST}]),
-        Good(labels=[{}, {**_IN_TEST}]),
-        Good(boxes=[{"line": n} for n in range(11)], labels=[{**_IN_TEST}]),
+        Good(boxes=[{}, {**IN_TEST}]),
+        Good(boxes=[{}], labels=[{"label": "dog", **IN_TEST}]),
+        Good(labels=[{}, {**IN_TEST}]),
+        Good(boxes=[{"line": n} for n in range(11)], labels=[{**IN_TEST}]),
         # A test image may have both.
-        Good(boxes=[{}, {**_IN_TEST}], labels=[{**_IN_TEST}]),
+        Good(boxes=[{}, {**IN_TEST}], labels=[{**IN_TEST}]),
         Bad(
-            boxes=[{"line": n} for n in range(10)] + [_IN_TEST],
-            labels=[{"line": 2, **_IN_TEST}, {"line": 3, **_IN_TEST}],
+            boxes=[{"line": n} for n in range(10)] + [IN_TEST],
+            labels=[{"line": 2, **IN_TEST}, {"line": 3, **IN_TEST}],
             says="'cat' has boxes on only 10 training images, and none on 2 of its 3 test images; "
             "draw boxes around it there",
         ),
-        Good(boxes=[{"line": n} for n in range(3)], labels=[{**_IN_TEST}], options={"max_images": 2}),
-        Bad(boxes=[{"line": n} for n in range(12)], labels=[{**_IN_TEST}], options={"max_images": 12}),
+        Good(boxes=[{"line": n} for n in range(3)], labels=[{**IN_TEST}], options={"max_images": 2}),
+        Bad(boxes=[{"line": n} for n in range(12)], labels=[{**IN_TEST}], options={"max_images": 12}),
     )
     max_images: int = Option(
         10, ge=1, description="Number of training images with boxes up to which a label is a few-shot label."
@@ -102,9 +101,9 @@ class LabelsWithoutTestBoxes(Rule):
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "dog"}]),
         Good(labels=[{"label": "cat"}], boxes=[{"line": 2, "label": "cat"}]),
-        Good(labels=[{"label": "cat"}], boxes=[{"label": "cat", **_IN_TEST}]),
+        Good(labels=[{"label": "cat"}], boxes=[{"label": "cat", **IN_TEST}]),
         # Test data without any box: the service's own code covers it.
-        Good(labels=[{"label": "cat"}, {"label": "cat", **_IN_TEST}], boxes=[{"line": 2, "label": "dog"}]),
+        Good(labels=[{"label": "cat"}, {"label": "cat", **IN_TEST}], boxes=[{"line": 2, "label": "dog"}]),
         Bad(
             labels=[{"label": "cat"}],
             boxes=[{"line": 2, "label": "dog"}],
@@ -113,7 +112,7 @@ class LabelsWithoutTestBoxes(Rule):
         ),
         Bad(
             labels=[{"label": "cat"}, {"line": 2, "label": "cow"}],
-            boxes=[{"label": "dog", **_IN_TEST}],
+            boxes=[{"label": "dog", **IN_TEST}],
             says="'cat' and 1 other label have image-level labels only, and no box in the test data; to have them "
             "located, add test images with boxes of them",
         ),

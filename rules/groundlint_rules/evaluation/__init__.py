@@ -1,0 +1,1 @@
+"""EVA: advice from the evaluation of a trained model."""

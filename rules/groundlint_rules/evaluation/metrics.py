@@ -1,0 +1,306 @@
+"""EVA: metrics of a trained model, and thresholds that would change them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from polars import Expr, LazyFrame, col, lit
+
+from groundlint import FACT, Bad, Good, Option, Rule, Severity
+from groundlint_rules.samples import METRICS
+from groundlint_rules.scoring import score_above, score_below
+
+_LABEL = ("data_set", "label")
+
+_Z = 1.96
+"""Standard deviations of a 95% interval."""
+
+_SUMMARY = {"label": "cat", "threshold": 0.5, "images": 13, "precision": 0.889, "recall": 0.615, "f1": 0.727}
+
+_TRADE_OFF: dict[str, Any] = {
+    "label": "cat",
+    "images": 40,
+    "point": "assumed",
+    "threshold": 0.5,
+    "true_positives": 38,
+    "false_positives": 20,
+    "false_negatives": 2,
+    "precision": 38 / 58,
+    "recall": 0.95,
+    "precision_gain": 0.0,
+    "precision_gain_low": 0.0,
+    "precision_gain_high": 0.0,
+    "recall_gain": 0.0,
+    "recall_gain_low": 0.0,
+    "recall_gain_high": 0.0,
+}
+_RAISED = _TRADE_OFF | {
+    "point": "precision",
+    "threshold": 0.71,
+    "true_positives": 36,
+    "false_positives": 6,
+    "false_negatives": 4,
+    "precision": 36 / 42,
+    "recall": 0.9,
+    "precision_gain": 36 / 42 - 38 / 58,
+    "precision_gain_low": 0.11,
+    "precision_gain_high": 0.3,
+    "recall_gain": -0.05,
+    "recall_gain_low": -0.12,
+    "recall_gain_high": 0.0,
+}
+_STRICT = _TRADE_OFF | {
+    "true_positives": 20,
+    "false_positives": 2,
+    "false_negatives": 20,
+    "precision": 20 / 22,
+    "recall": 0.5,
+}
+_LOWERED = _STRICT | {
+    "point": "recall",
+    "threshold": 0.21,
+    "true_positives": 36,
+    "false_positives": 6,
+    "false_negatives": 4,
+    "precision": 36 / 42,
+    "recall": 0.9,
+    "precision_gain": 36 / 42 - 20 / 22,
+    "precision_gain_low": -0.13,
+    "precision_gain_high": 0.01,
+    "recall_gain": 0.4,
+    "recall_gain_low": 0.25,
+    "recall_gain_high": 0.55,
+}
+
+
+class MetricsUnlikeSummary(Rule):
+    """The metrics of a label, computed again, differ from those in the service's summary.
+
+    Precision is TP / (TP + FP), recall is TP / (TP + FN), and F1 is their harmonic mean, all at the threshold that the
+    summary gives. Predicted boxes are matched at an IoU of 0.5, the most confident ones first.
+
+    ## Why it matters
+    The summary, the snapshot and the manifests do not belong together, or labels were changed after the evaluation. All
+    further advice rests on them.
+
+    ## How to fix it
+    Check that the files are of one evaluation, and that the test manifest is the one with which the model was tested.
+
+    ## How reliable it is
+    The difference is a fact. Small ones may come from a different way of matching boxes, which the service does not
+    document.
+    """
+
+    code = "EVA101"
+    name = "metrics-unlike-summary"
+    severity = Severity.WARNING
+    precision = FACT
+    messages = {
+        "metrics": "precision {precision:.2f}, recall {recall:.2f} and F1 {f1:.2f} of {label!r} differ from the "
+        "summary ({precision_given:.2f}, {recall_given:.2f}, {f1_given:.2f}); check that the files are of one "
+        "evaluation",
+        "images": "{images:# evaluated image} of {label!r}, but the summary counts {images_given:,}; check that the "
+        "files are of one evaluation",
+    }
+    examples = (
+        Good(labels=[{}], label_metrics=[METRICS], evaluated_labels=[_SUMMARY]),
+        Good(labels=[{}], label_metrics=[METRICS], evaluated_labels=[{"label": "cat", "threshold": 0.5}]),
+        Bad(
+            labels=[{}],
+            label_metrics=[METRICS],
+            evaluated_labels=[_SUMMARY | {"recall": 0.7, "f1": 0.78}],
+            says="precision 0.89, recall 0.62 and F1 0.73 of 'cat' differ from the summary (0.89, 0.70, 0.78); check "
+            "that the files are of one evaluation",
+        ),
+        Bad(
+            labels=[{}],
+            label_metrics=[METRICS],
+            evaluated_labels=[_SUMMARY | {"images": 20}],
+            says="13 evaluated images of 'cat', but the summary counts 20; check that the files are of one evaluation",
+        ),
+        Good(
+            labels=[{}],
+            label_metrics=[METRICS],
+            evaluated_labels=[_SUMMARY | {"recall": 0.63}],
+            options={"max_difference": 0.03},
+        ),
+        Bad(
+            labels=[{}],
+            label_metrics=[METRICS],
+            evaluated_labels=[_SUMMARY | {"recall": 0.63}],
+            options={"max_difference": 0.01},
+        ),
+    )
+    max_difference: float = Option(0.02, ge=0, lt=1, description="Difference of a metric up to which it is accepted.")
+
+    def check(self, label_metrics: LazyFrame, evaluated_labels: LazyFrame) -> LazyFrame:
+        """Labels whose metrics or numbers of images are not those of the summary."""
+        names = ("precision", "recall", "f1")
+        given = evaluated_labels.select("label", "images", *names).unique("label")
+        joined = label_metrics.join(given, on="label", suffix="_given").with_columns(
+            # The service has no null: a label that is never predicted has a precision of 0.
+            col(names).fill_null(0)
+        )
+        difference = pl.max_horizontal((col(name) - col(f"{name}_given")).abs() for name in names)
+        differing = joined.filter(difference > self.max_difference).with_columns(
+            col(f"{name}_given").fill_null(col(name)) for name in names
+        )
+        counted = joined.filter(col("images") != col("images_given"))
+        of_metrics = differing.with_columns(kind=lit("metrics"), score=difference)
+        return pl.concat([of_metrics, counted.with_columns(kind=lit("images"), score=lit(None, pl.Float64))])
+
+
+class MetricsOfFewImages(Rule):
+    """The metrics of a label rest on a handful of evaluated images.
+
+    ## Why it matters
+    With 8 of 10 images found, the recall may be anything from 0.49 to 0.94: a new training that changes it by 0.1 says
+    nothing. The service also chooses the threshold of a label on these images.
+
+    ## How to fix it
+    Add test images of the label.
+
+    ## How reliable it is
+    The counts are facts. The interval is that of Wilson ("Probable inference, the law of succession, and statistical
+    inference", JASA 1927) with 95%.
+    """
+
+    code = "EVA102"
+    name = "metrics-of-few-images"
+    severity = Severity.INFO
+    precision = FACT
+    message = (
+        "the metrics of {label!r} rest on {images:# image}: a recall of {recall:.2f} may be {low:.2f} to {high:.2f}; "
+        "add test images"
+    )
+    examples = (
+        Good(labels=[{}], label_metrics=[METRICS]),
+        Bad(
+            labels=[{}],
+            label_metrics=[METRICS | {"images": 5, "objects": 5, "true_positives": 4, "recall": 0.8}],
+            says="the metrics of 'cat' rest on 5 images: a recall of 0.80 may be 0.38 to 0.96; add test images",
+        ),
+        Good(labels=[{}], label_metrics=[METRICS], options={"min_images": 13}),
+        Bad(labels=[{}], label_metrics=[METRICS], options={"min_images": 14}),
+    )
+    min_images: int = Option(10, ge=1, description="Number of evaluated images that a label needs.")
+
+    def check(self, label_metrics: LazyFrame) -> LazyFrame:
+        """Labels with too few evaluated images."""
+        few = label_metrics.filter(col("objects") > 0, col("images") < self.min_images)
+        low, high = _wilson(col("true_positives"), col("objects"))
+        return few.with_columns(low=low, high=high, score=score_below("images", self.min_images))
+
+
+def _wilson(part: Expr, whole: Expr) -> tuple[Expr, Expr]:
+    """The 95% interval of a share."""
+    share, squared = part / whole, _Z**2
+    middle = share + squared / (2 * whole)
+    half = _Z * (share * (1 - share) / whole + squared / (4 * whole**2)).sqrt()
+    scale = 1 + squared / whole
+    return (middle - half) / scale, (middle + half) / scale
+
+
+class ThresholdForPrecision(Rule):
+    """A label has many false positives, and a higher threshold avoids most of them at a small price.
+
+    ## Why it matters
+    The service's guide advises to raise the threshold (`MinConfidence`) first, before images are added. The gain
+    diminishes: beyond the threshold that is named here, a further step costs more recall than the precision is worth
+    (F0.5, which counts precision twice as much as recall, falls again).
+
+    ## How to fix it
+    Use the threshold when you call the model (`MinConfidence` is in percent). The report lists what other thresholds
+    would give.
+
+    ## How reliable it is
+    The figures are those of the evaluated images, and the threshold was chosen on them: on new images the gain is a
+    little smaller. The intervals are 95% bootstrap intervals over images. A label is reported only if its precision
+    is clearly below its recall, and if the interval of the gain excludes 0.
+    """
+
+    code = "EVA201"
+    name = "threshold-too-low"
+    severity = Severity.INFO
+    message = (
+        "precision {precision_assumed:.2f} of {label!r} at threshold {assumed:.2f}: at {threshold:.2f} it is "
+        "{precision:.2f} ({precision_gain_low:+.2f} to {precision_gain_high:+.2f}) and recall {recall:.2f} "
+        "({recall_gain_low:+.2f} to {recall_gain_high:+.2f}); raise the threshold"
+    )
+    examples = (
+        Good(labels=[{}], threshold_trade_offs=[_TRADE_OFF]),
+        Good(labels=[{}], threshold_trade_offs=[_TRADE_OFF, _RAISED | {"precision_gain_low": -0.01}]),
+        Bad(
+            labels=[{}],
+            threshold_trade_offs=[_TRADE_OFF, _RAISED],
+            says="precision 0.66 of 'cat' at threshold 0.50: at 0.71 it is 0.86 (+0.11 to +0.30) and recall 0.90 "
+            "(-0.12 to +0.00); raise the threshold",
+        ),
+        Good(labels=[{}], threshold_trade_offs=[_TRADE_OFF, _RAISED], options={"min_gap": 0.3}),
+        Bad(labels=[{}], threshold_trade_offs=[_TRADE_OFF, _RAISED], options={"min_gap": 0.2}),
+    )
+    min_gap: float = Option(
+        0.1, ge=0, lt=1, description="How far the precision must be below the recall at the assumed threshold."
+    )
+
+    def check(self, threshold_trade_offs: LazyFrame) -> LazyFrame:
+        """Labels with a precision far below their recall, and a threshold that raises it."""
+        advised = _advised(threshold_trade_offs, "precision").filter(col("precision_gain_low") > 0)
+        gap = col("recall_assumed") - col("precision_assumed")
+        return advised.filter(gap >= self.min_gap).with_columns(score=score_above(gap, self.min_gap))
+
+
+class ThresholdForRecall(Rule):
+    """A label is often missed, and a lower threshold finds most of it at a small price.
+
+    ## Why it matters
+    The service's guide advises to lower the threshold first, before images are added. Below the threshold that is named
+    here, a further step costs more precision than the recall is worth (F2, which counts recall twice as much as
+    precision, falls again).
+
+    ## How to fix it
+    Use the threshold when you call the model (`MinConfidence` is in percent). The report lists what other thresholds
+    would give.
+
+    ## How reliable it is
+    As for threshold-too-low: the figures are those of the images on which the threshold was chosen. Predictions below
+    the assumed threshold must be in the snapshot or table, else nothing is reported.
+    """
+
+    code = "EVA202"
+    name = "threshold-too-high"
+    severity = Severity.INFO
+    message = (
+        "recall {recall_assumed:.2f} of {label!r} at threshold {assumed:.2f}: at {threshold:.2f} it is {recall:.2f} "
+        "({recall_gain_low:+.2f} to {recall_gain_high:+.2f}) and precision {precision:.2f} "
+        "({precision_gain_low:+.2f} to {precision_gain_high:+.2f}); lower the threshold"
+    )
+    examples = (
+        Good(labels=[{}], threshold_trade_offs=[_STRICT]),
+        Good(labels=[{}], threshold_trade_offs=[_STRICT, _LOWERED | {"recall_gain_low": -0.01}]),
+        Bad(
+            labels=[{}],
+            threshold_trade_offs=[_STRICT, _LOWERED],
+            says="recall 0.50 of 'cat' at threshold 0.50: at 0.21 it is 0.90 (+0.25 to +0.55) and precision 0.86 "
+            "(-0.13 to +0.01); lower the threshold",
+        ),
+        Good(labels=[{}], threshold_trade_offs=[_STRICT, _LOWERED], options={"min_gap": 0.5}),
+        Bad(labels=[{}], threshold_trade_offs=[_STRICT, _LOWERED], options={"min_gap": 0.4}),
+    )
+    min_gap: float = Option(
+        0.1, ge=0, lt=1, description="How far the recall must be below the precision at the assumed threshold."
+    )
+
+    def check(self, threshold_trade_offs: LazyFrame) -> LazyFrame:
+        """Labels with a recall far below their precision, and a threshold that raises it."""
+        advised = _advised(threshold_trade_offs, "recall").filter(col("recall_gain_low") > 0)
+        gap = col("precision_assumed") - col("recall_assumed")
+        return advised.filter(gap >= self.min_gap).with_columns(score=score_above(gap, self.min_gap))
+
+
+def _advised(trade_offs: LazyFrame, point: str) -> LazyFrame:
+    """The thresholds for precision or recall, beside the figures at the assumed ones."""
+    assumed = trade_offs.filter(col("point") == "assumed")
+    assumed = assumed.select(*_LABEL, "precision", "recall", assumed="threshold")
+    return trade_offs.filter(col("point") == point).join(assumed, on=_LABEL, suffix="_assumed")

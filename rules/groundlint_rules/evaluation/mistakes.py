@@ -1,0 +1,290 @@
+"""EVA: what a trained model mistakes, and which images to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from polars import LazyFrame, col, lit
+
+from groundlint import Bad, Cost, Good, Option, Rule, Severity, Status
+from groundlint_rules.samples import METRICS
+from groundlint_rules.scoring import score_above
+from groundlint_rules.tables.evaluation_groups import MIN_IN_GROUP
+
+_LABEL = ("data_set", "label")
+
+_MAX_IOU = 0.1
+"""IoU with all boxes below which a prediction lies on none of them."""
+
+MIN_SHARE = 0.2
+"""Share of the images that the smaller of two groups needs: a few odd images do not make a label."""
+
+
+_FALSE: dict[str, Any] = {
+    "line": 1,
+    "label": "cat",
+    "confidence": 0.95,
+    "left": 10.0,
+    "top": 20.0,
+    "width": 30.0,
+    "height": 40.0,
+}
+
+_CONFUSED = [
+    *({"line": n, "label": "cat", "other_label": "dog", "source_ref": f"s3://bucket/{n}.jpg"} for n in range(1, 5)),
+    {"line": 9, "label": "dog", "other_label": "cat", "source_ref": "s3://bucket/9.jpg"},
+]
+_BOTH = [METRICS | {"objects": 20}, METRICS | {"label": "dog", "objects": 18}]
+_TAKEN = ("cat", "dog", "dog", "dog")
+_ODDS: dict[str, Any] = {
+    "source_ref": "s3://bucket/1.jpg",
+    "attribute": "animals",
+    "box": None,
+    "label": "cat",
+    "suspicion": 0.9,
+    "suggested_label": "dog",
+}
+
+
+class ConfusedPredictions(Rule):
+    """The model takes one label for another, in one direction or both.
+
+    ## Why it matters
+    The service's guide advises to look for wrong labels first, in training and test images, and then to add images
+    that show the difference.
+
+    ## How to fix it
+    Look at the related images, in their order. First come those whose labels look wrong (`label_odds` suspects them
+    and suggests the other label of the pair), then those that the model confused. Correct wrong labels. Then add
+    training images of both labels that are like the confused ones.
+
+    ## How reliable it is
+    That the evaluated model confuses them is a fact; that wrong labels are the reason is not known.
+    """
+
+    code = "EVA301"
+    name = "labels-confused-by-the-model"
+    severity = Severity.INFO
+    images_are_optional = True
+    message = (
+        "{label!r} and {other_label!r} are confused: {there} of {objects:,} {label!r} are taken for {other_label!r}, "
+        "{back} of {other_objects:,} the other way round; check the labels of the related images first, then add "
+        "images like them"
+    )
+    examples = (
+        Good(labels=[{}], confused_objects=_CONFUSED[:2], label_metrics=_BOTH, label_odds=[_ODDS]),
+        Bad(
+            labels=[{}],
+            confused_objects=_CONFUSED,
+            label_metrics=_BOTH,
+            label_odds=[_ODDS],
+            says="'cat' and 'dog' are confused: 4 of 20 'cat' are taken for 'dog', 1 of 18 the other way round; "
+            "check the labels of the related images first, then add images like them",
+        ),
+        Bad(
+            labels=[{"line": n} for n in range(1, 5)],
+            predictions=[{"line": n, "label": label, "confidence": 0.9} for n, label in enumerate(_TAKEN, 1)],
+            evaluated_images=[{"line": n} for n in range(1, 5)],
+            says="'cat' and 'dog' are confused: 3 of 4 'cat' are taken for 'dog', 0 of 0 the other way round; check "
+            "the labels of the related images first, then add images like them",
+        ),
+        Good(
+            labels=[{}], confused_objects=_CONFUSED, label_metrics=_BOTH, label_odds=[_ODDS], options={"min_objects": 6}
+        ),
+        Bad(
+            labels=[{}], confused_objects=_CONFUSED, label_metrics=_BOTH, label_odds=[_ODDS], options={"min_objects": 5}
+        ),
+        Good(labels=[{}], confused_objects=_CONFUSED, label_metrics=_BOTH, label_odds=[_ODDS], options={"share": 0.3}),
+        Bad(labels=[{}], confused_objects=_CONFUSED, label_metrics=_BOTH, label_odds=[_ODDS], options={"share": 0.2}),
+    )
+    share: float = Option(0.1, gt=0, lt=1, description="Share of one of the labels that is taken for the other.")
+    min_objects: int = Option(3, ge=1, description="Number of labels or boxes that are confused, in both directions.")
+
+    def check(self, confused_pairs: LazyFrame) -> LazyFrame:
+        """Pairs of labels that the model confuses, with the images to look at."""
+        share = pl.max_horizontal(
+            pl.when(col(whole) > 0).then(col(part) / col(whole))
+            for part, whole in (("there", "objects"), ("back", "other_objects"))
+        )
+        enough = (share >= self.share) & (col("there") + col("back") >= self.min_objects)
+        return confused_pairs.filter(enough).with_columns(related="shown", score=score_above(share, self.share))
+
+
+class PredictionWithoutBox(Rule):
+    """A trained model confidently finds an object where no box is.
+
+    ## Why it matters
+    If the model is right, a box is missing. The metrics then count a right prediction as a false positive, and in
+    training data the model learns that the object is background.
+
+    ## How to fix it
+    Look at the place. Add the box if the object is there.
+
+    ## How reliable it is
+    Precision has not been measured, so the rule is in preview. Only predictions above the threshold of their label and
+    the given confidence are reported, that share less than a tenth with any box (IoU).
+    """
+
+    code = "EVA302"
+    name = "prediction-without-box"
+    status = Status.PREVIEW
+    severity = Severity.INFO
+    message = (
+        "the model finds {label!r} (confidence {confidence:.2f}) at left {left:.0f}, top {top:.0f}, width {width:.0f}, "
+        "height {height:.0f} px, where no box is; add the missing box"
+    )
+    examples = (
+        Good(boxes=[_FALSE], predictions=[_FALSE], evaluated_images=[{}]),
+        Good(boxes=[_FALSE | {"left": 500.0}], predictions=[_FALSE | {"confidence": 0.5}], evaluated_images=[{}]),
+        Bad(
+            boxes=[_FALSE | {"left": 500.0}],
+            predictions=[_FALSE, _FALSE | {"left": 500.0}],
+            evaluated_images=[{}],
+            says="the model finds 'cat' (confidence 0.95) at left 10, top 20, width 30, height 40 px, where no box is; "
+            "add the missing box",
+        ),
+        Good(boxes=[], predictions=[_FALSE], evaluated_images=[{}], options={"min_confidence": 0.96}),
+        Bad(
+            boxes=[_FALSE | {"left": 500.0}],
+            predictions=[_FALSE, _FALSE | {"left": 500.0}],
+            evaluated_images=[{}],
+            options={"min_confidence": 0.9},
+        ),
+    )
+    min_confidence: float = Option(0.8, ge=0, le=1, description="Confidence from which a prediction is reported.")
+
+    def check(self, matched_predictions: LazyFrame, label_metrics: LazyFrame) -> LazyFrame:
+        """Confident predictions that share hardly any area with a box."""
+        confident = matched_predictions.join(label_metrics.select(*_LABEL, "threshold"), on=_LABEL).filter(
+            col("best_iou") < _MAX_IOU, col("confidence") >= pl.max_horizontal("threshold", lit(self.min_confidence))
+        )
+        # What is of a prediction is not a place in the manifest.
+        return confident.drop("box_id").with_columns(score=col("confidence"))
+
+
+_GROUPS: dict[str, Any] = {
+    "label": "cat",
+    "first": 30,
+    "second": 12,
+    "silhouette": 0.25,
+    "shown": ["s3://bucket/1.jpg", "s3://bucket/2.jpg"],
+}
+_RARELY_FOUND = METRICS | {"recall": 0.5}
+
+
+class UnknownLabel(Rule):
+    """False positives of a label look alike, and are none of the other labels.
+
+    ## Why it matters
+    They show something that has no label yet and that the model takes for this one. The service's guide advises to add
+    a label for it, with these images.
+
+    ## How to fix it
+    Look at the related images: three that the model finds rightly, then three of the false positives. If these show one
+    kind of thing, add a label for it, with more images of it.
+
+    ## How reliable it is
+    Only image-level labels are judged, with at least 5 false and 5 true positives; their embeddings are compared (mean
+    silhouette of the false positives). 10 random images of one label were compared with all images of another one: in
+    clothing (half 1), 66 of 90 such groups reach the limit, and 2 of 50 groups of 10 images of the same label; in
+    trashnet (all images), 19 of 30 and 0 of 25 (benchmarks/label_groups.py). The limit was chosen on half 0 of
+    clothing. False positives of a real model are more like the label than these, so fewer are found; that was not
+    measured.
+    """
+
+    code = "EVA303"
+    name = "unknown-label"
+    status = Status.PREVIEW
+    severity = Severity.INFO
+    cost = Cost.SLOW
+    message = (
+        "{second:# false positive} of {label!r} look alike, and unlike its images (silhouette {silhouette:.2f}); add a "
+        "label for what the related images show"
+    )
+    examples = (
+        Good(labels=[{}], unknown_groups=[_GROUPS | {"silhouette": 0.09}]),
+        Bad(
+            labels=[{}],
+            unknown_groups=[_GROUPS],
+            says="12 false positives of 'cat' look alike, and unlike its images (silhouette 0.25); add a label for "
+            "what the related images show",
+        ),
+        Good(labels=[{}], unknown_groups=[_GROUPS], options={"min_silhouette": 0.26}),
+        Bad(labels=[{}], unknown_groups=[_GROUPS], options={"min_silhouette": 0.24}),
+    )
+    min_silhouette: float = Option(0.1, gt=0, lt=1, description="Mean silhouette from which a group is reported.")
+
+    def check(self, unknown_groups: LazyFrame) -> LazyFrame:
+        """Labels whose false positives are a group of their own."""
+        return _distinct(unknown_groups, self.min_silhouette)
+
+
+class MixedLabel(Rule):
+    """The model often misses a label, and the images of the label fall into two groups.
+
+    ## Why it matters
+    A label that mixes things that look different is hard to learn. The service's guide advises to split it, such as
+    "bad" into "burnt" and "broken".
+
+    ## How to fix it
+    Look at the related images: three of the larger group, then three of the other one. If they show two kinds of
+    things, make two labels of them. If they differ in their surroundings only, add images that vary these.
+
+    ## How reliable it is
+    Only image-level labels with at least 10 images are judged, by 2-means over their embeddings. The limits were chosen
+    on half 0 of clothing. In half 1, none of 10 labels has two groups; after two labels were merged, 16 of 45 have, and
+    the groups are the two labels with an accuracy of 0.98. In trashnet (all images) it is none of 6 labels, and 4 of
+    15 after merging, with 0.90 (benchmarks/label_groups.py). It is not known how often two groups are the reason for a
+    low recall.
+    """
+
+    code = "EVA304"
+    name = "label-of-two-kinds"
+    status = Status.PREVIEW
+    severity = Severity.INFO
+    cost = Cost.SLOW
+    message = (
+        "recall {recall:.2f} of {label!r}, whose images fall into two groups ({first:,} and {second:,}, silhouette "
+        "{silhouette:.2f}); consider two labels"
+    )
+    examples = (
+        Good(label_metrics=[METRICS | {"recall": 0.8}], labels=[{}], label_groups=[_GROUPS]),
+        Good(label_metrics=[_RARELY_FOUND], labels=[{}], label_groups=[_GROUPS | {"silhouette": 0.19}]),
+        Good(label_metrics=[_RARELY_FOUND], labels=[{}], label_groups=[_GROUPS | {"second": 7}]),
+        Bad(
+            label_metrics=[_RARELY_FOUND],
+            labels=[{}],
+            label_groups=[_GROUPS],
+            says="recall 0.50 of 'cat', whose images fall into two groups (30 and 12, silhouette 0.25); consider two "
+            "labels",
+        ),
+        Good(label_metrics=[_RARELY_FOUND], labels=[{}], label_groups=[_GROUPS], options={"max_recall": 0.49}),
+        Bad(
+            label_metrics=[METRICS | {"recall": 0.8}],
+            labels=[{}],
+            label_groups=[_GROUPS],
+            options={"max_recall": 0.8},
+        ),
+        Good(label_metrics=[_RARELY_FOUND], labels=[{}], label_groups=[_GROUPS], options={"min_silhouette": 0.26}),
+        Bad(
+            label_metrics=[_RARELY_FOUND],
+            labels=[{}],
+            label_groups=[_GROUPS | {"silhouette": 0.19}],
+            options={"min_silhouette": 0.18},
+        ),
+    )
+    max_recall: float = Option(0.7, gt=0, le=1, description="Recall up to which a label is reported.")
+    min_silhouette: float = Option(0.2, gt=0, lt=1, description="Mean silhouette from which a label is reported.")
+
+    def check(self, label_groups: LazyFrame, label_metrics: LazyFrame) -> LazyFrame:
+        """Labels of low recall whose images are two groups."""
+        missed = label_metrics.filter(col("recall") <= self.max_recall).select(*_LABEL, "recall")
+        is_balanced = col("second") >= MIN_SHARE * (col("first") + col("second"))
+        return _distinct(label_groups.filter(is_balanced), self.min_silhouette).join(missed, on=_LABEL)
+
+
+def _distinct(groups: LazyFrame, min_silhouette: float) -> LazyFrame:
+    """Groups that are far enough apart, of enough images, with the images to show."""
+    apart = groups.filter(col("silhouette") >= min_silhouette, col("second") >= MIN_IN_GROUP)
+    return apart.with_columns(related="shown", score=score_above("silhouette", min_silhouette))
