@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest --numprocesses auto
 
-.PHONY: demo test test-slow test-all check benchmark docs golden clean
+.PHONY: demo test test-slow test-all check benchmark docs site golden clean
 
 demo: $(READY)  ## check the photographs in fixtures/photographs
 	@cd fixtures/photographs && ../../$(BIN)/groundlint check --exit-zero
@@ -29,6 +29,9 @@ benchmark: $(READY)  ## measure speed and memory; takes minutes
 docs: $(READY)  ## write the generated documents again
 	$(BIN)/python docs/renew.py
 	$(BIN)/python tools/remake_terminal_image.py
+
+site: $(READY)  ## build the documentation site in site/
+	$(BIN)/zensical build --strict
 
 golden: $(READY)  ## write the expected outputs of tests again; read the difference before you commit it
 	GROUNDLINT_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/test_golden.py tests/test_fixtures.py

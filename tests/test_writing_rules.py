@@ -1,4 +1,4 @@
-"""The rule that CONTRIBUTING.md shows works in a package of its own."""
+"""The rule that docs/writing-rules.md shows works in a package of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENTRY_POINT = re.compile(r"^```toml\n\[project\.entry-points\.\"(.*?)\"\]\n(.*?)
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package as an installer would write it."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/writing-rules.md").read_text(encoding="utf-8")
     (code,) = CODE.findall(text)
     ((group, entry),) = ENTRY_POINT.findall(text)
     folder = tmp_path_factory.mktemp("site")
