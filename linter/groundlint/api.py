@@ -50,6 +50,7 @@ def check(
     config: str | PathLike[str] | None = None,
     isolated: bool = False,
     images: OneOrMore = (),
+    measurements: OneOrMore = (),
     jobs: int | None = None,
     cache_dir: str | PathLike[str] | None = None,
     embeddings: str | PathLike[str] | None = None,
@@ -76,6 +77,7 @@ def check(
         isolated: Ignore configuration files and the rules of other packages.
         images: Folders of the images, or "PREFIX=FOLDER"; those in GROUNDLINT_IMAGES, else the folders of the manifests
             and those above, if not given.
+        measurements: Files of measurements that `groundlint measure` wrote, or globs of them.
         jobs: Number of processes that read large manifests and measure images; one per processor if not given.
         cache_dir: Folder for cached measurements; nothing is cached if not given.
         embeddings: A parquet file with the user's own embedding of each label or box.
@@ -104,6 +106,7 @@ def check(
         test=_names(test),
         reference=_names(reference),
         images=_names(images),
+        measurements=_names(measurements),
         jobs=jobs,
         cache=_path(cache_dir),
         embeddings=_path(embeddings),

@@ -12,7 +12,7 @@ from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from polars import DataFrame, col
+from polars import Boolean, DataFrame, Series, col
 
 from groundlint import pipeline, portrait
 from groundlint import summary as numbers
@@ -21,6 +21,7 @@ from groundlint.config.discovery import DiscoveryNote
 from groundlint.config.settings import Config
 from groundlint.engine.cascade import COVERED_PLACES
 from groundlint.engine.evaluate import MadeNote, Raised, TableError, Workspace, collected
+from groundlint.engine.features import Feature
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
 from groundlint.engine.tables import BASE
@@ -28,6 +29,7 @@ from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.engine.trade_offs import TRADE_OFFS
 from groundlint.evaluation.evaluation_files import EvaluationFiles
 from groundlint.evaluation.model_outputs import ModelOutputs
+from groundlint.images import parts
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
 from groundlint.images.record import ImageFault
@@ -109,6 +111,18 @@ class Profiled:
     unread: list[str]
 
 
+@dataclass
+class Measured:
+    """Measured images, the features, how many images were `asked` for, and what kept the run from measuring all."""
+
+    parts: parts.MeasuredParts
+    features: Sequence[Feature]
+    asked: int
+    notes: list[MadeNote]
+    raised: list[Raised]
+    unread: list[str]
+
+
 class Session:
     """A run of the installed rules on the requested data."""
 
@@ -174,6 +188,10 @@ class Session:
             if images.cache.warning:
                 notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
             notes += [_sampling_note(asked[number], count) for number, count in images.left_out.items()]
+            if len(images.parts.processors) > 1:
+                notes.append(_processors_note(images.parts.processors))
+            if images.unmeasured:
+                notes.append(_unmeasured_note(images.unmeasured))
         unread = [f"{source.name}: {error.strerror or error}" for source, error in unreadable]
         if images:
             unread += _unused_roots(request, tables, images.storage.followed)
@@ -238,6 +256,40 @@ class Session:
             judged.evaluation,
         )
 
+    def measure(self, part: parts.Part) -> Measured:
+        """Find and measure a part of the requested images, with all features of all installed rules.
+
+        Raises:
+            GroundlintError: There is nothing to read, or images cannot be looked for as asked.
+        """
+        plan = self._registry.graph.plan((), tables=("images", "crops"))
+        images = self._image_tables(plan)
+        assert images is not None
+        found: list[DiscoveryNote] = []
+        asked = data_sets(self._config, self._request, looks_like=looks_like, on_note=found.append)
+        with closing(images):
+            self._on_progress("reading manifests")
+            reading = read(asked, tables={"lines", "labels", "boxes"}, jobs=self._request.processes)
+            tables = reading.tables
+            measured = images.part(tables["lines"], tables["boxes"], tables["labels"], part)
+        unread = [f"{source.name}: {error.strerror or error}" for source, error in reading.unreadable]
+        lines = tables["lines"].drop_nulls("source_ref").unique("source_ref")
+        lines = lines.filter(Series([part.has(source_ref) for source_ref in lines["source_ref"]], dtype=Boolean))
+        notes = [MadeNote(note.kind, None, note.files, note.message) for note in dict.fromkeys(found)]
+        if images.cache.warning:
+            notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
+        return Measured(
+            measured,
+            plan.features,
+            lines.height,
+            notes,
+            [Raised(each.what, each.error, each.traceback, ()) for each in images.raised],
+            [
+                *unread,
+                *_unused_roots(self._request, {"lines": lines, "images": measured.images}, images.storage.followed),
+            ],
+        )
+
     def profile(self, selection: Selection) -> Profiled:
         """Describe the requested data sets, without judging them.
 
@@ -286,7 +338,9 @@ class Session:
         configured = {prefix: config.root / folder for prefix, folder in config.settings.images.items()}
         roots = Roots({**configured, **given}, [folder for prefix, folder in named if not prefix])
         storage = LocalStorage(roots, [Path.cwd(), config.root])
-        return ImageTables(storage, Cache(request.cache), plan.features, request.processes, self._on_progress)
+        cache, progress = Cache(request.cache), self._on_progress
+        measured = parts.read(request.measurements, plan.features) if request.measurements else parts.NOTHING
+        return ImageTables(storage, cache, plan.features, request.processes, measured, progress)
 
 
 def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:
@@ -311,6 +365,24 @@ def _sampling_note(data_set: DataSet, count: int) -> MadeNote:
         f"{MAX_SAMPLED_OF_LABEL:,} boxes of a label and {MAX_SAMPLED:,} of a data set"
     )
     return MadeNote("boxes-sampled", min(data_set.named) if len(data_set.named) == 1 else None, count, message)
+
+
+def _processors_note(processors: Set[str]) -> MadeNote:
+    """The note that `--measurements` come from different machines."""
+    message = (
+        f"the measurements come from processors of several types ({', '.join(sorted(processors))}): scores may differ "
+        "in their last digits from those of one machine"
+    )
+    return MadeNote("measurements-of-several-processors", None, len(processors), message)
+
+
+def _unmeasured_note(count: int) -> MadeNote:
+    """The note that images of `--measurements` were measured for other manifests."""
+    message = (
+        f"{number_of(count, 'image')} had other boxes or no label when measured, and are not on this machine; "
+        "measure them again with these manifests"
+    )
+    return MadeNote("measurements-incomplete", None, count, message)
 
 
 def _root(image: str) -> tuple[str, Path]:

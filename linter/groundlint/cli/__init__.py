@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from groundlint.cli import baseline, check, clean, config, export, init, profile, rule, split, tables, test
+from groundlint.cli import baseline, check, clean, config, export, init, measure, profile, rule, split, tables, test
 from groundlint.cli.options import Version
 from groundlint.cli.output import BROKEN, say, say_lines, temporaries
 
@@ -65,6 +65,7 @@ def _options(version: Version = False) -> None:
 
 app.command()(check.check)
 app.command()(export.export)
+app.command()(measure.measure)
 app.command()(profile.profile)
 app.command()(rule.rule)
 app.command()(tables.tables)

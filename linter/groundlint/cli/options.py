@@ -97,6 +97,13 @@ class Images:
             "no image is found.",
         ),
     ] = False
+    measurements: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measurements of images that `groundlint measure` wrote: a path or glob; may be repeated.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -255,6 +262,7 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
         stdin=_standard_input() if is_wanted else None,
         stdin_name=data.stdin_filename,
         images=tuple(images.images or ()),
+        measurements=tuple(images.measurements or ()),
         jobs=run.jobs,
         cache=None if run.no_cache else run.cache_dir or cache_folder(config),
         embeddings=models.embeddings,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
     from groundlint.config.settings import Config
     from groundlint.engine.evaluate import MadeNote
-    from groundlint.session import Outcome, Profiled
+    from groundlint.session import Measured, Outcome, Profiled
 
 FAILED = 1
 BROKEN = 2
@@ -79,7 +79,7 @@ def joined(text: str) -> str:
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def say_faults(outcome: Outcome | Profiled, *, verbose: bool) -> None:
+def say_faults(outcome: Outcome | Profiled | Measured, *, verbose: bool) -> None:
     """Say what kept a run from checking all that it was asked to."""
     for unread in outcome.unread:
         say(f"error: {unread}")

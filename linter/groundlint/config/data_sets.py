@@ -52,10 +52,11 @@ class Request:
 
     `stdin` holds the bytes of `-`, whose name is `stdin_name`. `force_exclude` treats named files like those found in a
     folder: `exclude` applies, and files of other formats are skipped.
-    `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `jobs` is the
-    number of processes that read large manifests and measure images, None for one per processor. With `cache` None
-    nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model, `evaluation` those
-    of the evaluation of a trained model.
+    `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `measurements`
+    are paths and globs of files that `groundlint measure` wrote. `jobs` is the number of processes that read large
+    manifests and measure images, None for one per processor. With `cache` None nothing is cached. `embeddings` and
+    `pred_probs` are files with outputs of the user's own model, `evaluation` those of the evaluation of a trained
+    model.
     """
 
     paths: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ class Request:
     force_exclude: bool = False
     images: tuple[str, ...] = ()
     images_from: str = "--images"
+    measurements: tuple[str, ...] = ()
     jobs: int | None = None
     cache: Path | None = None
     embeddings: Path | None = None

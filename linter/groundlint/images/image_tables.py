@@ -20,8 +20,10 @@ from groundlint.images.cache import Cache
 from groundlint.images.folders import image_files
 from groundlint.images.limits import MAX_PIXELS
 from groundlint.images.measurements import Measurements
+from groundlint.images.parts import NOTHING, MeasuredParts, Part
 from groundlint.images.places import Stamp, as_text
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
+from groundlint.images.search import found_images
 from groundlint.images.storage import LocalStorage
 
 if TYPE_CHECKING:
@@ -57,21 +59,26 @@ class ImageTables:
         cache: What was measured before.
         features: What is measured, with the steps that the features need.
         jobs: Most worker processes.
+        parts: What was measured before, perhaps on other machines. An image that was found there counts as found.
         on_progress: Called with a text on what is being done.
         raised: The exceptions of features, the first of each.
         opened: Number of images that were measured and not taken from the cache.
         left_out: For each data set with more boxes than are sampled, the number of boxes on which costly features are
             not measured.
+        unmeasured: Number of images that are not on this machine and that `parts` has without some box, or without
+            what is measured on labeled images.
     """
 
     storage: LocalStorage
     cache: Cache
     features: Sequence[Feature]
     jobs: int
+    parts: MeasuredParts = NOTHING
     on_progress: Callable[[str], None] = lambda _: None
     raised: list[RaisedError] = field(default_factory=list)
     opened: int = 0
     left_out: Mapping[int, int] = field(default_factory=dict)
+    unmeasured: int = 0
     _pool: Pool | None = field(default=None, init=False)
     _digests: dict[str, str] = field(default_factory=dict)
     _measurements: Measurements = field(init=False)
@@ -113,15 +120,53 @@ class ImageTables:
             boxes: The base table.
             labels: The base table.
         """
-        found, stamps = self._find(lines)
-        with_label = labels.select(_IMAGE).unique().with_columns(labeled=lit(True))
-        found = found.join(with_label, on=_IMAGE, how="left", maintain_order="left")
-        found = found.with_columns(col("labeled").fill_null(False))
-        files = found.drop_nulls("path")
+        found, stamps = self._find_labeled(lines, labels)
+        files = found.drop_nulls("file")
         places = self._places(boxes, files)
         self._know(files, places, stamps)
         contents = self._contents()
         return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
+
+    def part(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame, part: Part) -> MeasuredParts:
+        """Return what is known of the images of a part, with those that are faulty; none of those that are not here.
+
+        Args:
+            lines: The base table.
+            boxes: The base table.
+            labels: The base table.
+            part: Which images.
+        """
+        found, stamps = self._find_labeled(lines, labels)
+        found = found.filter(pl.Series([part.has(source_ref) for source_ref in found["source_ref"]], dtype=pl.Boolean))
+        files = found.drop_nulls("file")
+        places = self._places(boxes, files)
+        self._know(files, places, stamps)
+        contents = self._contents()
+        images = (
+            self._images(found, contents)
+            .with_columns(found["labeled"])
+            .filter(col("found") | col("fault").is_not_null())
+            # Data sets may share an image.
+            .sort("labeled", descending=True, maintain_order=True)
+            .unique("source_ref", keep="first", maintain_order=True)
+            .drop("data_set")
+        )
+        crops = (
+            files.join(places, on=["data_set", "file"])
+            .join(contents, on="file")
+            .join(self._measurements.crops().drop("sampled"), on=["content", *RECTANGLE])
+            .sort("sampled", descending=True, maintain_order=True)
+            .unique(["source_ref", *RECTANGLE], keep="first", maintain_order=True)
+            .select("source_ref", *RECTANGLE, "sampled", *self._values("crops", "sampled"))
+        )
+        return MeasuredParts(images, crops)
+
+    def _find_labeled(self, lines: DataFrame, labels: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
+        """Return what `found_images` returns, and whether an image is `labeled`: has a label of its own."""
+        found, stamps = found_images(lines, self.storage, self.parts.images)
+        with_label = labels.select(_IMAGE).unique().with_columns(labeled=lit(True))
+        found = found.join(with_label, on=_IMAGE, how="left", maintain_order="left")
+        return found.with_columns(col("labeled").fill_null(False)), stamps
 
     def reference_images(self, lines: DataFrame, folders: Sequence[tuple[int, Path]]) -> DataFrame:
         """Return the table `reference_images` of all data sets; images in folders are named by their path.
@@ -133,7 +178,7 @@ class ImageTables:
         Raises:
             UsageError: A folder has no image.
         """
-        found, stamps = self._find(lines)
+        found, stamps = found_images(lines, self.storage, self.parts.images)
         listed = [DataFrame(schema=found.schema)]
         for data_set, folder in folders:
             paths = image_files(folder)
@@ -144,17 +189,18 @@ class ImageTables:
             rows = DataFrame({"source_ref": names, "path": [*paths]}).with_columns(data_set=lit(data_set, pl.Int32))
             listed.append(rows)
         found = pl.concat([found, *listed], how="diagonal").unique(_IMAGE, keep="first", maintain_order=True)
-        found = found.with_columns(labeled=lit(False))
-        self._know(found.drop_nulls("path"), self._places(BASE["boxes"].empty(), found), stamps)
+        found = found.with_columns(labeled=lit(False), file=pl.coalesce("file", "path"))
+        self._know(found.drop_nulls("file"), self._places(BASE["boxes"].empty(), found), stamps)
         return self._images(found, self._contents())
 
     def _know(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
-        """Take files from the cache, and measure those that it does not have."""
-        if stamps:
+        """Take files from the given measurements and from the cache, and measure those that these do not have."""
+        self._take(files)
+        if unknown := {path: stamps[path] for path in files.filter(col("file") == col("path"))["path"]}:
             self.cache.open()
-            self._recall(stamps)
-        of_files = files.group_by("path", maintain_order=True).agg(col("labeled").any())
-        sizes = [stamps[path].size for path in of_files["path"]]
+            self._recall(unknown)
+        of_files = files.group_by("file", maintain_order=True).agg(col("labeled").any(), col("path").first())
+        sizes = [stamps[path].size if path else 0 for path in of_files["path"]]
         # Files of equal bytes follow each other, so that a worker knows them. The largest are measured first.
         of_files = of_files.with_columns(bytes=pl.Series(sizes, dtype=pl.Int64)).sort(
             "bytes", descending=True, maintain_order=True
@@ -165,44 +211,16 @@ class ImageTables:
     def _sees_crops(self) -> bool:
         return any(feature.of == "crops" for feature in self.features)
 
-    def _find(self, lines: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
-        """Return the images of all data sets with the `path` that was found or why there is none; and stamps."""
-        named = (
-            lines.select(*_IMAGE, "manifest").drop_nulls("source_ref").unique(_IMAGE, keep="first", maintain_order=True)
-        )
-        stamps: dict[str, Stamp] = {}
-        paths: list[str | None] = []
-        faults: list[str | None] = []
-        details: list[str | None] = []
-        twins: list[tuple[int, int, str]] = []
-        taken: set[tuple[int, str]] = set()
-        # Columns, not objects: there may be a million images that are not here.
-        for number, (data_set, source_ref, manifest) in enumerate(named.iter_rows()):
-            path, stamp, fault, detail, twin = self.storage.find(source_ref, manifest)
-            paths.append(path)
-            faults.append(fault)
-            details.append(detail)
-            if path and stamp:
-                stamps[path] = stamp
-                taken.add((data_set, path))
-            if twin:
-                twins.append((number, data_set, twin))
-        for number, data_set, twin in twins:
-            # Another line names this file: it is an image of its own, such as a mask beside a photograph.
-            if (data_set, twin) in taken:
-                faults[number] = details[number] = None
-        found = named.with_columns(
-            path=pl.Series(paths, dtype=pl.String),
-            fault_of_search=pl.Series(faults, dtype=pl.String),
-            detail_of_search=pl.Series(details, dtype=pl.String),
-        )
-        is_present = col("path").is_not_null().any().over("data_set") | col("fault_of_search").is_not_null()
-        found = found.filter(is_present)
-        is_absent = found["path"].is_null() & found["fault_of_search"].is_null()
-        places = found.filter(is_absent).select("source_ref", "manifest").iter_rows()
-        looked_for = pl.Series([self.storage.looked_for(*place) for place in places], dtype=pl.String)
-        found = found.with_columns(detail_of_search=found["detail_of_search"].scatter(is_absent.arg_true(), looked_for))
-        return found.drop("manifest"), stamps
+    def _take(self, files: DataFrame) -> None:
+        """Take files from the given measurements."""
+        named = files.select("source_ref", "file").unique()
+        rows = self.parts.images.filter("found").join(named, on="source_ref", maintain_order="left")
+        # As in `_keep`, for a file that could not be read.
+        rows = rows.with_columns(pl.coalesce("digest", "file").alias("digest"))
+        if not rows.is_empty():
+            self._digests |= dict(rows.select("file", "digest").iter_rows())
+            digests = rows.select("source_ref", "digest")
+            self._measurements.extend(rows, self.parts.crops.join(digests, on="source_ref"))
 
     def _recall(self, stamps: Mapping[str, Stamp]) -> None:
         """Take from the cache what it knows of files that have not changed."""
@@ -217,14 +235,14 @@ class ImageTables:
     def _places(self, boxes: DataFrame, files: DataFrame) -> DataFrame:
         """Return where boxes are in the files, each place of a data set once, and whether a box there is `sampled`."""
         if not self._sees_crops:
-            schema = {"data_set": pl.Int32, "path": pl.String, **dict.fromkeys(RECTANGLE, pl.Float64)}
+            schema = {"data_set": pl.Int32, "file": pl.String, **dict.fromkeys(RECTANGLE, pl.Float64)}
             return DataFrame(schema={**schema, "sampled": pl.Boolean})
         rows = (
             boxes.drop_nulls(RECTANGLE)
             .filter(pl.min_horizontal("width", "height") > 0)
             .select("data_set", "source_ref", "attribute", "label", *RECTANGLE)
-            .join(files.select(*_IMAGE, "path"), on=_IMAGE)
-            # The sample is even over the boxes of a label, and does not depend on the order of the lines.
+            # The sample is even over the boxes of a label, and depends neither on the order of the lines nor on which
+            # images are on this machine.
             .sort("source_ref", *RECTANGLE)
         )
         label = ("data_set", "attribute", "label")
@@ -233,20 +251,22 @@ class ImageTables:
         most = pl.min_horizontal(lit(MAX_SAMPLED_OF_LABEL, pl.Int64), MAX_SAMPLED // col("labels").cast(pl.Int64))
         position, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
         is_sampled = (position + 1) * most // count > position * most // count
-        rows = rows.with_columns(sampled=is_sampled)
+        rows = rows.with_columns(sampled=is_sampled).join(files.select(*_IMAGE, "file"), on=_IMAGE)
         if any(feature.of == "crops" and feature.only_sampled for feature in self.features):
             left_out = rows.filter(~col("sampled")).group_by("data_set").len().sort("data_set")
             self.left_out = dict(left_out.iter_rows())
-        return rows.group_by("data_set", "path", *RECTANGLE).agg(col("sampled").any())
+        return rows.group_by("data_set", "file", *RECTANGLE).agg(col("sampled").any())
 
     def _contents(self) -> DataFrame:
-        """Return the number of the `content` of each `path` whose content is known."""
+        """Return the number of the `content` of each `file` whose content is known."""
         numbers = self._measurements.numbers
-        known = [(path, numbers[digest]) for path, digest in self._digests.items() if digest in numbers]
-        return DataFrame(known, schema={"path": pl.String, "content": pl.Int32}, orient="row")
+        known = [(file, numbers[digest]) for file, digest in self._digests.items() if digest in numbers]
+        return DataFrame(known, schema={"file": pl.String, "content": pl.Int32}, orient="row")
 
     def _measure(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
-        tasks = self._unknown(files, places)
+        unknown = self._unknown(files, places)
+        tasks = unknown.drop_nulls("path")
+        self.unmeasured += unknown.height - tasks.height
         if tasks.is_empty():
             return
         from groundlint.images.pool import PoolError
@@ -283,7 +303,7 @@ class ImageTables:
     def _unknown(self, files: DataFrame, places: DataFrame) -> DataFrame:
         """Return the files that must be measured, with lists of the boxes in them that must be."""
         measurements = self._measurements
-        digests = [self._digests.get(path) for path in files["path"]]
+        digests = [self._digests.get(file) for file in files["file"]]
         is_known = [
             measurements.has(digest, labeled=labeled) for digest, labeled in zip(digests, files["labeled"], strict=True)
         ]
@@ -293,16 +313,16 @@ class ImageTables:
         )
         known_crops = measurements.crops().select("content", *RECTANGLE, known="sampled")
         of_file = (
-            places.group_by("path", *RECTANGLE)
+            places.group_by("file", *RECTANGLE)
             .agg(col("sampled").any())
-            .join(self._contents(), on="path", how="left")
+            .join(self._contents(), on="file", how="left")
             .join(known_crops, on=["content", *RECTANGLE], how="left")
             .filter(col("known").is_null() | (col("sampled") & ~col("known")))
-            .group_by("path")
+            .group_by("file")
             .agg(*RECTANGLE, "sampled")
         )
         has_new_boxes = col("sampled").is_not_null() & ~col("is_faulty")
-        return files.join(of_file, on="path", how="left", maintain_order="left").filter(
+        return files.join(of_file, on="file", how="left", maintain_order="left").filter(
             ~col("is_known") | has_new_boxes
         )
 
@@ -332,45 +352,46 @@ class ImageTables:
         self.cache.store(files, records, crops)
 
     def _images(self, found: DataFrame, contents: DataFrame) -> DataFrame:
-        features = [feature for feature in self.features if feature.of == "images" and feature.dtype]
-        is_missing = col("path").is_null()
-        digests = [self._digests.get(path or "") for path in found["path"]]
+        is_missing = col("file").is_null()
+        digests = [self._digests.get(file or "") for file in found["file"]]
         rows = (
             found.with_columns(digest=pl.Series(digests, dtype=pl.String))
-            .join(contents, on="path", how="left", maintain_order="left")
+            .join(contents, on="file", how="left", maintain_order="left")
             .join(self._measurements.images(), on="content", how="left", maintain_order="left")
             .with_columns(
                 fault=pl.when(is_missing).then("fault_of_search").otherwise("fault"),
                 detail=pl.when(is_missing).then("detail_of_search").otherwise("detail"),
-                digest=pl.when(col("digest") != col("path")).then("digest"),
+                digest=pl.when(col("digest") != col("file")).then("digest"),
                 found=~is_missing,
                 path=pl.Series(_relative(found["path"]), dtype=pl.String),
             )
         )
         # Also if another data set had it measured: the rows of a data set do not depend on the others.
-        values = [
-            pl.when("labeled").then(feature.name).alias(feature.name) if feature.only_labeled else feature.name
-            for feature in features
-        ]
+        values = self._values("images", "labeled")
         return rows.select(*(col(name).cast(dtype) for name, dtype in BASE["images"].schema.items()), *values)
+
+    def _values(self, table: str, condition: str) -> list[pl.Expr]:
+        """Return the values of the features of a table; some only where a column is true."""
+        return [
+            pl.when(condition).then(feature.name).alias(feature.name)
+            if feature.only_labeled or feature.only_sampled
+            else col(feature.name)
+            for feature in self.features
+            if feature.of == table and feature.dtype
+        ]
 
     def _crops(self, boxes: DataFrame, files: DataFrame, places: DataFrame, contents: DataFrame) -> DataFrame:
         if not self._sees_crops:
             return BASE["crops"].empty()
-        features = [feature for feature in self.features if feature.of == "crops" and feature.dtype]
-        values = [
-            pl.when("sampled").then(feature.name).alias(feature.name) if feature.only_sampled else feature.name
-            for feature in features
-        ]
         keys = list(BASE["crops"].schema)
         crops = self._measurements.crops().drop("sampled")
-        measured = places.join(contents, on="path", how="left").join(crops, on=["content", *RECTANGLE], how="left")
+        measured = places.join(contents, on="file", how="left").join(crops, on=["content", *RECTANGLE], how="left")
         return (
             boxes.select(*keys, *RECTANGLE)
             # A box whose image was not found has no crop. In a large data set without images, these would be most rows.
-            .join(files.select(*_IMAGE, "path"), on=_IMAGE, maintain_order="left")
-            .join(measured, on=["data_set", "path", *RECTANGLE], how="left", maintain_order="left")
-            .select(*keys, *values)
+            .join(files.select(*_IMAGE, "file"), on=_IMAGE, maintain_order="left")
+            .join(measured, on=["data_set", "file", *RECTANGLE], how="left", maintain_order="left")
+            .select(*keys, *self._values("crops", "sampled"))
         )
 
 

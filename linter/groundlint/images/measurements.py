@@ -16,6 +16,7 @@ _MAX_OBJECTS = 512
 """Contents that are held as objects before they become columns."""
 
 _FACTS = pl.Schema({name: BASE["images"].schema[name] for name in FACTS if name != "digest"})
+_NUMBERS = pl.Schema({"digest": pl.String(), "content": pl.Int32()})
 _IMAGES = pl.Schema({"content": pl.Int32(), **_FACTS})
 _CROPS = pl.Schema({"content": pl.Int32(), **dict.fromkeys(RECTANGLE, pl.Float64()), "sampled": pl.Boolean()})
 
@@ -63,10 +64,30 @@ class Measurements:
             self._labeled.add(number)
         if record.fault:
             self._faulty.add(number)
-        self._new_images[number] = record
+        if labeled or number not in self._labeled:
+            self._new_images[number] = record
         self._new_crops += [(number, crop) for crop in crops]
         if len(self._new_images) >= _MAX_OBJECTS:
             self._make_columns()
+
+    def extend(self, images: DataFrame, crops: DataFrame) -> None:
+        """Add contents in columns.
+
+        Args:
+            images: `digest`, `labeled`, facts and values; a content may have several rows.
+            crops: `digest`, place, `sampled` and values.
+        """
+        self._make_columns()
+        for digest in images["digest"].unique(maintain_order=True):
+            self.numbers.setdefault(digest, len(self.numbers))
+        numbers = DataFrame({"digest": [*self.numbers], "content": [*self.numbers.values()]}, schema=_NUMBERS)
+        # Of a content, the row with the features of labeled images is the last one.
+        rows = images.join(numbers, on="digest").sort("labeled", maintain_order=True)
+        self._labeled.update(rows.filter("labeled")["content"])
+        self._faulty.update(rows.drop_nulls("fault")["content"])
+        self._has_repeats = True
+        self._images.append(rows.select(self._images[0].columns))
+        self._crops.append(crops.join(numbers, on="digest").select(self._crops[0].columns))
 
     def has(self, digest: str | None, *, labeled: bool) -> bool:
         """Return whether an image with this content, with or without a label of its own, need not be measured."""
