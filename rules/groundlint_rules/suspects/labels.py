@@ -142,9 +142,9 @@ class MislabelSuspect(Rule):
     people made, in CIFAR-10N (9% wrong labels, images of 32 px), precision is 0.92 and recall 0.19; this precision
     ranks the findings. With 5% of the labels of clothing exchanged at random, precision is 0.97 and recall 0.60; with
     5% exchanged for similar labels, they are 0.94 and 0.43; with 5% of the true labels of CIFAR-10, they are 0.87 and
-    0.52, and 0.90 and 0.33. Of clothing as published it flags 0.1% of the labels. The order of all labels is exported as
-    `label_odds` (AUROC 0.99 and 0.97 on clothing, 0.93 on CIFAR-10N). It is less precise in small sets: in trashnet, 171
-    images, precision is 0.70 and recall 0.32 after random, 0.66 and 0.14 after similar exchanges, because three odd
+    0.52, and 0.90 and 0.33. Of clothing as published it flags 0.1% of the labels. The order of all labels is exported
+    as `label_odds` (AUROC 0.99 and 0.97 on clothing, 0.93 on CIFAR-10N). It is less precise in small sets: in trashnet,
+    171 images, precision is 0.70 and recall 0.32 after random, 0.66 and 0.14 after similar exchanges, because three odd
     images, such as a printed carton, are flagged in many draws. Only lines with one label in an attribute are judged,
     and labels with at least 12 images.
     """

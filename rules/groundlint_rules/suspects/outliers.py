@@ -60,8 +60,8 @@ class ImageOutlier(Rule):
     nearer to another label, whose labels are all wrong (11 are found by mislabel-suspect), and 2 far from all, a
     drawing of a cat and a close-up of its eyes, which are right. In clothing, trashnet, flowers12_aug, savoias and
     savoias_objects it reports nothing, so its precision on photographs of usual size is unknown. Of the 60 images with
-    the highest scores in ten public sets, 7 were judged to be removed or relabeled. Of 15 images of another set added to
-    clothing, it finds 5% to 33%, and 60% to 100% of what it reports are such images (five sets, 10 draws each).
+    the highest scores in ten public sets, 7 were judged to be removed or relabeled. Of 15 images of another set added
+    to clothing, it finds 5% to 33%, and 60% to 100% of what it reports are such images (five sets, 10 draws each).
     """
 
     code = "SUS106"
