@@ -316,3 +316,36 @@ def test_the_cache_of_images_without_labels_serves_labeled_ones_partly(folder: P
         images = images_of(made, name)
         counts.append((made.opened, *images.select("beginning", "size_if_labeled").count().row(0)))
     assert counts == [(COUNT, COUNT, 0), (COUNT, COUNT, COUNT), (0, COUNT, 0)]
+
+
+def test_clean_older_than_forgets_what_no_run_has_used_since() -> None:
+    run()
+    long_ago = int(time.time() // 86_400) - 31
+    with sqlite3.connect(Path("cache", FILE)) as connection:
+        connection.execute("UPDATE files SET used = ?", (long_ago,))
+    connection.close()
+    for n in range(COUNT // 2):
+        Path(f"images/{n}.jpg").unlink()
+    # This run uses the other half.
+    assert run()[1] == 0
+    Path("cache/measured-1.sqlite").write_text("of an earlier version")
+    os.utime("cache/measured-1.sqlite", (long_ago * 86_400,) * 2)
+    done = CliRunner().invoke(app, ["clean", "--older-than", "30", "--cache-dir", "cache"])
+    assert done.output == f"cache: measurements of {COUNT // 2} images removed, {COUNT - COUNT // 2} left\n"
+    assert not Path("cache/measured-1.sqlite").exists()
+    assert run()[1] == 0
+
+
+def test_clean_older_than_keeps_what_was_used_today() -> None:
+    run()
+    done = CliRunner().invoke(app, ["clean", "--older-than", "1", "--cache-dir", "cache"])
+    assert done.output == f"cache: measurements of 0 images removed, {COUNT} left\n"
+    assert run()[1] == 0
+
+
+def test_clean_older_than_names_a_database_that_it_cannot_read() -> None:
+    run()
+    Path("cache", FILE).write_bytes(b"garbage" * 1000)
+    done = CliRunner().invoke(app, ["clean", "--older-than", "1", "--cache-dir", "cache"])
+    assert done.exit_code == 2
+    assert "cache: the cache cannot be cleaned: file is not a database" in done.output

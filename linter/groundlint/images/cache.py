@@ -16,20 +16,25 @@ from groundlint.images.places import Stamp
 from groundlint.images.record import CropRecord, ImageRecord
 
 FOLDER = ".groundlint_cache"
-FILE = "measured-5.sqlite"
+FILE = "measured-6.sqlite"
 """Name of the database. The number changes with the form of its content, and with what counts as a fault."""
 
 TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Measurements of images by groundlint; safe to delete.\n"
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+  path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL, used INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS images (digest TEXT PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS crops (digest TEXT PRIMARY KEY, records BLOB NOT NULL);
 """
 
 _MAX_PARAMETERS = 500
 """Parameters of one statement; old builds of SQLite take 999."""
+
+_DAY = 86_400
+"""Seconds of a day."""
 
 _RECENT_SECONDS = 2.0
 """A file written so recently may change again and keep its date."""
@@ -69,8 +74,16 @@ class Cache:
         Args:
             stamps: The present stamp of each file, by path.
         """
-        rows = self._select("SELECT path, stamp, digest FROM files WHERE path IN", stamps)
-        return {path: digest for path, stamp, digest in rows if stamps[path].text == stamp and isinstance(digest, str)}
+        rows = self._select("SELECT path, stamp, digest, used FROM files WHERE path IN", stamps)
+        known = {
+            path: digest for path, stamp, digest, _ in rows if stamps[path].text == stamp and isinstance(digest, str)
+        }
+        today = _today()
+        if self._connection is not None and (stale := [path for path, _, _, used in rows if used != today]):
+            with self._guarded("the cache cannot be written"), self._connection:
+                rows = [(today, path) for path in stale if path in known]
+                self._connection.executemany("UPDATE files SET used = ? WHERE path = ?", rows)
+        return known
 
     def images(self, digests: Iterable[str]) -> dict[str, ImageRecord]:
         """Return the known records of contents, by digest."""
@@ -108,10 +121,12 @@ class Cache:
         encode = msgspec.msgpack.encode
         now = time.time_ns()
         settled = [
-            (path, stamp.text, digest) for path, stamp, digest in files if now - stamp.modified > _RECENT_SECONDS * 1e9
+            (path, stamp.text, digest, _today())
+            for path, stamp, digest in files
+            if now - stamp.modified > _RECENT_SECONDS * 1e9
         ]
         with self._guarded("the cache cannot be written"), self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", settled)
+            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", settled)
             rows = [(digest, encode(record)) for digest, record in images.items()]
             self._connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?)", rows)
             rows = [(digest, encode(list(of_content.values()))) for digest, of_content in merged.items()]
@@ -150,6 +165,40 @@ class Cache:
         except (sqlite3.Error, OSError, UnicodeError, ValueError) as error:
             self.warning = self.warning or f"{what}: {error}; continuing without it"
             self.close()
+
+
+def remove_unused(folder: Path, days: int) -> tuple[int, int]:
+    """Remove the measurements of files that no run has used for a number of days, and databases of earlier versions.
+
+    Args:
+        folder: Where the cache is.
+        days: Days without use.
+
+    Returns:
+        How many files were forgotten, and how many are left.
+
+    Raises:
+        OSError: The database is not one that may be opened, or a file cannot be removed.
+        sqlite3.Error: The database cannot be read or written.
+    """
+    for other in folder.glob("measured-*.sqlite*"):
+        if not other.name.startswith(FILE) and time.time() - other.stat().st_mtime > days * _DAY:
+            other.unlink()
+    if not (folder / FILE).exists():
+        return 0, 0
+    with contextlib.closing(_connect(folder)) as connection:
+        with connection:
+            forgotten = connection.execute("DELETE FROM files WHERE used < ?", (_today() - days,)).rowcount
+            for table in ("images", "crops"):
+                connection.execute(f"DELETE FROM {table} WHERE digest NOT IN (SELECT digest FROM files)")  # noqa: S608 - two names
+        # What is deleted stays in the file until it is written again.
+        connection.execute("VACUUM")
+        return forgotten, connection.execute("SELECT count(*) FROM files").fetchone()[0]
+
+
+def _today() -> int:
+    """The day of a use, counted from 1970."""
+    return int(time.time() // _DAY)
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
