@@ -93,7 +93,7 @@ def tables_of(made: ImageTables, *names: str) -> dict[str, pl.DataFrame]:
     try:
         return made.tables(tables["lines"], tables["boxes"], tables["labels"])
     finally:
-        made.cache.close()
+        made.close()
 
 
 def images_of(made: ImageTables, *names: str) -> pl.DataFrame:

@@ -340,7 +340,7 @@ class Session:
         storage = LocalStorage(roots, [Path.cwd(), config.root])
         cache, progress = Cache(request.cache), self._on_progress
         measured = parts.read(request.measurements, plan.features) if request.measurements else parts.NOTHING
-        return ImageTables(storage, cache, plan.features, request.processes, measured, progress)
+        return ImageTables(storage, cache, plan.features, request.processes, measured, request.dask, progress)
 
 
 def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:

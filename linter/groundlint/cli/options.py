@@ -104,6 +104,13 @@ class Images:
             help="Measurements of images that `groundlint measure` wrote: a path or glob; may be repeated.",
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Measure on a Dask cluster whose workers see the same files: its scheduler, as tcp://scheduler:8786.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -263,6 +270,7 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
         stdin_name=data.stdin_filename,
         images=tuple(images.images or ()),
         measurements=tuple(images.measurements or ()),
+        dask=images.dask,
         jobs=run.jobs,
         cache=None if run.no_cache else run.cache_dir or cache_folder(config),
         embeddings=models.embeddings,

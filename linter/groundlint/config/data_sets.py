@@ -54,9 +54,9 @@ class Request:
     folder: `exclude` applies, and files of other formats are skipped.
     `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `measurements`
     are paths and globs of files that `groundlint measure` wrote. `jobs` is the number of processes that read large
-    manifests and measure images, None for one per processor. With `cache` None nothing is cached. `embeddings` and
-    `pred_probs` are files with outputs of the user's own model, `evaluation` those of the evaluation of a trained
-    model.
+    manifests and measure images, None for one per processor. `dask` is the scheduler of a cluster that measures. With
+    `cache` None nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model,
+    `evaluation` those of the evaluation of a trained model.
     """
 
     paths: tuple[str, ...] = ()
@@ -69,6 +69,7 @@ class Request:
     images: tuple[str, ...] = ()
     images_from: str = "--images"
     measurements: tuple[str, ...] = ()
+    dask: str | None = None
     jobs: int | None = None
     cache: Path | None = None
     embeddings: Path | None = None

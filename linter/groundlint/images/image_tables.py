@@ -27,6 +27,7 @@ from groundlint.images.search import found_images
 from groundlint.images.storage import LocalStorage
 
 if TYPE_CHECKING:
+    from groundlint.images.cluster import ClusterPool
     from groundlint.images.pool import Pool
 
 MAX_SAMPLED_OF_LABEL, MAX_SAMPLED = 20_000, 200_000
@@ -60,6 +61,7 @@ class ImageTables:
         features: What is measured, with the steps that the features need.
         jobs: Most worker processes.
         parts: What was measured before, perhaps on other machines. An image that was found there counts as found.
+        cluster: Address of the scheduler of a Dask cluster that measures; on this machine if None.
         on_progress: Called with a text on what is being done.
         raised: The exceptions of features, the first of each.
         opened: Number of images that were measured and not taken from the cache.
@@ -74,12 +76,13 @@ class ImageTables:
     features: Sequence[Feature]
     jobs: int
     parts: MeasuredParts = NOTHING
+    cluster: str | None = None
     on_progress: Callable[[str], None] = lambda _: None
     raised: list[RaisedError] = field(default_factory=list)
     opened: int = 0
     left_out: Mapping[int, int] = field(default_factory=dict)
     unmeasured: int = 0
-    _pool: Pool | None = field(default=None, init=False)
+    _pool: Pool | ClusterPool | None = field(default=None, init=False)
     _digests: dict[str, str] = field(default_factory=dict)
     _measurements: Measurements = field(init=False)
 
@@ -292,9 +295,13 @@ class ImageTables:
             # What was measured before the user interrupted the run need not be measured again.
             self._keep(pending, stamps)
 
-    def _workers(self) -> Pool:
-        if not self._pool:
-            # A run that finds everything in the cache starts no process, and need not import what starts them.
+    def _workers(self) -> Pool | ClusterPool:
+        # A run that finds everything in the cache starts no process, and need not import what starts them.
+        if not self._pool and self.cluster:
+            from groundlint.images.cluster import ClusterPool
+
+            self._pool = ClusterPool(self.features, address=self.cluster)
+        elif not self._pool:
             from groundlint.images.pool import Pool
 
             self._pool = Pool(self.features, jobs=self.jobs)

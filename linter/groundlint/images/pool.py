@@ -97,7 +97,7 @@ class Pool:
                 return
 
     def measure(self, tasks: Iterable[ImageTask]) -> Iterator[MeasuredImage]:
-        """Measure images, yield the results in any order, and end the workers.
+        """Measure images, and yield the results in any order. The workers wait for more, until `close`.
 
         Args:
             tasks: The images; taken one by one as workers become free.
@@ -113,8 +113,10 @@ class Pool:
                 yield from self._answers()
                 yield from self._overdue()
                 self._distribute()
-        finally:
+        except BaseException:
+            # They are still at work.
             self.close()
+            raise
 
     def close(self) -> None:
         """End all workers."""

@@ -43,7 +43,7 @@ def serve(connection: Connection) -> None:
     from groundlint.processes.messages import requests
 
     start = msgspec.msgpack.decode(connection.recv_bytes(), type=Start)
-    measurer = Measurer([_feature(*place) for place in start.features], max_pixels=start.max_pixels)
+    measurer = Measurer([feature_at(*place) for place in start.features], max_pixels=start.max_pixels)
     limit_memory(start.max_memory)
     connection.send_bytes(READY)
     decoder = msgspec.msgpack.Decoder(list[ImageTask])
@@ -65,7 +65,14 @@ def serve(connection: Connection) -> None:
             send(measured)
 
 
-def _feature(module: str, name: str) -> Feature:
+def feature_at(module: str, name: str) -> Feature:
+    """The feature or step of a module.
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: It has nothing of this name.
+        TypeError: What it has is not a feature.
+    """
     found = getattr(importlib.import_module(module), name)
     if not isinstance(found, Feature):
         raise TypeError(f"{module}.{name} is not a feature")
