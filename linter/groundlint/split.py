@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from polars import DataFrame, col
 from groundlint.config.data_sets import UsageError
 from groundlint.engine.evaluate import MadeNote, Workspace, collected
 from groundlint.engine.registry import Registry
+from groundlint.manifest.physical_lines import movable_lines, read_bytes
 from groundlint.session import Session, no_images_note
 from groundlint.stratification import Group, choose
 
@@ -64,7 +64,8 @@ def split(registry: Registry, session: Session, manifest: Path, share: float, *,
         fast: Whether to do without neural networks, which find similar images.
 
     Raises:
-        UsageError: The manifest cannot be read, or cannot be split.
+        UsageError: The manifest cannot be split.
+        ManifestError: The manifest cannot be read.
     """
     plan = registry.graph.plan((), tables=[SPLIT_GROUPS], fast=fast)
     loaded = session.load(plan)
@@ -79,7 +80,7 @@ def split(registry: Registry, session: Session, manifest: Path, share: float, *,
     key_of_line = dict(named.select("line", pl.coalesce("group", "source_ref")).iter_rows())
     labels_of_line = _labels_of_lines(loaded.tables)
 
-    texts = _lines_of(manifest)
+    texts = movable_lines(read_bytes(manifest))
     keys = {
         number: key_of_line.get(number) or hashlib.sha256(text.strip()).hexdigest()
         for number, text in enumerate(texts, 1)
@@ -119,21 +120,3 @@ def _labels_of_lines(tables: Mapping[str, DataFrame]) -> dict[int, list[str]]:
     names = [tables[name].select("line", "label") for name in ("labels", "boxes")]
     known = pl.concat(names).filter(col("label").is_not_null()).unique()
     return dict(known.group_by("line").agg("label").iter_rows())
-
-
-def _lines_of(manifest: Path) -> list[bytes]:
-    """The physical lines of a manifest with their ends; the last one gets that of the first if it has none.
-
-    Raises:
-        UsageError: The manifest cannot be read.
-    """
-    try:
-        data = manifest.read_bytes().removeprefix(codecs.BOM_UTF8)
-    except OSError as error:
-        raise UsageError(f"{manifest}: {error.strerror or error}") from None
-    texts = [text + b"\n" for text in data.split(b"\n")]
-    last = texts.pop()
-    if last != b"\n":
-        end = b"\r\n" if texts and texts[0].endswith(b"\r\n") else b"\n"
-        texts.append(last.removesuffix(b"\n").removesuffix(b"\r") + end)
-    return texts

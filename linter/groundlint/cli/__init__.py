@@ -11,7 +11,21 @@ from typing import NoReturn
 
 import typer
 
-from groundlint.cli import baseline, check, clean, config, export, init, measure, profile, rule, split, tables, test
+from groundlint.cli import (
+    baseline,
+    check,
+    clean,
+    config,
+    export,
+    init,
+    measure,
+    profile,
+    review,
+    rule,
+    split,
+    tables,
+    test,
+)
 from groundlint.cli.options import Version
 from groundlint.cli.output import BROKEN, say, say_lines, temporaries
 
@@ -73,5 +87,6 @@ app.command(name="config")(config.show_config)
 app.command()(baseline.baseline)
 app.command()(init.init)
 app.command()(clean.clean)
+app.command()(review.review)
 app.command()(split.split)
 app.command()(test.test)

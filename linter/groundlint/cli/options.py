@@ -233,7 +233,11 @@ def configure(run: Run, data: Data | None = None, rules: Rules | None = None, **
     if rules:
         selectors = {name: getattr(rules, name) for name in ("select", "ignore", "extend_select", "extend_ignore")}
         flags |= selectors | {"preview": rules.preview or None}
-    given = {name: _separated(value) for name, value in flags.items() if value not in (None, [])}
+    given = {
+        name: separated(value) if isinstance(value, list) else value
+        for name, value in flags.items()
+        if value not in (None, [])
+    }
     if "exclude" in given:
         # A path on the command line starts from the working directory, one in the file from its folder; a mere name
         # matches anywhere.
@@ -250,9 +254,9 @@ def configuration(file: Path | None, *, isolated: bool) -> Config:
     return settings.load(path) if path else settings.Config()
 
 
-def _separated(value: Any) -> Any:
-    """Lists may be given by repeating the option, or in one value with commas."""
-    return [part for entry in value for part in entry.split(",")] if isinstance(value, list) else value
+def separated(values: list[str]) -> list[str]:
+    """The values of an option that may be repeated, or have several values with commas."""
+    return [part for value in values for part in value.split(",")]
 
 
 def requested(paths: list[str] | None, config: Config, data: Data, images: Images, models: Models, run: Run) -> Request:

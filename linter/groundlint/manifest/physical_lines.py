@@ -1,0 +1,45 @@
+"""The physical lines of a manifest, for commands that write some of them again."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from groundlint.errors import GroundlintError
+
+
+class ManifestError(GroundlintError):
+    """A manifest that is to be written again in parts or changed cannot be read."""
+
+
+def read_bytes(manifest: Path) -> bytes:
+    """The bytes of a manifest.
+
+    Raises:
+        ManifestError: It cannot be read.
+    """
+    try:
+        if manifest.exists() and not manifest.is_file():
+            # A pipe or a device may never end.
+            raise ManifestError(f"{manifest}: not a regular file")
+        return manifest.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{manifest}: {error.strerror or error}") from None
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """The lines with their ends; joined, they are the same bytes. Only a line feed ends a line."""
+    *lines, last = data.split(b"\n")
+    return [line + b"\n" for line in lines] + ([last] if last else [])
+
+
+def movable_lines(data: bytes) -> list[bytes]:
+    """The lines with their ends, so that they can be written in any selection.
+
+    A byte order mark is left out, and the last line gets the end of the first if it has none.
+    """
+    lines = split_lines(data.removeprefix(codecs.BOM_UTF8))
+    if lines and not lines[-1].endswith(b"\n"):
+        is_crlf = len(lines) > 1 and lines[0].endswith(b"\r\n")
+        lines[-1] = lines[-1].removesuffix(b"\r") + (b"\r\n" if is_crlf else b"\n")
+    return lines
