@@ -12,6 +12,7 @@ from typing import NoReturn
 import typer
 
 from groundlint.cli import (
+    apply,
     baseline,
     check,
     clean,
@@ -88,5 +89,6 @@ app.command()(baseline.baseline)
 app.command()(init.init)
 app.command()(clean.clean)
 app.command()(review.review)
+app.command()(apply.apply)
 app.command()(split.split)
 app.command()(test.test)

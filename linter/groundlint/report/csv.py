@@ -33,9 +33,10 @@ def render(report: Report) -> str:
 
 def _texts(findings: DataFrame, name: str) -> Series:
     """A column of text as cells; equal texts are converted once."""
-    cells = {text: _cell(text) for text in findings[name].unique().drop_nulls()}
+    cells = {text: cell(text) for text in findings[name].unique().drop_nulls()}
     return findings[name].replace_strict(cells, return_dtype=pl.String) if cells else findings[name]
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text as a cell: control characters as escapes, and an apostrophe before what would be taken for a formula."""
     return _FORMULA.sub(r"'\g<0>", visible(text, limit=None))
