@@ -99,7 +99,8 @@ def test_descriptions_of_tables_are_plain_english() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "check", "export", "rule", "tables", "config", "baseline", "init", "clean", "test"]
+    "command",
+    ["", "check", "export", "rule", "tables", "config", "baseline", "init", "clean", "test", "review", "apply"],
 )
 def test_help_is_plain_english(command: str) -> None:
     words = [sys.executable, "-m", "groundlint", *command.split(), "--help"]
