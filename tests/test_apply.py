@@ -15,10 +15,11 @@ import pytest
 from command import groundlint
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lines import DATE, classification, detection, manifest
+from lines import DATE, classification, detection, line_texts, manifest
 
 from groundlint.config.data_sets import DataSet, Source
 from groundlint.manifest.reader import read
+from groundlint.manifest.strict_json import parse
 from groundlint.relabeling import relabel
 from groundlint.report.csv import cell
 from groundlint.review_file import COLUMNS, Decision, ReviewFileError, Row, read_review
@@ -377,9 +378,15 @@ def test_an_image_on_two_lines_is_refused_unless_the_row_fits_one() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (json.dumps(LINES[0]).replace('"left"', '"left": 1, "left"', 1), "line 1 has the key 'left' twice"),
-        (json.dumps(LINES[0]).replace("300", "1e999", 1), "line 1 has a number that is too large"),
-        (detection("s3://bucket/0.jpg", CAT_AND_DOG, objects=[{}]), "has 3 annotations, but 1 objects"),
+        (
+            json.dumps(LINES[0]).replace('"left"', '"left": 1, "left"', 1),
+            "line 1: the key 'left' is there twice; fix the line first",
+        ),
+        (json.dumps(LINES[0]).replace("300", "1e999", 1), "line 1: a number is too large; fix the line first"),
+        (
+            detection("s3://bucket/0.jpg", CAT_AND_DOG, objects=[{}]),
+            "line 1: 'animals' has 3 annotations, but 1 objects in its metadata; fix the line first",
+        ),
     ],
 )
 def test_lines_that_must_be_fixed_first_are_refused(line: Any, says: str) -> None:
@@ -448,6 +455,33 @@ def test_the_reader_finds_the_decided_labels_and_nothing_else_changed(
     order = chance.sample(range(len(lines)), len(lines))
     shuffled = relabel(chance.sample(rows, len(rows)), manifest(*(lines[n] for n in order)).encode())
     assert sorted(shuffled.manifest.splitlines()) == sorted(made.manifest.splitlines())
+
+
+@st.composite
+def any_row(draw: st.DrawFn) -> Row:
+    source_ref = draw(st.sampled_from(["s3://bucket/1.jpg", "s3://bucket/é ü.jpg", "S3://b/한.png", "s3://b/c/d"]))
+    attribute = draw(st.sampled_from(["animals", "animals", "animal", "weather", "note", ""]))
+    box = draw(st.sampled_from([0, 0, 1, None])) if attribute else None
+    decision = draw(st.sampled_from([*Decision] if attribute else [Decision.KEEP, Decision.REMOVE]))
+    return Row(draw(st.integers(2, 9)), source_ref, attribute, box, "", decision, draw(st.sampled_from(NAMES)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(line_texts(), max_size=4), st.lists(any_row(), max_size=3))
+def test_any_line_is_changed_or_refused(texts: list[str], rows: list[Row]) -> None:
+    """Broken and odd lines end in a problem or in a line that is valid JSON, never in an error of ours."""
+    data = "".join(f"{text}\n" for text in texts).encode(errors="replace")
+    for row in rows:
+        made = relabel([row], data)
+        was, now = data.split(b"\n"), made.manifest.split(b"\n")
+        if made.problems:
+            assert len(made.problems) == 1
+        elif made.removed_lines:
+            assert len(now) == len(was) - 1
+        else:
+            assert len(now) == len(was)
+            for before, after in zip(was, now, strict=True):
+                assert before == after or parse(after.strip())
 
 
 @given(st.lists(st.tuples(*[st.text("ab,;\"'\n\r\t=", max_size=4)] * 2), min_size=1, max_size=4))

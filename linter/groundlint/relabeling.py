@@ -63,7 +63,8 @@ def relabel(rows: Sequence[Row], manifest: bytes) -> Relabeled:
         try:
             changed[line.number] = _edited(line, decisions, found.ids, counts)
         except NotEditable as error:
-            problems += [Problem(each.row.number, str(error)) for each in decisions]
+            text = f"line {line.number}: {error}; fix the line first"
+            problems += [Problem(each.row.number, text) for each in decisions]
     return Relabeled(
         manifest=mark + b"".join(changed.get(number, text) for number, text in enumerate(texts, 1)),
         problems=problems,
@@ -185,7 +186,7 @@ def _decided(rows: Sequence[Row], manifest: _Manifest) -> tuple[list[_Decided], 
             text = f"lines {lines} name this image; remove all but one from the manifest first"
             problems.append(Problem(row.number, text))
         else:
-            unknown = f"the manifest has no image {row.source_ref!r}; write its source-ref as it is there"
+            unknown = f"the manifest has no image {row.source_ref!r}; remove the row if it is about another manifest"
             why = [place for place in places if isinstance(place, str)] or [unknown]
             problems.append(Problem(row.number, why[0]))
     return decided, problems
@@ -276,7 +277,7 @@ def _edited(line: _Line, decisions: Sequence[_Decided], ids: LabelIds, counts: C
         return b""
     if line.duplicate_keys:
         key = line.duplicate_keys[0]
-        raise NotEditable(f"line {line.number} has the key {key!r} twice; fix the line first")
+        raise NotEditable(f"the key {key!r} is there twice")
     of_attribute: dict[str, list[_Decided]] = {}
     for each in decisions:
         of_attribute.setdefault(each.attribute or "", []).append(each)
@@ -287,7 +288,7 @@ def _edited(line: _Line, decisions: Sequence[_Decided], ids: LabelIds, counts: C
             _edit_attribute(value, line.attributes[name], some, ids, counts)
         return _written(value, line.text) if counts != before else line.text
     except ValueError:
-        raise NotEditable(f"line {line.number} has a number that is too large; fix the line first") from None
+        raise NotEditable("a number is too large") from None
 
 
 def _written(value: dict[str, Any], text: bytes) -> bytes:
