@@ -19,6 +19,8 @@ from command import PLACES
 from image_sets import image_bytes
 from lines import detection, manifest
 
+from groundlint.report import FORMATS
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/gates.md").read_text(encoding="utf-8")
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -112,6 +114,7 @@ def test_the_action_annotates_summarizes_and_writes_reports(lines: list[Any], st
     results = json.loads(runner.output("sarif").read_text())["runs"][0]["results"]
     assert [result["ruleId"] for result in results if result["level"] == "error"] == ["BOX101"] * status
     assert json.loads(runner.output("summary").read_text())["passed"] == 1 - status
+    assert ("report=" in runner.files["GITHUB_OUTPUT"].read_text()) == ("html" in FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +210,9 @@ def gitlab_job(name: str, folder: Path) -> tuple[subprocess.CompletedProcess[str
     assert base["before_script"] == ["pip install groundlint"]
     (script,) = job["script"]
     line = script.replace("groundlint ", f"{shlex.quote(sys.executable)} -m groundlint ", 1)
-    environment = {**PLACES, **base["variables"], "HOME": str(folder)}
+    environment = {**PLACES, **GITLAB["variables"], "HOME": str(folder)}
     done = subprocess.run(["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return done, {**base, **job, "artifacts": {**base["artifacts"], **job.get("artifacts", {})}}
+    return done, {**base, **job, "artifacts": {**base["artifacts"], **job["artifacts"]}}
 
 
 @pytest.mark.parametrize(("lines", "status"), [(SOUND, 0), (FAULTY, 1), (MISSING, 1), (None, 2)])
@@ -228,6 +231,13 @@ def test_the_gitlab_job(lines: list[Any] | None, status: int, tmp_path: Path) ->
     assert all((tmp_path / path).is_file() for path in job["artifacts"]["paths"])
 
 
+def test_the_page_sets_variables_that_the_gitlab_template_has() -> None:
+    """Variables of a job would win over those of the file that includes the template."""
+    included = yaml.safe_load(block("yaml", "include:"))
+    assert included["variables"].keys() <= GITLAB["variables"].keys()
+    assert not any("variables" in job for job in GITLAB.values())
+
+
 @pytest.mark.parametrize(("lines", "status"), [(SOUND, 1), (None, 2)])
 def test_the_gitlab_job_that_lets_warnings_pass(lines: list[Any] | None, status: int, tmp_path: Path) -> None:
     """The images are near-duplicates, which are warnings."""
@@ -236,6 +246,9 @@ def test_the_gitlab_job_that_lets_warnings_pass(lines: list[Any] | None, status:
     done, job = gitlab_job("groundlint-warnings", tmp_path)
     assert done.returncode == status, done.stdout + done.stderr
     assert job["allow_failure"] == {"exit_codes": 1}
+    if lines is not None:
+        written = [*job["artifacts"]["paths"], *job["artifacts"]["reports"].values()]
+        assert all((tmp_path / path).is_file() for path in written)
 
 
 def process(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -84,7 +84,8 @@ def _summary(made: Review, to: Path) -> Iterator[str]:
         return
     yield "label attribute to name in the job:" if len(made.attributes) == 1 else "label attributes to name in the job:"
     for attribute in made.attributes[:_MAX_ATTRIBUTES]:
-        yield f"  {attribute.name!r} on {attribute.lines:,} of {number_of(made.images, 'line')}: {_job(attribute)}"
+        lines = f"{attribute.lines:,} of {number_of(made.images, 'line')}"
+        yield f"  {visible(repr(attribute.name))} on {lines}: {_job(attribute)}"
     if len(made.attributes) > _MAX_ATTRIBUTES:
         yield f"  and {number_of(len(made.attributes) - _MAX_ATTRIBUTES, 'attribute')} on fewer lines"
 
