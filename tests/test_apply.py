@@ -115,6 +115,16 @@ def test_ids_that_mean_another_label_on_a_line_are_not_used_there() -> None:
     assert [labels(line) for line in changed] == [["dog"], ["dog"], ["dog", "cat"]]
 
 
+def test_a_box_without_a_label_does_not_get_one_by_chance() -> None:
+    """Its class_id is not in the class map, and must not become the id of another label."""
+    line = detection("s3://bucket/0.jpg", ({}, {"class_id": 2}), **{"class-map": {"0": "cat"}})
+    other = detection("s3://bucket/1.jpg", ({"class_id": 2},), **{"class-map": {"2": "dog"}})
+    for label in ("fox", "dog"):
+        changed, _ = apply([line, other], row("0.jpg", "relabel", attribute="animals", box=0, new_label=label))
+        assert [box["class_id"] for box in changed["animals"]["annotations"]] == [3, 2]
+        assert changed["animals-metadata"]["class-map"] == {"3": label}
+
+
 def test_boxes_are_numbered_as_in_the_given_manifest() -> None:
     boxes = tuple({"left": 10 * n, "class_id": n % 2} for n in range(6))
     confidences = [{"confidence": n / 10} for n in range(6)]

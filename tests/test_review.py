@@ -176,11 +176,13 @@ def test_findings_without_an_image_and_broken_lines_are_counted(tmp_path: Path) 
     assert "note: 2 findings are not about an image, but about a label, manifest or data set" in said
     assert "note: 2 findings are on lines without valid JSON or an S3 URI in source-ref" in said
     assert "x.manifest: 1 image of 1 finding" in done.stdout
+    said = groundlint_notes(tmp_path, "--min-score", "0.5")
+    assert said == "note: 5 of 5 selected findings have no score; --min-score leaves them out\n"
 
 
-def groundlint_notes(folder: Path) -> str:
+def groundlint_notes(folder: Path, *arguments: str) -> str:
     """Standard error of a review with its notes."""
-    words = [sys.executable, "-m", "groundlint", "review", "r.json", "--to", "x.manifest"]
+    words = [sys.executable, "-m", "groundlint", "review", "r.json", "--to", "x.manifest", *arguments]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False).stderr
 
 
@@ -213,10 +215,10 @@ def test_what_cannot_be_reviewed_is_refused(change: Any, says: str, tmp_path: Pa
     assert not (tmp_path / "relabel.manifest").exists()
 
 
-def test_a_manifest_of_the_report_is_not_overwritten(tmp_path: Path) -> None:
+def test_the_files_that_are_read_are_not_overwritten(tmp_path: Path) -> None:
     write_report(tmp_path, *THREE)
     (tmp_path / "link.manifest").symlink_to("a.manifest")
-    for name in ("a.manifest", "./a.manifest", "link.manifest"):
+    for name in ("a.manifest", "./a.manifest", "link.manifest", "r.json"):
         done = groundlint("review", "r.json", "--to", name, cwd=tmp_path)
         assert done.returncode == 2
         assert "write to another file" in done.stderr

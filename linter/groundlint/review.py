@@ -88,28 +88,24 @@ def read_report(data: bytes, name: str) -> JsonReport:
 
 
 def chosen(
-    findings: Iterable[Finding],
-    *,
-    codes: Collection[str] | None = None,
-    min_severity: Severity = Severity.INFO,
-    min_score: float | None = None,
+    findings: Iterable[Finding], *, codes: Collection[str] | None = None, min_severity: Severity = Severity.INFO
 ) -> list[Finding]:
-    """The findings of some rules at or above a severity and a score.
+    """The findings of some rules at or above a severity.
 
     Args:
         findings: Findings of a report.
         codes: Codes of the rules; None for all.
         min_severity: Lowest severity.
-        min_score: Lowest score. Findings without a score, which rest on no measurement, are left out with it.
     """
     levels = {level.value for level in at_least(min_severity)}
-    return [
-        finding
-        for finding in findings
-        if (codes is None or finding.code in codes)
-        and finding.severity in levels
-        and (min_score is None or (finding.score is not None and finding.score >= min_score))
-    ]
+    return [finding for finding in findings if finding.severity in levels and (codes is None or finding.code in codes)]
+
+
+def with_score(findings: Sequence[Finding], min_score: float | None) -> list[Finding]:
+    """The findings at or above a score; None keeps all. Those that rest on no measurement have no score."""
+    if min_score is None:
+        return list(findings)
+    return [finding for finding in findings if finding.score is not None and finding.score >= min_score]
 
 
 def review(findings: Sequence[Finding], read_manifest: Callable[[str], bytes]) -> Review:

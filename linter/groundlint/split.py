@@ -65,7 +65,7 @@ def split(registry: Registry, session: Session, manifest: Path, share: float, *,
 
     Raises:
         UsageError: The manifest cannot be split.
-        ManifestError: The manifest cannot be read.
+        UnreadableFile: The manifest cannot be read.
     """
     plan = registry.graph.plan((), tables=[SPLIT_GROUPS], fast=fast)
     loaded = session.load(plan)

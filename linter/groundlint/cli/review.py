@@ -45,12 +45,15 @@ def review(
         from groundlint.engine.rule import Severity
         from groundlint.manifest.physical_lines import read_bytes
 
+        if to.exists() and report.exists() and to.samefile(report):
+            fail(f"--to: {to} is the report; write to another file")
         known = reviews.read_report(read_bytes(report), str(report))
         codes = None
         if select:
             rules = registry.load(isolated=isolated)
             codes = {code for selector in separated(select) for code in rules.matching(selector)}
-        findings = reviews.chosen(known.findings, codes=codes, min_severity=Severity(min_severity), min_score=min_score)
+        selected = reviews.chosen(known.findings, codes=codes, min_severity=Severity(min_severity))
+        findings = reviews.with_score(selected, min_score)
 
         def read_manifest(name: str) -> bytes:
             if not Path(name).exists():
@@ -64,6 +67,9 @@ def review(
 
         made = reviews.review(findings, read_manifest)
     if not quiet:
+        unscored = sum(finding.score is None for finding in selected)
+        if min_score is not None and unscored:
+            say(f"note: {unscored:,} of {len(selected):,} selected findings have no score; --min-score leaves them out")
         for note in made.notes:
             say(f"note: {note}")
     with replacing(to) as temporary:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
+from itertools import filterfalse
 from typing import Any
 
 _ID = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -25,40 +26,53 @@ class LabelIds:
     def __init__(self) -> None:
         """Start with no ids."""
         self._of_label: dict[str, dict[str, Counter[int]]] = {}
+        self._highest: dict[str, int] = {}
         self._wanted: dict[str, set[str]] = {}
 
     def add(self, name: str, line: Mapping[str, Any]) -> None:
         """Count the ids in one attribute of a line."""
         known = self._of_label.setdefault(name, {})
-        for written, label in _named_ids(line[name], line[f"{name}-metadata"]):
-            if isinstance(label, str) and (number := _as_id(written)) is not None:
-                known.setdefault(label, Counter())[number] += 1
+        value, metadata = line[name], line[f"{name}-metadata"]
+        numbers = [-1, *(number for id_ in _ids(value) if (number := _as_id(id_)) is not None)]
+        for written, label in _named_ids(value, metadata):
+            if (number := _as_id(written)) is not None:
+                numbers.append(number)
+                if isinstance(label, str):
+                    known.setdefault(label, Counter())[number] += 1
+        self._highest[name] = max(self._highest.get(name, -1), *numbers)
 
     def want(self, name: str, label: str) -> None:
         """Prepare for a label to which labels of an attribute change; all of them come before the first change."""
         self._wanted.setdefault(name, set()).add(label)
 
-    def id_of(self, name: str, label: str, class_map: Mapping[str, Any]) -> int:
-        """The id of a label in an attribute of a line, which has some classes already."""
-        for key, other in class_map.items():
+    def id_of(self, name: str, label: str, taken: Mapping[str, Any]) -> int:
+        """The id of a label in an attribute of a line, given the ids that the line has, with their labels."""
+        for key, other in taken.items():
             if other == label and (number := _as_id(key)) is not None:
                 return number
         counts = self._of_label[name].get(label, Counter())
         for number in sorted(counts, key=lambda number: (-counts[number], number)):
-            if str(number) not in class_map:
+            if str(number) not in taken:
                 return number
         return self._fresh[name][label]
 
     @cached_property
     def _fresh(self) -> dict[str, dict[str, int]]:
         """Ids that no line has yet, for each label that labels change to; labels that have no id come first."""
-        return {name: self._fresh_of(self._of_label[name], labels) for name, labels in self._wanted.items()}
+        fresh = {}
+        for name, labels in self._wanted.items():
+            is_known = self._of_label[name].__contains__
+            in_order = [*sorted(filterfalse(is_known, labels)), *sorted(filter(is_known, labels))]
+            fresh[name] = {label: number for number, label in enumerate(in_order, self._highest[name] + 1)}
+        return fresh
 
-    @staticmethod
-    def _fresh_of(known: Mapping[str, Counter[int]], labels: Collection[str]) -> dict[str, int]:
-        first = max((number for counts in known.values() for number in counts), default=-1) + 1
-        in_order = sorted(labels, key=lambda label: (label in known, label))
-        return {label: first + n for n, label in enumerate(in_order)}
+
+def _ids(value: Any) -> Iterable[Any]:
+    """The ids of boxes, or of several labels, whether they have a name or not."""
+    if isinstance(value, list):
+        return value
+    boxes = value.get("annotations") if isinstance(value, dict) else None
+    return [box.get("class_id") for box in boxes if isinstance(box, dict)] if isinstance(boxes, list) else ()
 
 
 def _named_ids(value: Any, metadata: Any) -> Iterable[tuple[Any, Any]]:
@@ -104,7 +118,7 @@ def edit_boxes(
         raise NotEditable(f"{name!r} has {len(boxes)} annotations, but {len(objects)} objects in its metadata")
     names_unused = isinstance(class_map, dict) and bool(class_map.keys() - _used(boxes))
     for position, label in labels.items() if isinstance(class_map, dict) else ():
-        class_id = ids.id_of(name, label, class_map)
+        class_id = ids.id_of(name, label, dict.fromkeys(_used(boxes)) | class_map)
         boxes[position]["class_id"] = class_id
         class_map[str(class_id)] = label
     for part in (boxes, objects) if isinstance(objects, list) else (boxes,):
@@ -157,7 +171,7 @@ def replace_label(line: dict[str, Any], name: str, old: str, new: str | None, id
     at = chosen.index(old_key)
     if class_map.keys() <= set(chosen):
         del class_map[old_key]
-    number = None if new is None else ids.id_of(name, new, class_map)
+    number = None if new is None else ids.id_of(name, new, dict.fromkeys(chosen) | class_map)
     if number is None or str(number) in chosen:
         del indexes[at]
         return

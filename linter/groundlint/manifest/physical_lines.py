@@ -8,23 +8,23 @@ from pathlib import Path
 from groundlint.errors import GroundlintError
 
 
-class ManifestError(GroundlintError):
-    """A manifest that is to be written again in parts or changed cannot be read."""
+class UnreadableFile(GroundlintError):
+    """A file that a command reads as a whole cannot be read."""
 
 
-def read_bytes(manifest: Path) -> bytes:
-    """The bytes of a manifest.
+def read_bytes(file: Path) -> bytes:
+    """The bytes of a file.
 
     Raises:
-        ManifestError: It cannot be read.
+        UnreadableFile: It cannot be read.
     """
     try:
-        if manifest.exists() and not manifest.is_file():
+        if file.exists() and not file.is_file():
             # A pipe or a device may never end.
-            raise ManifestError(f"{manifest}: not a regular file")
-        return manifest.read_bytes()
+            raise UnreadableFile(f"{file}: not a regular file")
+        return file.read_bytes()
     except OSError as error:
-        raise ManifestError(f"{manifest}: {error.strerror or error}") from None
+        raise UnreadableFile(f"{file}: {error.strerror or error}") from None
 
 
 def split_lines(data: bytes) -> list[bytes]:
