@@ -201,7 +201,7 @@ def test_lines_that_nothing_changes_keep_their_bytes(tmp_path: Path) -> None:
         row("3.jpg", "relabel", attribute="scene", new_label="day"),
     )
     done = command(tmp_path, text, review(*rows))
-    assert done.stdout == "b.manifest: 1 label changed, 0 boxes removed, 0 labels removed, 0 lines removed, 1 kept\n"
+    assert done.stdout == "b.manifest: 1 label changed, 1 decision to keep what is there\n"
     written = (tmp_path / "b.manifest").read_bytes()
     was, now = text.split(b"\n"), written.split(b"\n")
     assert [n for n in range(6) if was[n] != now[n]] == [4]

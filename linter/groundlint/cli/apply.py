@@ -78,16 +78,12 @@ def _summary(made: Relabeled, to: Path) -> str:
     from groundlint.phrases import number_of
     from groundlint.sanitize import at_line_start, visible
 
-    parts = [
-        f"{number_of(made.relabeled, 'label')} changed",
-        *(
-            f"{number_of(count, noun)} removed"
-            for count, noun in (
-                (made.removed_boxes, "box"),
-                (made.removed_labels, "label"),
-                (made.removed_lines, "line"),
-            )
-        ),
-        f"{made.kept:,} kept",
-    ]
-    return f"{at_line_start(visible(str(to), limit=None))}: {', '.join(parts)}"
+    done = (
+        (made.relabeled, "label", "changed"),
+        (made.removed_boxes, "box", "removed"),
+        (made.removed_labels, "label", "removed"),
+        (made.removed_lines, "line", "removed"),
+        (made.kept, "decision", "to keep what is there"),
+    )
+    parts = [f"{number_of(count, noun)} {what}" for count, noun, what in done if count]
+    return f"{at_line_start(visible(str(to), limit=None))}: {', '.join(parts) or 'nothing changed'}"
