@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from groundlint.api import check
+    from groundlint.engine.edits import (
+        json_number,
+        json_string,
+        keep_line,
+        pointer,
+        remove_line,
+        remove_value,
+        rename_key,
+        set_value,
+    )
     from groundlint.engine.examples import Bad, Good
     from groundlint.engine.features import feature, step
     from groundlint.engine.notes import note
-    from groundlint.engine.rule import FACT, Cost, Option, Rule, Severity, Status
+    from groundlint.engine.rule import FACT, Cost, Option, Rule, Safety, Severity, Status
     from groundlint.engine.tables import table
     from groundlint.engine.wording import counted, worded
 
@@ -23,12 +33,21 @@ __all__ = [
     "Good",
     "Option",
     "Rule",
+    "Safety",
     "Severity",
     "Status",
     "check",
     "counted",
     "feature",
+    "json_number",
+    "json_string",
+    "keep_line",
     "note",
+    "pointer",
+    "remove_line",
+    "remove_value",
+    "rename_key",
+    "set_value",
     "step",
     "table",
     "worded",
@@ -36,10 +55,20 @@ __all__ = [
 
 _MODULES = {
     "api": ("check",),
+    "engine.edits": (
+        "json_number",
+        "json_string",
+        "keep_line",
+        "pointer",
+        "remove_line",
+        "remove_value",
+        "rename_key",
+        "set_value",
+    ),
     "engine.examples": ("Bad", "Good"),
     "engine.features": ("feature", "step"),
     "engine.notes": ("note",),
-    "engine.rule": ("FACT", "Cost", "Option", "Rule", "Severity", "Status"),
+    "engine.rule": ("FACT", "Cost", "Option", "Rule", "Safety", "Severity", "Status"),
     "engine.tables": ("table",),
     "engine.wording": ("counted", "worded"),
 }

@@ -20,7 +20,7 @@ from groundlint.config.data_sets import UsageError
 from groundlint.engine.evaluate import Workspace
 from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
-from groundlint.engine.rule import Rule
+from groundlint.engine.rule import Rule, Safety
 from groundlint.engine.tables import BASE
 from groundlint.phrases import number_of, suggestion
 from groundlint.testing import judged, manifest_lines
@@ -68,6 +68,7 @@ def page(registry: Registry, code: str) -> str:
         f"Cost: {rule.cost.value}",
         f"Targets: {', '.join(rule.targets)}",
         *([f"Service code: `{rule.aws}`"] if rule.aws else []),
+        *(f"{safety.capitalize()} fix: {text}" for safety, text in rule.fixes.items()),
     ]
     parts = [f"# {rule.code} {rule.name}", sentence, "\n".join(f"- {fact}" for fact in stated)]
     last = sections.pop(_LAST_SECTION, None)
@@ -92,16 +93,34 @@ def index(registry: Registry) -> str:
     parts = ["# Rules"]
     for family, codes in groupby(sorted(registry.rules), key=lambda code: code[:3]):
         rows = [
-            "| code | name | severity | status | service code | what it does |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "| code | name | severity | status | service code | fix | what it does |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
         ]
         for rule in (registry.rules[code] for code in codes):
             aws = f"`{rule.aws}`" if rule.aws else ""
-            cells = (f"[{rule.code}]({rule.code}.md)", rule.name, rule.severity, rule.status, aws, _docstring(rule)[0])
+            cells = (
+                f"[{rule.code}]({rule.code}.md)",
+                *(rule.name, rule.severity, rule.status, aws),
+                ", ".join(rule.fixes),
+                _docstring(rule)[0],
+            )
             rows.append(f"| {' | '.join(cells)} |")
         title = FAMILIES.get(family)
         parts += [f"## {family}: {title}" if title else f"## {family}", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def fix_table(registry: Registry) -> str:
+    """A table of what can be fixed, in Markdown: the safe fixes first."""
+    rows = ["| rule | name | fix | what it changes |", "| --- | --- | --- | --- |"]
+    for wanted in Safety:
+        for code, rule in sorted(registry.rules.items()):
+            rows += [
+                f"| [{code}](rules/{code}.md) | {rule.name} | {safety} | {text} |"
+                for safety, text in rule.fixes.items()
+                if safety == wanted
+            ]
+    return "\n".join(rows)
 
 
 def listed(registry: Registry, codes: Sequence[str]) -> list[str]:
@@ -127,6 +146,7 @@ def facts(registry: Registry, code: str) -> dict[str, Any]:
         "targets": list(rule.targets),
         "aws": rule.aws,
         "precision": rule.precision,
+        "fixes": {safety.value: text for safety, text in rule.fixes.items()},
         "package": registry.packages[code],
         "summary": sentence,
         "explanation": inspect.getdoc(rule) or "",

@@ -193,7 +193,7 @@ def _completed(found: DataFrame, tables: Mapping[str, DataFrame], registry: Regi
         if (base := _documentation(registry.packages[code])) is not None
     }
     address = col("code").replace_strict(pages, default=None, return_dtype=pl.String)
-    return found.with_columns(url=address, fix=lit(None, pl.String))
+    return found.with_columns(url=address)
 
 
 def _named_notes(notes: Iterable[MadeNote], data: Input) -> list[MadeNote]:

@@ -29,12 +29,14 @@ from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.engine.trade_offs import TRADE_OFFS
 from groundlint.evaluation.evaluation_files import EvaluationFiles
 from groundlint.evaluation.model_outputs import ModelOutputs
+from groundlint.fixes.manifests import with_safe_copies
 from groundlint.images import parts
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
 from groundlint.images.record import ImageFault
 from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.foreign import looks_like
+from groundlint.manifest.raw_lines import raw_lines
 from groundlint.manifest.reader import read
 from groundlint.phrases import first_of, number_of
 from groundlint.policy import severity
@@ -79,10 +81,11 @@ class Loaded:
 class Outcome:
     """What a run found, and what kept it from judging all that it was asked.
 
-    `rules` are the codes of the selected rules, `hidden` the findings that are not reported, with `suppression` and
-    `is_baselined`. `known` are all that are not suppressed, as a baseline, `stale` the entries of the given baseline
-    that were looked for and not found. `boxes_by_label` has the number of `boxes` of each `label`. `seconds` are those
-    of rules and derived tables, and of features over all processes; the stages are in the session's stopwatch.
+    `findings` have `edits`, those of their fix. `rules` are the codes of the selected rules, `hidden` the findings that
+    are not reported, with `suppression` and `is_baselined`. `known` are all that are not suppressed, as a baseline,
+    `stale` the entries of the given baseline that were looked for and not found. `boxes_by_label` has the number of
+    `boxes` of each `label`. `seconds` are those of rules and derived tables, and of features over all processes; the
+    stages are in the session's stopwatch.
     `evaluation` has what thresholds of an evaluated model give, with the keys of a `TradeOff`; None without a model.
     """
 
@@ -237,13 +240,15 @@ class Session:
                 config_path=config.path,
                 stopwatch=self._stopwatch,
             )
+        sources = {source.name: source for data_set in loaded.data_sets for source in data_set.sources}
+        findings = with_safe_copies(judged.findings, lambda name, numbers: raw_lines(sources[name], numbers))
         notes = [*loaded.notes, *judged.notes]
         if note := no_images_note(loaded):
             notes.insert(0, note)
         return Outcome(
             config.settings.target,
             selection.codes,
-            judged.findings,
+            findings,
             judged.hidden,
             _summary(loaded, judged, notes),
             judged.known,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -23,6 +24,7 @@ from groundlint.engine.features import Feature
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule, inputs
 from groundlint.engine.tables import BASE, IMAGE_VALUES, RECTANGLE, Column
+from groundlint.fixes.manifests import apply, fixes, with_safe_copies
 
 Tables = dict[str, LazyFrame]
 
@@ -50,8 +52,11 @@ def property_faults(registry: Registry, rule: type[Rule]) -> list[str]:
     - It does not depend on the order of rows.
     - Data sets judged together give the same findings as each judged alone.
     - Each option has an example on each side of its limit, and changes a result.
+    - An example shows each of its fixes. In manifests of examples, a fix removes findings of the rule, and does not
+      have to be applied twice.
     """
     faults = [*_empty_faults(registry, rule), *_option_faults(registry, rule), *_null_faults(registry, rule)]
+    faults += _fix_faults(registry, rule)
     for number, example in enumerate(rule.examples, 1):
         place = f"{rule.code} {rule.name}, example {number}"
         faults += [f"{place}: {fault}" for fault in _robustness_faults(registry, rule, example)]
@@ -173,6 +178,46 @@ def _robustness_faults(registry: Registry, rule: type[Rule], example: Example) -
         if not plain.equals(expected):
             yield "the findings differ if another data set is judged in the same run; group by data_set"
             break
+
+
+def _fix_faults(registry: Registry, rule: type[Rule]) -> Iterator[str]:
+    shown: set[str] = set()
+    for number, example in enumerate(rule.examples, 1):
+        found = judged(registry, rule, example).findings
+        shown |= set(found["fix"].drop_nulls())
+        texts = {f"{split}.manifest": text.encode() for split, text in example.manifests.items() if text is not None}
+        found = with_safe_copies(found, partial(_raw_lines, texts))
+        shown |= set(found["fix"].drop_nulls())
+        if not texts or found["fix"].is_null().all():
+            continue
+        # Where all lines would be removed, none is.
+        fixed = texts | apply(texts, fixes(found, unsafe=True)).contents
+        after = judged(registry, rule, _with_manifests(example, fixed)).findings
+        place = f"{rule.code} {rule.name}, example {number}"
+        if fixed != texts and after["message"].to_list() == found["message"].to_list():
+            yield f"{place}: its fix removes no finding"
+        elif fixed != texts and apply(fixed, fixes(after, unsafe=True)).contents:
+            yield f"{place}: its fix has to be applied twice"
+    for safety in rule.fixes:
+        if safety not in shown:
+            yield f"{rule.code} {rule.name}: no example shows its {safety} fix"
+
+
+def _raw_lines(texts: Mapping[str, bytes], name: str, numbers: Collection[int]) -> dict[int, bytes]:
+    """Lines of a manifest by their number."""
+    lines = texts[name].split(b"\n")
+    return {number: lines[number - 1] for number in numbers}
+
+
+def _with_manifests(example: Example, contents: Mapping[str, bytes]) -> Example:
+    """An example with other manifests."""
+    manifest, test_manifest = (contents.get(f"{split}.manifest") for split in ("train", "test"))
+    return Example(
+        manifest=manifest.decode() if manifest is not None else None,
+        test_manifest=test_manifest.decode() if test_manifest is not None else None,
+        options=example.options,
+        **example.rows,
+    )
 
 
 def _null_faults(registry: Registry, rule: type[Rule]) -> Iterator[str]:

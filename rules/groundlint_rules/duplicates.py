@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import FACT, Bad, Cost, Good, Option, Rule, Severity
+from groundlint import FACT, Bad, Cost, Good, Option, Rule, Safety, Severity, keep_line, remove_line
 from groundlint_rules.tables.duplicate_groups import MAX_RELATED
 from groundlint_rules.tables.duplicate_labels import MATCHED
 
@@ -68,6 +68,7 @@ class ExactDuplicate(Rule):
         "same file, labeled differently": "the same file as {original}, under another name (group of {size:# image}) "
         "and labeled differently; correct the name, or keep the one with the right labels",
     }
+    fixes = {Safety.UNSAFE: "Removes an image with the same content and the same labels, and keeps the original."}
     examples = (
         Good(images=[_ONE, _OTHER]),
         Good(images=[_ONE, _OTHER], hash_pairs=[_NEAR]),
@@ -88,7 +89,7 @@ class ExactDuplicate(Rule):
         ),
     )
 
-    def check(self, duplicates: LazyFrame, images: LazyFrame) -> LazyFrame:
+    def check(self, duplicates: LazyFrame, images: LazyFrame, split_duplicates: LazyFrame) -> LazyFrame:
         """Images that are equal to another one, which is kept."""
         paths = images.select("data_set", "source_ref", "path")
         both = (
@@ -104,7 +105,16 @@ class ExactDuplicate(Rule):
         )
         is_one_file = (col("path") == col("path_original")).fill_null(False)
         kind = pl.when(is_one_file).then(lit("same file")).otherwise(lit("same content"))
-        return both.with_columns(kind=kind + _LABELED_DIFFERENTLY)
+        kept = split_duplicates.select(
+            "data_set", "split", original="source_ref", original_manifest="manifest", original_line="line"
+        )
+        removed = pl.concat_list(remove_line(), keep_line(manifest=col("original_manifest"), line=col("original_line")))
+        return (
+            both.join(kept, on=["data_set", "split", "original"], how="left")
+            .with_columns(kind=kind + _LABELED_DIFFERENTLY)
+            .with_columns(edits=pl.when(col("kind") == "same content", "agrees").then(removed))
+            .drop("original_manifest", "original_line")
+        )
 
 
 class NearDuplicate(Rule):

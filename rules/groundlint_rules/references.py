@@ -7,12 +7,13 @@ from urllib.parse import unquote
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import FACT, Bad, Good, Rule, Severity
+from groundlint import FACT, Bad, Good, Rule, Safety, Severity, keep_line, pointer, rename_key
+from groundlint.engine.edits import remove_copy
 from groundlint_rules.samples import classification, detection, lines
-from groundlint_rules.service import ServiceRule, first_lines
+from groundlint_rules.service import REMOVES_LINE, LostLineRule, PlainLostLineRule, ServiceRule, first_lines, repairing
 
 
-class MissingSourceRef(ServiceRule):
+class MissingSourceRef(LostLineRule):
     """The line has no `source-ref`.
 
     ## Why it matters
@@ -36,6 +37,7 @@ class MissingSourceRef(ServiceRule):
         "misnamed-source-ref": "no source-ref; rename `{found}` to source-ref",
         "text-source": "no source-ref: `source` holds text, which Custom Labels does not train on; add source-ref",
     }
+    fixes = {Safety.SAFE: "Renames a misspelt `source-ref`.", Safety.UNSAFE: REMOVES_LINE}
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -52,8 +54,14 @@ class MissingSourceRef(ServiceRule):
         ),
     )
 
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = self.of_rule(verdicts, lost_lines)
+        renamed = pl.concat_list(rename_key(pointer(col("found")), lit("source-ref")))
+        return repairing(rows, col("kind") == "misnamed-source-ref", renamed, Safety.SAFE)
 
-class InvalidSourceRef(ServiceRule):
+
+class InvalidSourceRef(PlainLostLineRule):
     """The `source-ref` is not of the form `s3://bucket/key`.
 
     ## Why it matters
@@ -102,7 +110,7 @@ class SeveralBuckets(ServiceRule):
     )
 
 
-class RepeatedSourceRef(ServiceRule):
+class RepeatedSourceRef(LostLineRule):
     """An earlier line names the same image.
 
     ## Why it matters
@@ -125,9 +133,14 @@ class RepeatedSourceRef(ServiceRule):
         "repeated-with-other-boxes": "same source-ref as line {count} of {found}, but other boxes, and only that line "
         "is used; merge the boxes into one line",
     }
+    fixes = {
+        Safety.SAFE: "Removes the line if it has the same bytes as the first one.",
+        Safety.UNSAFE: REMOVES_LINE,
+    }
     examples = (
         Good(manifest=lines(classification(), classification(source_ref="s3://bucket/2.jpg"))),
         Good(manifest=lines(classification()), test_manifest=lines(classification())),
+        Bad(manifest=lines(classification(), classification())),
         Bad(
             manifest=lines(classification(), classification("dog")),
             says="same source-ref as line 1 of train.manifest, and only that line is used; "
@@ -140,10 +153,12 @@ class RepeatedSourceRef(ServiceRule):
         ),
     )
 
-    def check(self, verdicts: LazyFrame) -> LazyFrame:
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
         """Lines that repeat an earlier one, which is related."""
         first = pl.struct("source_ref", manifest="found", line="count")
-        return super().check(verdicts).with_columns(related=pl.concat_list(first))
+        rows = self.of_rule(verdicts, lost_lines).with_columns(related=pl.concat_list(first))
+        removed = pl.concat_list(remove_copy(), keep_line(manifest=col("found"), line=col("count")))
+        return repairing(rows, col("edits").is_not_null(), removed, Safety.UNSAFE)
 
 
 class UpperCaseScheme(Rule):

@@ -13,6 +13,7 @@ import typer
 
 from groundlint import __version__
 from groundlint.cli import timings
+from groundlint.cli.fixes import Fixing, carry_out
 from groundlint.cli.options import (
     BaselineFile,
     Data,
@@ -34,6 +35,8 @@ from groundlint.cli.options import (
 from groundlint.cli.output import BROKEN, FAILED, list_files, print_text, progress, reported, say, say_faults, write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from groundlint.config.settings import Settings
     from groundlint.engine.registry import Registry
     from groundlint.report.report import Presentation, Report
@@ -112,6 +115,7 @@ def check(
     rules: Rules,
     verdict: Verdict,
     reporting: Reporting,
+    fixing: Fixing,
     run: Run,
     paths: Paths = None,
 ) -> None:
@@ -122,16 +126,9 @@ def check(
     with stopwatch.timing("stage", "importing packages"):
         # The tables' package and what judges them take longer than a small check.
         from groundlint.policy import baseline as baselines
-        from groundlint.report import FORMATS, gate
         from groundlint.session import Session
 
-    if reporting.summary_file:
-        # A gate that reads this file stays shut until the run has ended well.
-        write(reporting.summary_file, gate.render(passed=False, counts={}, rules={}, images={}))
-    outputs = destinations(reporting.output or [], tuple(FORMATS))
-    if reporting.min_severity is not None:
-        one_of("--min-severity", reporting.min_severity, ("error", "warning", "info"))
-    one_of("--color", reporting.color, ("auto", "always", "never"))
+    outputs = _outputs(reporting)
     with reported():
         with stopwatch.timing("stage", _LOADING):
             settings = configure(run, data, rules, fail_on=verdict.fail_on)
@@ -148,22 +145,26 @@ def check(
             file = baseline_file(verdict.baseline, settings, isolated=run.isolated)
             known = baselines.load(file) if file else None
         with progress(wanted=not (run.no_progress or reporting.quiet)) as on_progress:
-            session = Session(registry, settings, request, on_progress=on_progress, stopwatch=stopwatch)
-            outcome = session.check(selection, baseline=known)
+
+            def judge(contents: Mapping[str, bytes]) -> Outcome:
+                asked = replace(request, contents=contents)
+                session = Session(registry, settings, asked, on_progress=on_progress, stopwatch=stopwatch)
+                return session.check(selection, baseline=known)
+
+            fixed = fixing.fixed(judge, settings, request)
+            outcome = fixing.reported(fixed) if fixed else judge({})
     is_whole = not outcome.raised and not outcome.unread
     passed = _passes(outcome, settings.settings, verdict)
     say_faults(outcome, verbose=reporting.verbose)
-    if not reporting.quiet:
-        for note in outcome.summary.notes:
-            say(f"note: {note.message}")
-    if outcome.stale:
-        are = "entries are" if len(outcome.stale) > 1 else "entry is"
-        say(f"{file}: {len(outcome.stale):,} {are} no longer found; `groundlint baseline prune` removes fixed findings")
+    if fixed:
+        carry_out(fixing, fixed, is_whole=is_whole, quiet=reporting.quiet)
+    _say_remarks(outcome, file, quiet=reporting.quiet)
     with stopwatch.timing("stage", "writing reports"):
-        look = _presentation(reporting, registry, settings.settings)
+        look = _presentation(reporting, registry, settings.settings, unsafe_fixes=fixing.unsafe_fixes)
         report = _report(outcome, registry, settings.settings, look, reporting.min_severity)
         report = replace(report, is_whole=is_whole, baseline=str(file) if file else None)
-        is_whole = _deliver(report, outputs) and is_whole
+        if fixing.reports_rest:
+            is_whole = _deliver(report, outputs, on_stderr=fixing.prints_manifest(fixed)) and is_whole
         if reporting.summary_file:
             write(reporting.summary_file, _summary(outcome, passed=passed and is_whole))
     if reporting.verbose:
@@ -172,8 +173,33 @@ def check(
             say(line)
     if not is_whole:
         raise typer.Exit(BROKEN)
-    if not passed and not verdict.exit_zero:
+    if not fixing.passes(fixed, passed=passed) and not verdict.exit_zero:
         raise typer.Exit(FAILED)
+
+
+def _outputs(reporting: Reporting) -> Destinations:
+    """Where reports go; before anything is read, the summary file says that the run did not pass."""
+    from groundlint.report import FORMATS, gate
+
+    if reporting.summary_file:
+        # A gate that reads this file stays shut until the run has ended well.
+        write(reporting.summary_file, gate.render(passed=False, counts={}, rules={}, images={}))
+    outputs = destinations(reporting.output or [], tuple(FORMATS))
+    if reporting.min_severity is not None:
+        one_of("--min-severity", reporting.min_severity, ("error", "warning", "info"))
+    one_of("--color", reporting.color, ("auto", "always", "never"))
+    return outputs
+
+
+def _say_remarks(outcome: Outcome, baseline: Path | None, *, quiet: bool) -> None:
+    """Say what limited the check, and which entries of the baseline are no longer found."""
+    if not quiet:
+        for note in outcome.summary.notes:
+            say(f"note: {note.message}")
+    if outcome.stale:
+        count = len(outcome.stale)
+        are = "entries are" if count > 1 else "entry is"
+        say(f"{baseline}: {count:,} {are} no longer found; `groundlint baseline prune` removes fixed findings")
 
 
 def _passes(outcome: Outcome, settings: Settings, verdict: Verdict) -> bool:
@@ -185,7 +211,7 @@ def _passes(outcome: Outcome, settings: Settings, verdict: Verdict) -> bool:
     return gate.passes(outcome.summary.counts.model_dump(), stale=len(outcome.stale))
 
 
-def _presentation(reporting: Reporting, registry: Registry, settings: Settings) -> Presentation:
+def _presentation(reporting: Reporting, registry: Registry, settings: Settings, *, unsafe_fixes: bool) -> Presentation:
     from groundlint.report.report import Presentation
 
     environment = os.environ
@@ -201,6 +227,7 @@ def _presentation(reporting: Reporting, registry: Registry, settings: Settings) 
         show_suppressed=reporting.show_suppressed,
         statistics=reporting.statistics,
         quiet=reporting.quiet,
+        unsafe_fixes=unsafe_fixes,
         color=color,
         width=shutil.get_terminal_size((100, 24)).columns,
     )
@@ -239,8 +266,14 @@ def _summary(outcome: Outcome, *, passed: bool) -> str:
     return gate.render(passed=passed, counts=numbers["counts"], rules=of_rules, images=numbers["images"])
 
 
-def _deliver(report: Report, outputs: Destinations) -> bool:
-    """Print and write the report in all formats that are asked for; whether all of them could be."""
+def _deliver(report: Report, outputs: Destinations, *, on_stderr: bool) -> bool:
+    """Print and write the report in all formats that are asked for; whether all of them could be.
+
+    Args:
+        report: The report.
+        outputs: The formats.
+        on_stderr: Whether to print on standard error, because standard output has a fixed manifest.
+    """
     from groundlint.report import FORMATS, sarif
 
     is_whole = True
@@ -250,7 +283,7 @@ def _deliver(report: Report, outputs: Destinations) -> bool:
             if path:
                 write(path, FORMATS[form](plain))
             else:
-                print_text(FORMATS[form](report))
+                print_text(FORMATS[form](report), on_stderr=on_stderr)
         except typer.Exit:
             # The reason was reported; the other reports may be for other readers.
             is_whole = False

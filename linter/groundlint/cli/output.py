@@ -125,14 +125,15 @@ def print_lines(lines: Iterable[str]) -> None:
     print_text("".join(f"{line}\n" for line in lines))
 
 
-def print_text(text: str) -> None:
-    """Print text on standard output; a reader that closes it early is not an error."""
+def print_text(text: str, *, on_stderr: bool = False) -> None:
+    """Print text on standard output, or on standard error; a reader that closes it early is not an error."""
+    stream = sys.stderr if on_stderr else sys.stdout
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
     except OSError as error:
         # What is left in the buffer must not fail again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if not isinstance(error, BrokenPipeError):
             fail(f"the report cannot be written to standard output: {error.strerror}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -38,12 +38,17 @@ class UsageError(GroundlintError):
 
 
 class Source(NamedTuple):
-    """A manifest to read: its path as given, its split, and where its bytes are."""
+    """A manifest to read: its path as given, its split, and where its bytes are: in `data` if that is given."""
 
     name: str
     split: str
     path: Path | None = None
     data: bytes | None = None
+
+    @property
+    def identity(self) -> str:
+        """The same text for every path to a file; standard input stands for the file whose name it has."""
+        return os.path.realpath(self.path or self.name)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Request:
     are paths and globs of files that `groundlint measure` wrote. `jobs` is the number of processes that read large
     manifests and measure images, None for one per processor. `dask` is the scheduler of a cluster that measures. With
     `cache` None nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model,
-    `evaluation` those of the evaluation of a trained model.
+    `evaluation` those of the evaluation of a trained model. `contents` are bytes to judge in place of those of files, by
+    the identity of their source.
     """
 
     paths: tuple[str, ...] = ()
@@ -75,6 +81,7 @@ class Request:
     embeddings: Path | None = None
     pred_probs: Path | None = None
     evaluation: tuple[Path, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def with_images_of_environment(self) -> Request:
         """The request with the images that the environment names, unless it has its own."""
@@ -142,7 +149,7 @@ def data_sets(
         on_note(
             DiscoveryNote("foreign-files", f"{number_of(count, 'file')} {formats} skipped: {first_of(names)}", count)
         )
-    return found
+    return [_with_contents(data_set, request.contents) for data_set in found] if request.contents else found
 
 
 @dataclass
@@ -159,7 +166,7 @@ class _Search:
     def data_sets(self) -> list[DataSet]:
         request = self.request
         configured = list(self._configured())
-        self.configured = {_identity(source) for data_set in configured for source in data_set.sources}
+        self.configured = {source.identity for data_set in configured for source in data_set.sources}
         skipped_of_configured, self.skipped = self.skipped, {}
         if given := [split for split in SPLITS if getattr(request, split)]:
             if request.paths:
@@ -178,7 +185,7 @@ class _Search:
         """The data sets of positional paths: those that the configuration has, and one for every other manifest."""
         of_file: dict[str, list[DataSet]] = {}
         for data_set in configured:
-            for identity in {_identity(source) for source in data_set.sources}:
+            for identity in {source.identity for source in data_set.sources}:
                 of_file.setdefault(identity, []).append(data_set)
         found: list[DataSet] = []
         brought_in: dict[int, tuple[DataSet, dict[str, Source]]] = {}
@@ -189,7 +196,7 @@ class _Search:
                 brought_in.setdefault(id(data_set), (data_set, {}))[1][identity] = source
         for data_set, given in brought_in.values():
             # A manifest keeps the name, and standard input the bytes, by which it was given.
-            named = tuple(given.get(_identity(s), s)._replace(split=s.split) for s in data_set.sources)
+            named = tuple(given.get(s.identity, s)._replace(split=s.split) for s in data_set.sources)
             of_named = frozenset(source.name for source in given.values())
             found.append(DataSet(named, of_named, data_set.reference_folders))
         return found
@@ -206,7 +213,7 @@ class _Search:
                 # The other paths are judged; that this one cannot be is reported when it is read.
                 sources = [Source(_as_text(path) or "''", "train", Path(path))]
             for source in sources:
-                asked.setdefault(_identity(source), source)
+                asked.setdefault(source.identity, source)
         return asked
 
     def _configured(self) -> Iterator[DataSet]:
@@ -286,12 +293,18 @@ class _Search:
         """Sources without those of other formats, unless the configuration names them as manifests."""
         kept = []
         for source in sources:
-            what = None if _identity(source) in self.configured else self.looks_like(source)
+            what = None if source.identity in self.configured else self.looks_like(source)
             if what:
                 self.skipped[source.name] = what
             else:
                 kept.append(source)
         return kept
+
+
+def _with_contents(data_set: DataSet, contents: Mapping[str, bytes]) -> DataSet:
+    """A data set with other bytes of some of its manifests."""
+    sources = tuple(source._replace(data=contents.get(source.identity, source.data)) for source in data_set.sources)
+    return replace(data_set, sources=sources)
 
 
 def _repeated(option: str, values: Sequence[str]) -> str:
@@ -303,7 +316,7 @@ def _repeated(option: str, values: Sequence[str]) -> str:
 def _data_set(sources: Iterable[Source], name: str = "the data set", folders: tuple[Path, ...] = ()) -> DataSet:
     by_split: dict[tuple[str, str], Source] = {}
     for source in sources:
-        by_split.setdefault((source.split, _identity(source)), source)
+        by_split.setdefault((source.split, source.identity), source)
     if not by_split:
         raise UsageError(f"{name} has no manifest")
     return DataSet(tuple(by_split.values()), frozenset(source.name for source in by_split.values()), folders)
@@ -312,8 +325,3 @@ def _data_set(sources: Iterable[Source], name: str = "the data set", folders: tu
 def _as_text(name: str) -> str:
     """The name of a file with escapes for bytes that are not text."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _identity(source: Source) -> str:
-    """The same text for every path to a file; standard input stands for the file whose name it has."""
-    return os.path.realpath(source.path or source.name)

@@ -9,6 +9,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 from pydantic import BaseModel, ConfigDict, Field
 
+from groundlint.engine.edits import EDITS, placed
 from groundlint.engine.rule import Rule
 from groundlint.engine.wording import Sentence
 
@@ -75,7 +76,7 @@ RELATED = pl.Struct({name: _dtype(field.annotation) for name, field in Place.mod
 COLUMNS = pl.Schema({name: _dtype(field.annotation) for name, field in Finding.model_fields.items()})
 """Column types of the keys of a finding."""
 
-_LATER = ("image", "typical", "fingerprint", "url", "fix")
+_LATER = ("image", "typical", "fingerprint", "url")
 
 SCHEMA = pl.Schema(
     {
@@ -84,12 +85,14 @@ SCHEMA = pl.Schema(
         "pointer": pl.String(),
         "precision": pl.Float64(),
         "of_data_set": pl.Boolean(),
+        "edits": EDITS,
     }
 )
 """Columns of findings as rules give them; session and policy add the rest.
 
 `data_set` is the number of the data set, `pointer` the JSON pointer of a structural fault within its line, `precision`
 that of the rule, and `of_data_set` marks findings that name no manifest and are placed on the training manifest.
+`edits` are those of the fix, null where there is none.
 """
 
 EMPTY = DataFrame(schema=SCHEMA)
@@ -117,8 +120,8 @@ def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataF
         tables: The base tables, by which locations are completed.
 
     Raises:
-        KeyError: A message needs a column that the rows do not have, or a row says neither where it is nor in which
-            data set.
+        KeyError: A message needs a column that the rows do not have, a row says neither where it is nor in which data
+            set, or a fix is not declared.
         polars.exceptions.InvalidOperationError: A row's `severity` is not one.
     """
     if rows.is_empty():
@@ -129,8 +132,11 @@ def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataF
     severity = col("severity") if "severity" in rows.columns else lit(None, pl.String)
     aws = col("aws") if "aws" in rows.columns else lit(rule.aws, pl.String)
     related = rows["related"] if "related" in rows.columns else Series("related", [None] * rows.height, dtype=pl.Null)
+    edits, fix = _fixes(rule, rows)
     return rows.with_columns(
         message=_messages(rule, rows),
+        edits=edits,
+        fix=fix,
         code=lit(rule.code),
         name=lit(rule.name),
         severity=severity.cast(SEVERITIES).cast(pl.String).fill_null(rule.severity.value),
@@ -194,6 +200,21 @@ def _formatted(rule: Rule, template: str, rows: DataFrame) -> Series:
     if not columns:
         return pl.repeat(sentence.texts([{}], options)[0], rows.height, eager=True)
     return Series("message", sentence.texts(rows.select(columns).iter_rows(named=True), options), dtype=pl.String)
+
+
+def _fixes(rule: Rule, rows: DataFrame) -> tuple[Series, Series]:
+    """The edits of each row, and how safe they are; null where it has none."""
+    if "edits" not in rows.columns:
+        nothing = pl.repeat(None, rows.height, dtype=pl.Null, eager=True)
+        return nothing.cast(EDITS), nothing.cast(pl.String)
+    edits = placed(rows["edits"], rows)
+    only = next(iter(rule.fixes)) if len(rule.fixes) == 1 else None
+    its_own = col("fix").cast(pl.String) if "fix" in rows.columns else lit(None, pl.String)
+    given = pl.coalesce(its_own, lit(only, pl.String))
+    fix = rows.select(fix=pl.when(edits.is_not_null()).then(given))["fix"]
+    if undeclared := sorted(set(fix.filter(edits.is_not_null()).fill_null("")) - set(rule.fixes)):
+        raise KeyError(f"`fixes` of {rule.code} does not say what a fix does that is {undeclared[0] or 'not named'!r}")
+    return edits, fix
 
 
 def _placed(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:

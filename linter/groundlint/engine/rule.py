@@ -46,6 +46,13 @@ class Cost(StrEnum):
     SLOW = "slow"
 
 
+class Safety(StrEnum):
+    """Whether a fix may change what a manifest means: a safe one cannot."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
 def Option(default: Any, *, description: str, **limits: Any) -> Any:  # noqa: N802 - used like a class
     """Declare an option of a rule.
 
@@ -71,6 +78,8 @@ class Rule(BaseModel):
     - Optional columns: `score` (0 sound to 1 bad), `severity`, `loses`, `aws`, `pointer` (JSON pointer into the line),
       `caused_by`, and `related` (a list of structs with the keys manifest, line, attribute, box and source_ref, or a
       list of source-refs).
+    - Fix: `edits`, a list of edits such as `set_value` and `remove_line` make, null or empty where there is none. `fix`
+      says how safe it is, where `fixes` has more than one entry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, validate_default=True)
@@ -105,6 +114,8 @@ class Rule(BaseModel):
     Where it flags more than a fifth of a data set, its findings are infos that say no more than that. None for rules
     whose findings stand for themselves.
     """
+    fixes: ClassVar[Mapping[Safety, str]] = {}
+    """What the fixes of its findings change, as sentences by how safe they are; empty where nothing can be fixed."""
     check: ClassVar[Callable[..., "LazyFrame | DataFrame"]]
     """Method that takes the tables named by its parameters and returns the rows that are findings."""
 
@@ -145,6 +156,8 @@ def defects(rule: type[Rule]) -> list[str]:
         found.append(f"its precision {rule.precision!r} is not between 0 and 1")
     if unknown := sorted(set(rule.targets) - set(TARGETS)):
         found.append(f"its target {unknown[0]!r} is unknown")
+    if unknown := sorted(set(rule.fixes) - set(Safety)):
+        found.append(f"its fixes are safe or unsafe, not {unknown[0]!r}")
     if not (rule.__doc__ or "").strip().split("\n")[0].endswith("."):
         found.append("its docstring does not begin with a sentence")
     if shadowed := sorted(name for name in rule.model_fields if hasattr(BaseModel, name)):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LOCATION = re.compile(r" - at `\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _SHOWN = 40
+_ON_KEYS = (Kind.LABEL_WITHOUT_KEY, Kind.METADATA_WITHOUT_KEY)
+"""Kinds of faults on a missing key, whose value `found` is the key that probably stands for it."""
 _ROOT_HINT = "write the label as the manifest format says"
 
 
@@ -64,7 +66,9 @@ class Explainer:
         path = key + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
         pointer = "/" + "/".join(escape(str(step)) for step in [key, *steps])
         reason = self._reasons[shape]
-        values: dict[str, str | int] = {"key": path, "found": describe(part), **reason.values}
+        values: dict[str, str | int] = {"key": path, **reason.values}
+        if reason.kind not in _ON_KEYS:
+            values["found"] = describe(part)
         if isinstance(part, list):
             values["count"] = len(part)
         return Fault(reason.kind, values, pointer)
@@ -108,7 +112,7 @@ def _reason_of(error: ValidationError, *, of_metadata: bool, is_root: bool) -> _
         meant = closest(missing, (key for key in found if key not in schema["properties"]))
         hint = f"rename `{meant}`" if meant else schema["properties"][missing]["description"]
         kind = Kind.METADATA_WITHOUT_KEY if of_metadata else Kind.LABEL_WITHOUT_KEY
-        return _Reason(kind, {"expected": missing, "hint": hint})
+        return _Reason(kind, {"expected": missing, "hint": hint, **({"found": meant} if meant else {})})
     if keyword in ("minItems", "maxItems"):
         return _Reason(Kind.LABEL_WITH_INVALID_LENGTH, {"limit": expected, "hint": hint})
     if keyword == "minLength":

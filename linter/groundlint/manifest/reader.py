@@ -7,6 +7,7 @@ import io
 import itertools
 import stat
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from polars import DataFrame
@@ -103,26 +104,22 @@ class _ManifestReader:
         Raises:
             OSError: The file cannot be opened or read.
         """
-        path = self._source.path
-        if path is None:
-            data = self._source.data or b""
+        path, data = self._source.path, self._source.data
+        if path is not None and data is None:
+            self.bytes = _size(path)
+        else:
+            data = data or b""
             self.bytes = len(data)
-            self._read_stream(io.BytesIO(data))
-            return
-        status = path.stat()
-        # A pipe ends; a device may not.
-        if stat.S_ISDIR(status.st_mode):
-            raise OSError(errno.EISDIR, "the folder contains no manifest")
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        self.bytes = status.st_size
-        if not path.suffix:
+        if path is not None and not path.suffix:
             self._add(Kind.MANIFEST_WITHOUT_SUFFIX, {"expected": f"{path.name}.manifest"})
         if self.bytes > TOO_LARGE:
             self._add(Kind.MANIFEST_TOO_LARGE, {"count": self.bytes})
             return
         if self.bytes > LARGE:
             self._add(Kind.MANIFEST_NEAR_LIMIT, {"count": self.bytes})
+        if path is None or data is not None:
+            self._read_stream(io.BytesIO(data or b""))
+            return
         with path.open("rb") as stream:
             self._read_stream(stream)
 
@@ -138,7 +135,7 @@ class _ManifestReader:
         self._head = first[start : start + MAX_HEAD]
         self._begins_as_list = first[start:].lstrip().startswith(b"[")
         jobs = min(self._jobs, self.bytes // self._min_part)
-        if self._source.path and jobs > 1 and stream.seekable():
+        if self._source.path and self._source.data is None and jobs > 1 and stream.seekable():
             from groundlint.manifest.workers import read_parts
 
             ends = [self.bytes * n // jobs for n in range(1, jobs)]
@@ -183,6 +180,21 @@ class _ManifestReader:
         self._parts = [Part(frames={}, lines=part.lines) for part in self._parts]
         self._of_file = Part()
         self._add(kind, values, line)
+
+
+def _size(path: Path) -> int:
+    """The size of a file that ends.
+
+    Raises:
+        OSError: The path is a folder or a device, or there is no file.
+    """
+    status = path.stat()
+    # A pipe ends; a device may not.
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EISDIR, "the folder contains no manifest")
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return status.st_size
 
 
 def _ranges(stream: BinaryIO, start: int, ends: Sequence[int]) -> Iterator[tuple[int, int | None]]:

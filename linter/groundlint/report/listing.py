@@ -11,11 +11,15 @@ from pathlib import PurePath
 import polars as pl
 from polars import DataFrame, col
 
+from groundlint.engine.rule import Safety
 from groundlint.engine.wording import worded
 from groundlint.sanitize import visible
 
 OUTSIDE = "outside-working-directory"
 """The folder under which manifests outside the working directory are shown."""
+
+FIXABLE = "[*]"
+"""What stands before findings that can be fixed, as in ruff."""
 
 _PLAIN_START = re.compile(r"[\w./]")
 
@@ -35,11 +39,11 @@ def place(manifest: str, line: int | None) -> str:
     return header_path(manifest) + (f":{line}" if line is not None else "")
 
 
-def sentence(name: str, aws: str | None, message: str, image: str | None = None) -> str:
-    """What a finding says, visible and never empty: the service code, the message and the image."""
+def sentence(name: str, aws: str | None, message: str, image: str | None = None, *, mark: str = "") -> str:
+    """What a finding says, visible and never empty: a mark, the service code, the message and the image."""
     text = visible(message)
     code = f"[{visible(aws)}] " if aws else ""
-    return f"{code}{text if text.strip() else name}{f' ({visible(image)})' if image else ''}"
+    return f"{mark}{code}{text if text.strip() else name}{f' ({visible(image)})' if image else ''}"
 
 
 def line(
@@ -51,9 +55,10 @@ def line(
     aws: str | None,
     message: str,
     image: str | None,
+    mark: str = "",
 ) -> str:
     """A finding as one line of text."""
-    return f"{place(manifest, number)}: {severity} {code} {name}: {sentence(name, aws, message, image)}"
+    return f"{place(manifest, number)}: {severity} {code} {name}: {sentence(name, aws, message, image, mark=mark)}"
 
 
 LINE_COLUMNS = ("manifest", "line", "severity", "code", "name", "aws", "message", "shown_image")
@@ -63,6 +68,18 @@ LINE_COLUMNS = ("manifest", "line", "severity", "code", "name", "aws", "message"
 def with_images(findings: DataFrame) -> DataFrame:
     """Findings with `shown_image`: the local path of the image, else its source-ref."""
     return findings.with_columns(shown_image=pl.coalesce("image", "source_ref"))
+
+
+def is_fixable(*, unsafe: bool) -> pl.Expr:
+    """Whether `--fix` repairs a finding, or with `unsafe` `--fix --unsafe-fixes`."""
+    return (col("fix").is_not_null() if unsafe else col("fix") == Safety.SAFE.value).fill_null(value=False)
+
+
+def with_marks(findings: DataFrame, *, unsafe: bool) -> DataFrame:
+    """Findings with `mark`: what formats for people put before the message of those that can be fixed."""
+    return findings.with_columns(
+        mark=pl.when(is_fixable(unsafe=unsafe)).then(pl.lit(f"{FIXABLE} ")).otherwise(pl.lit(""))
+    )
 
 
 def shortest_names(paths: Iterable[str]) -> dict[str, str]:

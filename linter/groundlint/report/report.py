@@ -21,6 +21,7 @@ class Presentation:
 
     `limit` is the number of rows of a rule and manifest, 0 for all. `lists_infos` says whether infos are listed;
     otherwise they are counted, except those of the rules in `listed`, which were selected by code or name.
+    `unsafe_fixes` shows findings as fixable whose fix is unsafe.
     """
 
     limit: int = LIMIT
@@ -29,6 +30,7 @@ class Presentation:
     show_suppressed: bool = False
     statistics: bool = False
     quiet: bool = False
+    unsafe_fixes: bool = False
     color: bool = False
     width: int = 100
 

@@ -13,25 +13,28 @@ from groundlint.report.concise import hidden_lines
 from groundlint.report.label_shares import label_shares
 from groundlint.report.layout import Cell, Layout, bold, dim, wrapped
 from groundlint.report.listing import (
+    FIXABLE,
     first_of_each,
     header_path,
+    is_fixable,
     sentence,
     shortest_names,
     with_images,
+    with_marks,
     with_typical_merged,
 )
 from groundlint.report.report import Presentation, Report
 from groundlint.report.trade_offs import HEADER, worst_labels
 from groundlint.sanitize import visible
 
-_COLUMNS = ("line", "severity", "code", "name", "aws", "message", "shown_image", "caused_by", "more")
+_COLUMNS = ("line", "severity", "code", "name", "aws", "message", "shown_image", "caused_by", "more", "mark")
 _MAX_SUGGESTIONS = 3
 
 
 def render(report: Report) -> str:
     """Findings by manifest, counts of those not listed, and a summary with suggestions of what to run next."""
     look = report.presentation
-    findings = worst_first(with_images(report.findings))
+    findings = worst_first(with_marks(with_images(report.findings), unsafe=look.unsafe_fixes))
     is_counted = _is_counted(look)
     listed = with_typical_merged(findings.filter(~is_counted))
     shares = label_shares(findings.filter(col("severity") == "info"), report.boxes_by_label)
@@ -42,7 +45,7 @@ def render(report: Report) -> str:
     if look.show_suppressed:
         lines += _section("Suppressed and in the baseline:", hidden_lines(report.hidden))
     if look.statistics:
-        lines += _section("Findings by rule:", _statistics(report.findings))
+        lines += _section("Findings by rule:", _statistics(findings))
     if not look.quiet:
         lines += [*_wrapped(_summary(report), look.width), ""]
         lines += _section("Next:", _wrapped(_suggestions(report, findings), look.width - 2))
@@ -64,8 +67,8 @@ def _manifests(findings: DataFrame, look: Presentation) -> Iterator[str]:
         yield f"\x1b[1m{path}\x1b[0m" if look.color else path
         layout = Layout(look.width, look.color)
         for row, depth in _folded(shown.select(_COLUMNS).rows()):
-            number, severity, code, name, aws, message, image, caused_by, more = row
-            said = sentence(name, aws, message)
+            number, severity, code, name, aws, message, image, caused_by, more, mark = row
+            said = sentence(name, aws, message, mark=mark)
             # Where the cause is not listed, the consequence names it.
             cause = f" (caused by {caused_by})" if caused_by and not depth else ""
             image_name = visible(names[image]) if image else ""
@@ -76,7 +79,7 @@ def _manifests(findings: DataFrame, look: Presentation) -> Iterator[str]:
         yield ""
 
 
-_Row = tuple[int | None, str, str, str, str | None, str, str | None, str | None, int]
+_Row = tuple[int | None, str, str, str, str | None, str, str | None, str | None, int, str]
 
 
 def _folded(rows: Iterable[_Row]) -> Iterator[tuple[_Row, int]]:
@@ -170,9 +173,10 @@ def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
 
 
 def _statistics(findings: DataFrame) -> Iterator[str]:
-    counts = findings.group_by("code", "name", "severity").len("count")
-    for code, name, severity, count in counts.sort("count", "code", descending=[True, False]).iter_rows():
-        yield f"{count:>7,}  {severity:<7}  {code} {name}"
+    counts = findings.group_by("code", "name", "severity").agg(count=pl.len(), mark=col("mark").max())
+    width = max((len(mark) for mark in counts["mark"]), default=0)
+    for code, name, severity, count, mark in counts.sort("count", "code", descending=[True, False]).iter_rows():
+        yield f"{count:>7,}  {severity:<7}  {mark:<{width}}{code} {name}"
 
 
 def _summary(report: Report) -> Iterator[str]:
@@ -187,6 +191,19 @@ def _summary(report: Report) -> Iterator[str]:
     if report.baseline:
         known += f" (baseline: {visible(report.baseline, limit=None)})"
     yield f"{', '.join(counts)}, {summary.suppressed:,} suppressed, {known}"
+    yield from _fixable(report)
+
+
+def _fixable(report: Report) -> Iterator[str]:
+    """How many findings can be fixed, and by which flags."""
+    safe, both = (report.findings.filter(is_fixable(unsafe=unsafe)).height for unsafe in (False, True))
+    if report.presentation.unsafe_fixes and both:
+        yield f"{FIXABLE} {both:,} fixable with `--fix --unsafe-fixes`"
+    elif safe:
+        more = f", {both - safe:,} more with `--unsafe-fixes`" if both > safe else ""
+        yield f"{FIXABLE} {safe:,} fixable with `--fix`{more}"
+    elif both:
+        yield f"{both:,} fixable with `--fix --unsafe-fixes`"
 
 
 def _suggestions(report: Report, findings: DataFrame) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from polars import LazyFrame
+import polars as pl
+from polars import Expr, LazyFrame, col
 
-from groundlint import Bad, Good
+from groundlint import Bad, Good, Safety, json_number, pointer, set_value
 from groundlint.engine.tables import RECTANGLE
-from groundlint_rules.diagnoses import DiagnosisRule, PlainDiagnosisRule, with_values
+from groundlint_rules.diagnoses import DiagnosisRule, with_values
 
 _PLACES = ((20, 30, 200, 150), (330, 250, 250, 200), (150, 200, 220, 240), (400, 60, 190, 120)) * 2
 """Left, top, width and height of boxes in different parts of an image of 640 x 480 px."""
@@ -32,7 +33,39 @@ _IN_CORNER = [{"line": n, "left": 10, "top": 10, "width": 80, "height": 80} for 
 _OVER_THE_EDGE = [{"line": n, "left": 541, "top": 381} for n in range(1, 9)]
 
 
-class CoordinatesAsFractions(PlainDiagnosisRule):
+class CoordinatesRule(DiagnosisRule):
+    """A diagnosis of coordinates that mean something else; the fix converts those of all lines that it explains."""
+
+    def converted(self) -> dict[str, Expr]:
+        """The numbers of a box in px, by side, for those sides that change."""
+        raise NotImplementedError
+
+    def check(self, diagnoses: LazyFrame, set_wide_causes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+        """The diagnosed manifests, with the edits of all boxes on the lines that the cause explains."""
+        manifest = ["data_set", "manifest"]
+        explained = set_wide_causes.filter(col("cause") == self.code).select("line_id").unique()
+        known = boxes.filter(pl.all_horizontal(col(*RECTANGLE, "image_width", "image_height").is_not_null()))
+        edits = [
+            set_value(
+                pointer(col("attribute"), "annotations", col("box"), side),
+                json_number(number),
+                manifest=col("manifest"),
+                line=col("line"),
+            )
+            for side, number in self.converted().items()
+        ]
+        of_manifests = (
+            known.join(explained, on="line_id", how="semi")
+            .sort("box_id")
+            .select(*manifest, edits=pl.concat_list(edits))
+            .explode("edits", empty_as_null=False)
+            .group_by(manifest, maintain_order=True)
+            .agg("edits")
+        )
+        return self.of_rule(diagnoses).join(of_manifests, on=manifest, how="left")
+
+
+class CoordinatesAsFractions(CoordinatesRule):
     """Box coordinates are fractions of the image instead of pixels.
 
     ## Why it matters
@@ -49,6 +82,7 @@ class CoordinatesAsFractions(PlainDiagnosisRule):
         "box coordinates are fractions of the image instead of pixels on {lines:,} of {count:# line}; multiply them by "
         "the image's width and height"
     )
+    fixes = {Safety.UNSAFE: "Multiplies the numbers of boxes by the width and height of `image_size`."}
     examples = (
         Good(boxes=_SOUND),
         Good(boxes=[*_SOUND, {"line": 9, "left": 0.1, "top": 0.1, "width": 0.2, "height": 0.2}]),
@@ -59,8 +93,14 @@ class CoordinatesAsFractions(PlainDiagnosisRule):
         ),
     )
 
+    def converted(self) -> dict[str, Expr]:
+        """The numbers of a box in px, by side, for those sides that change."""
+        width, height = col("image_width"), col("image_height")
+        scales = {"left": width, "top": height, "width": width, "height": height}
+        return {side: col(side) * scale for side, scale in scales.items()}
 
-class CoordinatesAsPercentages(PlainDiagnosisRule):
+
+class CoordinatesAsPercentages(CoordinatesRule):
     """Box coordinates are percentages of the image instead of pixels.
 
     ## Why it matters
@@ -82,6 +122,7 @@ class CoordinatesAsPercentages(PlainDiagnosisRule):
         "box coordinates are percentages of the image instead of pixels on {lines:,} of {count:# line}; multiply them "
         "by the image's width and height / 100"
     )
+    fixes = {Safety.UNSAFE: "Multiplies the numbers of boxes by the width and height of `image_size` / 100."}
     examples = (
         Good(boxes=_SOUND),
         Good(boxes=_IN_CORNER),
@@ -92,8 +133,14 @@ class CoordinatesAsPercentages(PlainDiagnosisRule):
         ),
     )
 
+    def converted(self) -> dict[str, Expr]:
+        """The numbers of a box in px, by side, for those sides that change."""
+        width, height = col("image_width"), col("image_height")
+        scales = {"left": width, "top": height, "width": width, "height": height}
+        return {side: col(side) * scale / 100 for side, scale in scales.items()}
 
-class CornersAsSizes(PlainDiagnosisRule):
+
+class CornersAsSizes(CoordinatesRule):
     """The right and bottom edges of boxes are given as their width and height.
 
     ## Why it matters
@@ -114,6 +161,7 @@ class CornersAsSizes(PlainDiagnosisRule):
         "width and height of boxes are their right and bottom edges on {lines:,} of {count:# line}; "
         "subtract left and top"
     )
+    fixes = {Safety.UNSAFE: "Subtracts left from width and top from height."}
     examples = (
         Good(boxes=_SOUND),
         Good(boxes=_OVER_THE_EDGE),
@@ -123,8 +171,12 @@ class CornersAsSizes(PlainDiagnosisRule):
         ),
     )
 
+    def converted(self) -> dict[str, Expr]:
+        """The numbers of a box in px, by side, for those sides that change."""
+        return {"width": col("width") - col("left"), "height": col("height") - col("top")}
 
-class CentersAsCorners(PlainDiagnosisRule):
+
+class CentersAsCorners(CoordinatesRule):
     """The center of boxes is given as their top left corner.
 
     ## Why it matters
@@ -144,6 +196,7 @@ class CentersAsCorners(PlainDiagnosisRule):
     message = (
         "left and top of boxes are their center on {lines:,} of {count:# line}; subtract half of the width and height"
     )
+    fixes = {Safety.UNSAFE: "Subtracts half of the width from left and half of the height from top."}
     examples = (
         Good(boxes=_SOUND),
         Good(boxes=_OVER_THE_EDGE),
@@ -152,6 +205,10 @@ class CentersAsCorners(PlainDiagnosisRule):
             says="left and top of boxes are their center on 8 of 8 lines; subtract half of the width and height",
         ),
     )
+
+    def converted(self) -> dict[str, Expr]:
+        """The numbers of a box in px, by side, for those sides that change."""
+        return {"left": col("left") - col("width") / 2, "top": col("top") - col("height") / 2}
 
 
 class CopiedImageSize(DiagnosisRule):
@@ -171,6 +228,7 @@ class CopiedImageSize(DiagnosisRule):
         "`image_size` is {image_width} x {image_height} px on {lines:,} of {count:# line} whose images have other sizes"
         "; write the size of each image"
     )
+    fixes = {Safety.UNSAFE: "Writes the size of the image file into the `image_size` of each line."}
     examples = (
         Good(images=[{"width": 640, "height": 480}], attributes=[{}]),
         Bad(
@@ -183,4 +241,25 @@ class CopiedImageSize(DiagnosisRule):
 
     def check(self, diagnoses: LazyFrame, copied_image_sizes: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the size that most lines declare."""
-        return with_values(self.of_rule(diagnoses), copied_image_sizes, "image_width", "image_height")
+        rows = with_values(self.of_rule(diagnoses), copied_image_sizes, "image_width", "image_height")
+        return rows.join(_declaring(copied_image_sizes), on=["data_set", "manifest"], how="left")
+
+
+def _declaring(sizes: LazyFrame) -> LazyFrame:
+    """The edits, by manifest, that declare `width` and `height` as the `image_size` of attributes."""
+    edits = [
+        set_value(
+            pointer(col("attribute"), "image_size", "0", side),
+            json_number(col(side)),
+            manifest=col("manifest"),
+            line=col("line"),
+        )
+        for side in ("width", "height")
+    ]
+    return (
+        sizes.sort("line", "attribute")
+        .select("data_set", "manifest", edits=pl.concat_list(edits))
+        .explode("edits", empty_as_null=False)
+        .group_by("data_set", "manifest", maintain_order=True)
+        .agg("edits")
+    )

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from groundlint import Bad, Good, Severity
-from groundlint_rules.service import ServiceRule
+import polars as pl
+from polars import LazyFrame, col, lit
+
+from groundlint import FACT, Bad, Good, Rule, Safety, Severity, json_number, pointer, set_value
+from groundlint.engine.tables import RECTANGLE
+from groundlint_rules.service import PlainLostLineRule, ServiceRule, repairing, verdicts_of
+from groundlint_rules.tables.verdicts import is_too_small
+
+MAX_CLIPPED = 2.0
+"""Distance, in px, up to which clipping a box cannot change what it marks."""
+
+_ROUNDING = 1e-9
 
 
-class BoxOutsideImage(ServiceRule):
+class BoxOutsideImage(Rule):
     """A box extends beyond its image.
 
     ## Why it matters
@@ -24,12 +34,17 @@ class BoxOutsideImage(ServiceRule):
     code = "BOX101"
     name = "box-outside-image"
     severity = Severity.ERROR
+    precision = FACT
+    targets = ("rekognition",)
     aws = "ERROR_INVALID_BOUNDING_BOX"
     messages = {
         "box-outside-image": "box {box} ({label!r}) extends {found}; clip it",
         "box-beyond-image": "box {box} ({label!r}) lies outside the image of {expected} px: {found}; "
         "correct or remove it",
         "negative-box": "box {box} ({label!r}) has a negative {found}; exchange the two edges",
+    }
+    fixes = {
+        Safety.SAFE: "Clips a box to its image, if it extends at most 2 px beyond each edge and stays large enough."
     }
     examples = (
         Good(boxes=[{"left": 540, "width": 100, "image_width": 640}]),
@@ -52,6 +67,41 @@ class BoxOutsideImage(ServiceRule):
             says="box 0 ('cat') has a negative width (-20 px); exchange the two edges",
         ),
     )
+
+    def check(self, verdicts: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = verdicts_of(self, verdicts)
+        slight = rows.filter(col("kind") == "box-outside-image", col("caused_by").is_null()).select("box_id").unique()
+        clipped = _clipped(boxes.join(slight, on="box_id", how="semi"))
+        rows = rows.join(clipped, on="box_id", how="left", nulls_equal=False)
+        return repairing(rows, col("clips").is_not_null(), col("clips"), Safety.SAFE).drop("clips")
+
+
+def _clipped(boxes: LazyFrame) -> LazyFrame:
+    """Boxes that extend slightly beyond their image, with `clips`: the edits of the numbers that clipping changes."""
+    inner = {
+        "left": pl.max_horizontal("left", lit(0.0)),
+        "top": pl.max_horizontal("top", lit(0.0)),
+        "right": pl.min_horizontal(col("left") + col("width"), "image_width"),
+        "bottom": pl.min_horizontal(col("top") + col("height"), "image_height"),
+    }
+    beyond = pl.max_horizontal(
+        -col("left"),
+        -col("top"),
+        col("left") + col("width") - col("image_width"),
+        col("top") + col("height") - col("image_height"),
+    )
+    sizes = {"width": col("right") - col("left"), "height": col("bottom") - col("top")}
+    numbers = boxes.select("box_id", "attribute", "box", "image_width", "image_height", **inner, beyond=beyond)
+    clipped = numbers.with_columns(**sizes).filter(col("beyond") <= MAX_CLIPPED, ~is_too_small())
+    given = boxes.select("box_id", *(col(side).alias(f"{side}_given") for side in RECTANGLE))
+    edits = [
+        pl.when((col(side) - col(f"{side}_given")).abs() > _ROUNDING).then(
+            set_value(pointer(col("attribute"), "annotations", col("box"), side), json_number(col(side)))
+        )
+        for side in RECTANGLE
+    ]
+    return clipped.join(given, on="box_id").select("box_id", clips=pl.concat_list(edits))
 
 
 class BoxTooSmall(ServiceRule):
@@ -128,7 +178,7 @@ class TooManyBoxes(ServiceRule):
     )
 
 
-class NoValidBoxes(ServiceRule):
+class NoValidBoxes(PlainLostLineRule):
     """None of the line's boxes is valid.
 
     ## Why it matters

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, unquote_plus
+
 import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
-from groundlint import FACT, Bad, Good, Rule, Severity, note, worded
+from groundlint import (
+    FACT,
+    Bad,
+    Good,
+    Rule,
+    Safety,
+    Severity,
+    json_number,
+    json_string,
+    note,
+    pointer,
+    set_value,
+    worded,
+)
 from groundlint_rules.tables.verdicts import MAX_IMAGE_BYTES, MAX_IMAGE_SIDE
 
 
@@ -141,6 +156,7 @@ class MissingImage(Rule):
         "they lead to with `--images CACHE`",
         "no-image": "the file is not an image that can be read: {detail}; replace or convert the file",
     }
+    fixes = {Safety.SAFE: "Decodes a URL-encoded key if a file with the decoded name exists."}
     targets = ("rekognition", "ground-truth")
     images_are_optional = True
     is_on_missing_images = True
@@ -164,6 +180,18 @@ class MissingImage(Rule):
             says="image not found, but 1.JPG exists: upper and lower case differ; write the key as the object is named",
         ),
         Bad(
+            images=[
+                {
+                    "source_ref": "s3://bucket/a%20b.jpg",
+                    "found": False,
+                    "path": None,
+                    "fault": "misnamed",
+                    "detail": "a b.jpg exists: the key is URL-encoded",
+                }
+            ],
+            says="image not found, but a b.jpg exists: the key is URL-encoded; write the key as the object is named",
+        ),
+        Bad(
             images=[{"found": False, "path": None, "fault": "leads-outside", "detail": "it is outside data"}],
             lines=[{}],
             says="1 of 1 image not opened: links that lead outside the roots; name the folder that they lead to with "
@@ -176,7 +204,7 @@ class MissingImage(Rule):
         ),
     )
 
-    def check(self, missing_images: LazyFrame, images: LazyFrame, limits: LazyFrame) -> LazyFrame:
+    def check(self, missing_images: LazyFrame, images: LazyFrame, limits: LazyFrame, lines: LazyFrame) -> LazyFrame:
         """Missing images, one by one or counted for their manifest, and files that a labeling job cannot read."""
         counted = missing_images.filter("is_counted", col("kind") != "not-fetched")
         of_manifests = (
@@ -193,7 +221,32 @@ class MissingImage(Rule):
         is_ground_truth = limits.filter(col("target") == "ground-truth").select("target")
         unusable = images.filter(col("fault") == "no-image").select("data_set", "source_ref", "detail", kind="fault")
         unusable = unusable.with_columns(severity=lit(Severity.ERROR.value)).join(is_ground_truth, how="cross")
-        return pl.concat([missing_images.filter(~col("is_counted")), of_manifests, unusable], how="diagonal_relaxed")
+        single = missing_images.filter(~col("is_counted"))
+        single = single.join(_decoded(single, lines), on=["data_set", "manifest", "source_ref"], how="left")
+        return pl.concat([single, of_manifests, unusable], how="diagonal_relaxed")
+
+
+def _decoded(missing: LazyFrame, lines: LazyFrame) -> LazyFrame:
+    """Missing images whose URL-encoded key has a decoded twin, with the edits of all lines that name them."""
+    image = ["data_set", "manifest", "source_ref"]
+    encoded = missing.filter(col("kind") == "misnamed", col("detail").str.ends_with(": the key is URL-encoded"))
+    twins = (
+        encoded.with_columns(twin=col("detail").str.strip_suffix(" exists: the key is URL-encoded"))
+        .with_columns(decoded=pl.struct("source_ref", "twin").map_elements(_named_like, return_dtype=pl.String))
+        .filter(col("decoded").is_not_null())
+        .select(*image, "decoded")
+    )
+    edit = set_value(lit("/source-ref"), json_string(col("decoded")), line=col("line"))
+    named = lines.select(*image, "line").join(twins, on=image).sort("line").with_columns(edit=edit)
+    return named.group_by(image, maintain_order=True).agg(edits="edit")
+
+
+def _named_like(image: dict[str, str]) -> str | None:
+    """A source-ref with its key decoded so that it ends in the path of the file that was found."""
+    bucket, _, key = image["source_ref"].removeprefix("s3://").partition("/")
+    ways = (decode(key) for decode in (unquote, unquote_plus))
+    decoded = next((each for each in ways if f"/{each}".endswith(f"/{image['twin']}")), None)
+    return f"s3://{bucket}/{decoded}" if decoded else None
 
 
 class UnfetchedImage(Rule):
@@ -326,6 +379,7 @@ class WrongImageSize(Rule):
         "swapped": "`image_size` of `{attribute}` is {image_width} x {image_height} px, but the image is "
         "{width} x {height} px: width and height are swapped; rotate the image or the boxes",
     }
+    fixes = {Safety.UNSAFE: "Writes the size of the file into `image_size`, if all boxes are within the image then."}
     features = ("orientation",)
     examples = (
         Good(images=[{"width": 640, "height": 480}], attributes=[{}]),
@@ -344,7 +398,7 @@ class WrongImageSize(Rule):
         ),
     )
 
-    def check(self, images: LazyFrame, attributes: LazyFrame) -> LazyFrame:
+    def check(self, images: LazyFrame, attributes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         """Attributes that declare another size. Swapped sides that EXIF explains are left to image-exif-rotated."""
         image = ("data_set", "source_ref")
         sizes = images.filter(col("width").is_not_null()).select(*image, "width", "height", "orientation")
@@ -353,6 +407,20 @@ class WrongImageSize(Rule):
         is_swapped = (col("image_width") == col("height")) & (col("image_height") == col("width"))
         is_rotated = col("orientation").is_between(5, 8).fill_null(False)
         is_other = (col("image_width") != col("width")) | (col("image_height") != col("height"))
-        return both.filter(is_other, ~(is_swapped & is_rotated)).with_columns(
+        wrong = both.filter(is_other, ~(is_swapped & is_rotated)).with_columns(
             kind=pl.when(is_swapped).then(lit("swapped")).otherwise(lit("other"))
         )
+        ends = boxes.select("attribute_id", right=col("left") + col("width"), bottom=col("top") + col("height"))
+        last = (
+            ends.join(wrong.select("attribute_id").unique(), on="attribute_id", how="semi")
+            .group_by("attribute_id")
+            .agg(col("right").max(), col("bottom").max())
+        )
+        fits = (col("right") <= col("width")).fill_null(True) & (col("bottom") <= col("height")).fill_null(True)
+        declared_size = [
+            set_value(pointer(col("attribute"), "image_size", "0", side), json_number(col(side)))
+            for side in ("width", "height")
+        ]
+        rows = wrong.join(last, on="attribute_id", how="left")
+        is_fixed = (col("kind") == "other") & fits
+        return rows.with_columns(edits=pl.when(is_fixed).then(pl.concat_list(declared_size))).drop("right", "bottom")

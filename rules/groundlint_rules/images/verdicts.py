@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from groundlint import Bad, Good, Severity
-from groundlint_rules.service import ServiceRule
+from groundlint_rules.service import PlainLostLineRule
 
 
-class InvalidImage(ServiceRule):
+class InvalidImage(PlainLostLineRule):
     """The service cannot use the image.
 
     ## Why it matters
@@ -61,7 +61,7 @@ class InvalidImage(ServiceRule):
     )
 
 
-class InvalidImageDimension(ServiceRule):
+class InvalidImageDimension(PlainLostLineRule):
     """An image with boxes has a side below 64 or above 4,096 pixels.
 
     ## Why it matters

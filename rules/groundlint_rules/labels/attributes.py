@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from groundlint import Bad, Good, Severity
+import polars as pl
+from polars import LazyFrame, col, lit
+
+from groundlint import Bad, Good, Safety, Severity, pointer, rename_key, set_value, worded
 from groundlint_rules.samples import classification, detection, lines
-from groundlint_rules.service import ServiceRule
+from groundlint_rules.service import (
+    REMOVES_LINE,
+    LostLineRule,
+    PlainLostLineRule,
+    in_metadata,
+    misspelt_key,
+    repairing,
+    with_places,
+)
+
+_ENTRY = '{"confidence": 1}'
+"""An entry of `objects`; the service requires the confidence but does not use it."""
 
 
-class NoLabelAttributes(ServiceRule):
+class NoLabelAttributes(LostLineRule):
     """The line has no label attribute.
 
     ## Why it matters
@@ -37,6 +51,7 @@ class NoLabelAttributes(ServiceRule):
         "line-with-metadata-only": "no label attribute: `{key}` is metadata without a label; add the label",
         "line-with-failed-label": "no label attribute: labeling of `{key}` failed: {found}; label the image again",
     }
+    fixes = {Safety.SAFE: "Renames metadata whose name is misspelt.", Safety.UNSAFE: REMOVES_LINE}
     examples = (
         Good(manifest=lines(classification())),
         Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg"}')),
@@ -60,8 +75,14 @@ class NoLabelAttributes(ServiceRule):
         ),
     )
 
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = self.of_rule(verdicts, lost_lines)
+        renamed = pl.concat_list(rename_key(pointer(col("found")), col("expected")))
+        return repairing(rows, col("kind") == "line-with-misnamed-metadata", renamed, Safety.SAFE)
 
-class InvalidLabelAttribute(ServiceRule):
+
+class InvalidLabelAttribute(LostLineRule):
     """The value of a label attribute has the wrong format.
 
     ## Why it matters
@@ -92,6 +113,7 @@ class InvalidLabelAttribute(ServiceRule):
         "label-with-invalid-length": "`{key}` has {count:# item}, expected {limit}; {hint}",
         "label-of-unknown-form": "`{key}` is neither an image-level label nor boxes, and its type is missing; add it",
     }
+    fixes = {Safety.SAFE: "Renames a misspelt key.", Safety.UNSAFE: REMOVES_LINE}
     examples = (
         Good(manifest=lines(detection({"left": 10.5}))),
         Bad(
@@ -120,8 +142,14 @@ class InvalidLabelAttribute(ServiceRule):
         Bad(manifest=lines(classification(value="cat"))),
     )
 
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame, problems: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = with_places(self.of_rule(verdicts, lost_lines), problems)
+        is_misspelt = (col("kind") == "label-without-key") & col("found").is_not_null()
+        return repairing(rows, is_misspelt, misspelt_key(), Safety.SAFE)
 
-class InvalidLabelMetadata(ServiceRule):
+
+class InvalidLabelMetadata(LostLineRule):
     """The metadata of a label attribute has the wrong format.
 
     ## Why it matters
@@ -150,6 +178,10 @@ class InvalidLabelMetadata(ServiceRule):
         "metadata-with-invalid-value": "`{key}` is {found}, expected {expected}; {hint}",
         "metadata-with-empty-name": "`{key}` is empty; {hint}",
     }
+    fixes = {
+        Safety.SAFE: "Renames a misspelt key.",
+        Safety.UNSAFE: "Adds a missing `confidence` of 1; else removes the line, if the service would drop it.",
+    }
     examples = (
         Good(manifest=lines(classification())),
         Bad(
@@ -173,8 +205,17 @@ class InvalidLabelMetadata(ServiceRule):
         Bad(manifest=lines(classification(metadata={"creation-date": "Mon Nov 18 2013"}))),
     )
 
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame, problems: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = with_places(self.of_rule(verdicts, lost_lines), problems)
+        is_missing = col("kind") == "metadata-without-key"
+        is_misspelt = is_missing & col("found").is_not_null()
+        filled = pl.concat_list(set_value(pl.concat_str(col("at"), lit("/confidence")), lit("1")))
+        rows = repairing(rows, is_missing & (col("expected") == "confidence"), filled, Safety.UNSAFE)
+        return repairing(rows, is_misspelt, misspelt_key(), Safety.SAFE)
 
-class MissingBoxConfidence(ServiceRule):
+
+class MissingBoxConfidence(LostLineRule):
     """The metadata does not have one confidence for each box.
 
     ## Why it matters
@@ -199,6 +240,10 @@ class MissingBoxConfidence(ServiceRule):
         'write one {{"confidence": 1}} for each box',
         "object-without-confidence": '`{key}` has no number as `confidence`; write {{"confidence": 1}}',
     }
+    fixes = {
+        Safety.UNSAFE: "Adds a `confidence` of 1 for each box without one; if there are more confidences than boxes, "
+        "removes the line, if the service would drop it."
+    }
     examples = (
         Good(manifest=lines(detection({}, {"left": 300}))),
         Bad(
@@ -215,8 +260,39 @@ class MissingBoxConfidence(ServiceRule):
         ),
     )
 
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame, boxes: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = self.of_rule(verdicts, lost_lines)
+        attribute = ["line_id", "attribute"]
+        of_rows = boxes.join(rows.select(*attribute, "kind", "limit").unique(), on=attribute)
+        is_without = (
+            pl.when(col("kind") == "objects-unlike-boxes")
+            .then(col("box") >= col("limit"))
+            .otherwise(col("confidence").is_null())
+        )
+        entry = pl.when(col("kind") == "objects-unlike-boxes").then(lit(_ENTRY))
+        at = (in_metadata("objects", col("box")), in_metadata("objects", col("box"), "confidence"))
+        filled = (
+            of_rows.filter(is_without, col("kind") != "missing-objects")
+            .with_columns(
+                edit=pl.when(entry.is_not_null()).then(set_value(at[0], entry)).otherwise(set_value(at[1], lit("1")))
+            )
+            .sort("box")
+            .group_by(*attribute, "kind", maintain_order=True)
+            .agg(filled="edit")
+        )
+        written = (
+            of_rows.filter(col("kind") == "missing-objects")
+            .group_by(*attribute, "kind")
+            .agg(objects=worded("[{}]", lit(_ENTRY).repeat_by(pl.len()).list.join(", ").first()))
+            .with_columns(filled=pl.concat_list(set_value(in_metadata("objects"), col("objects"))))
+            .drop("objects")
+        )
+        rows = rows.join(pl.concat([filled, written]), on=[*attribute, "kind"], how="left")
+        return repairing(rows, col("filled").is_not_null(), col("filled"), Safety.UNSAFE).drop("filled")
 
-class MissingClassId(ServiceRule):
+
+class MissingClassId(PlainLostLineRule):
     """A box has a class_id that is not in the class map.
 
     ## Why it matters
@@ -241,7 +317,7 @@ class MissingClassId(ServiceRule):
     )
 
 
-class NoValidLabelAttributes(ServiceRule):
+class NoValidLabelAttributes(PlainLostLineRule):
     """None of the line's label attributes is valid.
 
     ## Why it matters
@@ -267,10 +343,16 @@ class NoValidLabelAttributes(ServiceRule):
             manifest=lines(classification(metadata={"type": "groundtruth/custom"})),
             says="no valid label attribute: the service drops this line; fix its other findings",
         ),
+        Bad(
+            manifest=lines(
+                *(classification(source_ref=f"s3://bucket/{n}.jpg") for n in range(2, 4)),
+                classification(metadata={"type": "groundtruth/custom"}),
+            )
+        ),
     )
 
 
-class UnsupportedLabelType(ServiceRule):
+class UnsupportedLabelType(PlainLostLineRule):
     """Custom Labels does not train on the type of a label attribute.
 
     ## Why it matters

@@ -8,10 +8,10 @@ from polars import LazyFrame
 
 from groundlint import Bad, Good, Severity
 from groundlint_rules.samples import classification, lines
-from groundlint_rules.service import ServiceRule, warn_of_choice
+from groundlint_rules.service import PlainLostLineRule, ServiceRule, warn_of_choice
 
 
-class LabelNameTooLong(ServiceRule):
+class LabelNameTooLong(PlainLostLineRule):
     """The name of a label has more than 256 characters.
 
     ## Why it matters

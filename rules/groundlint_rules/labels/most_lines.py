@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good
+from groundlint import Bad, Good, Safety, pointer, remove_value
 from groundlint_rules.diagnoses import DiagnosisRule, with_values
 from groundlint_rules.samples import classification, detection, lines
+from groundlint_rules.service import in_metadata
 
 
 def _detections(count: int = 6, **parts: Any) -> str:
@@ -172,6 +173,7 @@ class AdjustedCopy(DiagnosisRule):
         "`{oldest}` and `{newest}` box the same objects on {lines:,} of {count:# line}, and one adjusts the other: "
         "objects count twice; keep the newest attribute, `{newest}`"
     )
+    fixes = {Safety.UNSAFE: "Removes the older attribute and its metadata from all lines that have both."}
     examples = (
         Good(manifest=_detections()),
         Good(manifest=_adjusted(1, status=None)),
@@ -184,4 +186,14 @@ class AdjustedCopy(DiagnosisRule):
 
     def check(self, diagnoses: LazyFrame, adjusted_copies: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the names of the two attributes."""
-        return with_values(self.of_rule(diagnoses), adjusted_copies, "newest", "oldest")
+        rows = with_values(self.of_rule(diagnoses), adjusted_copies, "newest", "oldest")
+        manifest = ["data_set", "manifest"]
+        places = adjusted_copies.select(*manifest, "line", attribute="oldest").unique().sort("line", "attribute")
+        edits = [remove_value(at, line=col("line")) for at in (pointer(col("attribute")), in_metadata())]
+        removed = (
+            places.select(*manifest, edits=pl.concat_list(edits))
+            .explode("edits", empty_as_null=False)
+            .group_by(manifest, maintain_order=True)
+            .agg("edits")
+        )
+        return rows.join(removed, on=manifest, how="left")

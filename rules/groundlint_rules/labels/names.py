@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
-from groundlint import FACT, Bad, Good, Rule, Severity
-from groundlint_rules.samples import detection, lines
+from groundlint import FACT, Bad, Good, Rule, Safety, Severity, json_string, remove_value, set_value
+from groundlint_rules.samples import classification, detection, lines
+from groundlint_rules.service import in_metadata
 
 # Letters of other scripts that look Latin, from the confusables of Unicode's UTS 39.
 _LOOK_ALIKES = str.maketrans(
@@ -58,6 +59,7 @@ class SimilarLabelNames(Rule):
     name = "similar-label-names"
     severity = Severity.WARNING
     message = "the labels {label!r} and {other!r} differ only by {difference}; rename one of them"
+    fixes = {Safety.UNSAFE: "Renames the rarer label to the other one, in all manifests of the data set."}
     examples = (
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "car"}]),
         Good(labels=[{"label": "1-5"}, {"line": 2, "label": "15"}]),
@@ -74,18 +76,53 @@ class SimilarLabelNames(Rule):
         ),
         Bad(labels=[{"label": "cat"}, {"line": 2, "label": "cat\u200b"}]),
         Bad(boxes=[{"label": "box"}, {"line": 2, "label": "boxes"}]),
+        Bad(
+            manifest=lines(*(classification(source_ref=f"s3://bucket/{n}.jpg") for n in range(2))),
+            test_manifest=lines(classification("Cat", source_ref="s3://bucket/2.jpg")),
+        ),
     )
 
-    def check(self, label_counts: LazyFrame) -> DataFrame:
+    def check(self, label_counts: LazyFrame, classes: LazyFrame, attributes: LazyFrame) -> LazyFrame:
         """Names of a data set that become equal, each with the most frequent one of its group."""
         counts = label_counts.group_by("data_set", "label").agg(col("images").sum())
         ranked = counts.sort("data_set", "images", "label", descending=[False, True, False])
         names = ranked.group_by("data_set", maintain_order=True).agg("label").collect()
-        return DataFrame(
+        twins = DataFrame(
             [(data_set, *twin) for data_set, labels in names.iter_rows() for twin in _twins(labels)],
             schema={"data_set": pl.Int32, "label": pl.String, "other": pl.String, "difference": pl.String},
             orient="row",
         )
+        return _renamed(twins.lazy(), "other", classes, attributes)
+
+
+def _renamed(names: LazyFrame, to: str, classes: LazyFrame, attributes: LazyFrame) -> LazyFrame:
+    """Labels of data sets, with the edits that give them another name wherever they are.
+
+    Args:
+        names: `data_set` and `label`, each once, and the new names.
+        to: The column with the new names.
+        classes: All entries of class maps.
+        attributes: All label attributes.
+    """
+    label = ["data_set", "label"]
+    new = names.select(*label, new=json_string(col(to)))
+    is_mask = attributes.filter(col("kind") == "segmentation").select("attribute_id", is_mask=lit(value=True))
+    in_maps = (
+        classes.join(new, on=label)
+        .join(is_mask, on="attribute_id", how="left")
+        .with_columns(
+            at=pl.when("is_mask")
+            .then(in_metadata("internal-color-map", col("id"), "class-name"))
+            .otherwise(in_metadata("class-map", col("id")))
+        )
+    )
+    alone = attributes.join(new, left_on=["data_set", "class_name"], right_on=label).select(
+        *("data_set", "manifest", "line", "new"), label="class_name", at=in_metadata("class-name")
+    )
+    places = pl.concat([in_maps.select("data_set", "manifest", "line", "new", "label", "at"), alone])
+    edit = set_value(col("at"), col("new"), manifest=col("manifest"), line=col("line"))
+    edits = places.sort("manifest", "line", "at").with_columns(edit=edit).group_by(label, maintain_order=True)
+    return names.join(edits.agg(edits="edit"), on=label, how="left")
 
 
 def _twins(names: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -118,21 +155,24 @@ class HiddenCharactersInLabel(Rule):
     severity = Severity.WARNING
     precision = FACT
     message = "the label {label!r} has {found}; remove them"
+    fixes = {Safety.UNSAFE: "Removes the characters from the name, in all manifests of the data set."}
     examples = (
         Good(labels=[{"label": "fire truck"}]),
         Bad(labels=[{"label": "cat "}], says="the label 'cat ' has leading or trailing spaces; remove them"),
         Bad(labels=[{"label": "c\u200bat"}], says="the label 'c\\u200bat' has invisible characters; remove them"),
+        Bad(manifest=lines(detection(metadata={"class-map": {"0": "cat "}}))),
         Good(labels=[{"label": "cat"}, {"line": 2, "label": "cat\u200b"}]),
     )
 
-    def check(self, label_counts: LazyFrame) -> LazyFrame:
+    def check(self, label_counts: LazyFrame, classes: LazyFrame, attributes: LazyFrame) -> LazyFrame:
         """Names with such characters, unless another name of the data set differs only by them."""
         plain = col("label").str.replace_all(_INVISIBLE.pattern, "").str.strip_chars()
         is_invisible = col("label").str.contains(_INVISIBLE.pattern)
         found = pl.when(is_invisible).then(lit("invisible characters")).otherwise(lit("leading or trailing spaces"))
         names = label_counts.select("data_set", "label", plain=plain, found=found).unique()
         is_alone = pl.len().over("data_set", "plain") == 1
-        return names.filter(is_alone, col("label") != col("plain")).select("data_set", "label", "found")
+        hidden = names.filter(is_alone, col("label") != col("plain"))
+        return _renamed(hidden, "plain", classes, attributes).select("data_set", "label", "found", "edits")
 
 
 class UnusedClass(Rule):
@@ -151,19 +191,33 @@ class UnusedClass(Rule):
     severity = Severity.INFO
     precision = FACT
     message = "`{attribute}` never uses {unused} of its {count:# class}: {names}"
+    fixes = {Safety.SAFE: "Removes the classes from all class maps of the attribute, if all of them are valid."}
     examples = (
         Good(classes=[{}]),
         Good(classes=[{"used": False}, {"line": 2, "used": True}]),
         Bad(manifest=lines(detection()), says="`animals` never uses 1 of its 2 classes: 'dog'"),
     )
 
-    def check(self, classes: LazyFrame) -> LazyFrame:
+    def check(self, classes: LazyFrame, attributes: LazyFrame) -> LazyFrame:
         """Attributes with classes that no line of the manifest uses."""
         attribute = ("data_set", "manifest", "attribute")
         labels = classes.group_by(*attribute, "label").agg(col("used").any())
         names = col("label").filter(~col("used")).sort()
         counts = labels.group_by(attribute).agg(count=pl.len(), unused=(~col("used")).sum(), names=names.head(_SHOWN))
         shown = "'" + col("names").list.join("', '") + "'"
-        return counts.filter(col("unused") > 0).with_columns(
+        rows = counts.filter(col("unused") > 0).with_columns(
             names=pl.when(col("unused") > _SHOWN).then(shown + ", …").otherwise(shown)
         )
+        # Where a box has an id that is not in the map, an unused entry may be the one that it should have.
+        usable = attributes.select("attribute_id", "usable")
+        unused = labels.filter(~col("used")).select(*attribute, "label")
+        entries = classes.join(unused, on=[*attribute, "label"]).join(usable, on="attribute_id")
+        edit = remove_value(in_metadata("class-map", col("id")), line=col("line"))
+        edits = (
+            entries.sort("line", "id")
+            .with_columns(edit=edit)
+            .group_by(attribute, maintain_order=True)
+            .agg(edits="edit", is_sure=col("usable").all())
+            .filter("is_sure")
+        )
+        return rows.join(edits, on=attribute, how="left")

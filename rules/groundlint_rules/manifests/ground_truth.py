@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from groundlint import Bad, Good, Severity
+import polars as pl
+from polars import LazyFrame, col, lit
+
+from groundlint import Bad, Good, Safety, Severity, pointer, rename_key
 from groundlint_rules.samples import detection, lines
-from groundlint_rules.service import ProblemRule
+from groundlint_rules.service import ProblemRule, repairing
 
 
 class AttributeTooLong(ProblemRule):
@@ -78,6 +81,7 @@ class MissingSource(ProblemRule):
         "missing-source": "neither source-ref nor source; add the image's URI as source-ref",
         "misnamed-source": "neither source-ref nor source; rename `{found}` to source-ref",
     }
+    fixes = {Safety.SAFE: "Renames a misspelt `source-ref`."}
     examples = (
         Good(manifest=lines('{"source": "some text"}')),
         Bad(
@@ -89,3 +93,9 @@ class MissingSource(ProblemRule):
             says="neither source-ref nor source; add the image's URI as source-ref",
         ),
     )
+
+    def check(self, problems: LazyFrame) -> LazyFrame:
+        """Every problem of the rule's kinds."""
+        rows = super().check(problems)
+        renamed = pl.concat_list(rename_key(pointer(col("found")), lit("source-ref")))
+        return repairing(rows, col("kind") == "misnamed-source", renamed, Safety.SAFE)

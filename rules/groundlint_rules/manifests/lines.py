@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import polars as pl
 from polars import LazyFrame, col
 
-from groundlint import FACT, Bad, Good, Rule, Severity
+from groundlint import FACT, Bad, Good, Rule, Safety, Severity, pointer, remove_line, rename_key
+from groundlint.engine.edits import Operation, edit_file
 from groundlint.manifest.kinds import kinds_of
 from groundlint_rules.diagnoses import PlainDiagnosisRule
 from groundlint_rules.samples import classification, detection, lines
-from groundlint_rules.service import ProblemRule, ServiceRule, first_lines, problems_of
+from groundlint_rules.service import (
+    REMOVES_LINE,
+    LostLineRule,
+    ProblemRule,
+    ServiceRule,
+    first_lines,
+    problems_of,
+    removing_lost_lines,
+    repairing,
+)
 from groundlint_rules.tables.verdicts import of_custom_labels
 
 
-class InvalidJson(ServiceRule):
+class InvalidJson(LostLineRule):
     """The line is not a valid JSON object.
 
     ## Why it matters
@@ -38,6 +49,7 @@ class InvalidJson(ServiceRule):
         "blank-line": "blank line, which counts as invalid; remove it",
         "not-an-object": "not a JSON object; write {{…}} with source-ref and labels",
     }
+    fixes = {Safety.SAFE: "Removes blank lines.", Safety.UNSAFE: REMOVES_LINE}
     examples = (
         Good(manifest=lines(detection())),
         Bad(
@@ -49,8 +61,13 @@ class InvalidJson(ServiceRule):
         Bad(manifest=lines(detection(), '{"source-ref": "s3://bucket/2.jpg", "score": NaN}')),
     )
 
+    def check(self, verdicts: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
+        """Every verdict of the rule's kinds."""
+        rows = self.of_rule(verdicts, lost_lines)
+        return repairing(rows, col("kind") == "blank-line", pl.concat_list(remove_line()), Safety.SAFE)
 
-class LineTooLong(ProblemRule):
+
+class LineTooLong(Rule):
     """The line has more than 100,000 characters.
 
     ## Why it matters
@@ -67,6 +84,7 @@ class LineTooLong(ProblemRule):
     code = "MAN202"
     name = "line-too-long"
     severity = Severity.ERROR
+    precision = FACT
     messages = {
         "line-too-long": "line too long: {count:# character}, but {limit:,} are allowed; remove keys",
         "line-not-parsed": "line too long: {count:# byte}, and above {limit:,} it is not parsed; remove keys",
@@ -79,6 +97,11 @@ class LineTooLong(ProblemRule):
             says="line too long: 9,000,000 bytes, and above 8,388,608 it is not parsed; remove keys",
         ),
     )
+    fixes = {Safety.UNSAFE: REMOVES_LINE}
+
+    def check(self, problems: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
+        """Every problem of the rule's kinds."""
+        return removing_lost_lines(problems_of(self, problems), lost_lines)
 
 
 class DuplicateKey(ProblemRule):
@@ -118,7 +141,12 @@ class ByteOrderMark(ProblemRule):
     name = "byte-order-mark"
     severity = Severity.ERROR
     message = "the file begins with a byte order mark, which breaks its first line; save it as UTF-8 without one"
+    fixes = {Safety.SAFE: "Removes the byte order mark."}
     examples = (Good(manifest=lines(detection())), Bad(manifest="\ufeff" + lines(detection())))
+
+    def check(self, problems: LazyFrame) -> LazyFrame:
+        """Every byte order mark."""
+        return super().check(problems).with_columns(edits=pl.concat_list(edit_file(Operation.REMOVE_BYTE_ORDER_MARK)))
 
 
 class CrlfLineEnds(ProblemRule):
@@ -135,10 +163,15 @@ class CrlfLineEnds(ProblemRule):
     name = "crlf-line-ends"
     severity = Severity.INFO
     message = "CRLF line ends on {count:# line}; end lines in LF"
+    fixes = {Safety.SAFE: "Ends all lines in LF."}
     examples = (
         Good(manifest=lines(detection())),
         Bad(manifest=f"{detection()}\r\n", says="CRLF line ends on 1 line; end lines in LF"),
     )
+
+    def check(self, problems: LazyFrame) -> LazyFrame:
+        """Every manifest with such lines."""
+        return super().check(problems).with_columns(edits=pl.concat_list(edit_file(Operation.END_LINES_IN_LF)))
 
 
 class OrphanKey(Rule):
@@ -166,6 +199,7 @@ class OrphanKey(Rule):
         "misnamed-metadata": "`{key}` has no `{expected}`; rename `{found}`{others}",
         "metadata-only": "`{key}` is metadata without a label; remove the key{others}",
     }
+    fixes = {Safety.SAFE: "Renames metadata whose name is misspelt, on all lines of the manifest with the key."}
     examples = (
         Good(manifest=lines(classification(extra={"page": 1}))),
         Good(manifest=lines('{"source-ref": "s3://bucket/1.jpg", "page": 7, "taken-by": "Ada"}')),
@@ -199,7 +233,15 @@ class OrphanKey(Rule):
         # For Custom Labels, the service's code for a line without any label attribute covers the fault.
         unlabeled = of_custom_labels(problems.filter(col("kind").is_in(kinds_of("LBL101"))), limits)
         orphans = problems_of(self, problems).join(unlabeled, on="line_id", how="anti")
-        return first_lines(orphans, unused_lines, "data_set", "manifest", "attribute")
+        of_attribute = ("data_set", "manifest", "attribute")
+        renamed = (
+            orphans.filter(col("kind") == "misnamed-metadata")
+            .with_columns(edit=rename_key(pointer(col("found")), col("expected"), line=col("line")))
+            .group_by(*of_attribute, "kind")
+            .agg(edits="edit")
+        )
+        rows = first_lines(orphans, unused_lines, *of_attribute)
+        return rows.join(renamed, on=[*of_attribute, "kind"], how="left")
 
 
 class RecordedError(Rule):

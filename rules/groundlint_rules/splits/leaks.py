@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from polars import LazyFrame, col, lit
 
-from groundlint import Bad, Good, Rule, Severity
+from groundlint import Bad, Good, Rule, Safety, Severity, keep_line, remove_line
 from groundlint_rules.samples import IN_TEST
 
 _LEAK = {
@@ -19,6 +19,8 @@ _LEAK = {
     "b_manifest": "test.manifest",
     "b_line": 1,
 }
+
+_TESTED = ["data_set", "manifest", "line"]
 
 _PLACE = pl.struct("manifest", "line", "source_ref")
 
@@ -50,6 +52,7 @@ class LeakedImage(Rule):
         "exact": "duplicate of the training image {trained}; remove one of the two",
         "near": "near-duplicate of the training image {trained}; remove one of the two",
     }
+    fixes = {Safety.UNSAFE: "Removes the training image, and keeps the test image."}
     examples = (
         Good(lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg", **IN_TEST}]),
         Bad(
@@ -80,6 +83,19 @@ class LeakedImage(Rule):
         duplicates = _duplicates_of_training_images(split_duplicates)
         others = duplicates.join(same, on=["data_set", "source_ref"], how="anti")
         leaks = pl.concat([same, others], how="diagonal")
+        of_train = lines.filter(col("split") == "train", col("source_ref").is_not_null())
+        copies = leaks.select(*_TESTED, original=col("trained").struct.field("source_ref"))
+        removed = (
+            of_train.select("data_set", original="source_ref", trained_manifest="manifest", trained_line="line")
+            .join(copies, on=["data_set", "original"])
+            .unique()
+            .sort("trained_manifest", "trained_line")
+            .with_columns(edit=remove_line(manifest=col("trained_manifest"), line=col("trained_line")))
+            .group_by(_TESTED, maintain_order=True)
+            .agg("edit", kept=keep_line(manifest=col("manifest").first(), line=col("line").first()))
+            .select(*_TESTED, edits=pl.concat_list("edit", pl.concat_list("kept")))
+        )
+        leaks = leaks.join(removed, on=_TESTED, how="left")
         trained = {key: col("trained").struct.field(key) for key in ("manifest", "line", "source_ref")}
         return leaks.with_columns(
             trained_manifest=trained["manifest"],

@@ -172,7 +172,10 @@ def _readings(boxes: LazyFrame) -> LazyFrame:
 
 @table()
 def copied_image_sizes(attributes: LazyFrame, images: LazyFrame, manifests: LazyFrame) -> LazyFrame:
-    """One line whose `image_size` is not that of its image, where most lines of the manifest declare the same size."""
+    """One line whose `image_size` is not that of its image, where most lines of the manifest declare the same size.
+
+    `width` and `height` are those of the image.
+    """
     key = ["data_set", "manifest"]
     measured = images.filter(col("width").is_not_null()).select("data_set", "source_ref", "width", "height")
     declared = attributes.filter(col("boxes").is_not_null(), col("image_width").is_not_null())
@@ -192,7 +195,7 @@ def copied_image_sizes(attributes: LazyFrame, images: LazyFrame, manifests: Lazy
     return (
         sizes.filter(is_other, ~is_swapped)
         .join(usual.select(same), on=same, how="semi")
-        .select(*_LINE, "attribute", "image_width", "image_height")
+        .select(*_LINE, "attribute", "image_width", "image_height", "width", "height")
     )
 
 

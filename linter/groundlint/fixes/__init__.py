@@ -1,0 +1,1 @@
+"""From findings to edits to bytes. Nothing is read or written here."""
