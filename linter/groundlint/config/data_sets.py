@@ -61,8 +61,8 @@ class Request:
     are paths and globs of files that `groundlint measure` wrote. `jobs` is the number of processes that read large
     manifests and measure images, None for one per processor. `dask` is the scheduler of a cluster that measures. With
     `cache` None nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model,
-    `evaluation` those of the evaluation of a trained model. `contents` are bytes to judge in place of those of files, by
-    the identity of their source.
+    `evaluation` those of the evaluation of a trained model. `contents` are bytes to judge in place of those of files,
+    by the identity of their source.
     """
 
     paths: tuple[str, ...] = ()
