@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import advice_for_boxes
+import advice_for_labels
 import clutter
 import crops
 import judging
@@ -127,6 +129,8 @@ PARTS = {
     "mislabel": mislabel.figures,
     "outliers": outliers.figures,
     "label groups": label_groups.figures,
+    "advice for labels": advice_for_labels.figures,
+    "advice for boxes": advice_for_boxes.figures,
     "split_shift": split_shift.figures,
     "judging": judging.figures,
 }

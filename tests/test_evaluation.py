@@ -295,3 +295,15 @@ def test_a_higher_threshold_never_finds_more(rows: list[tuple[int, bool, int]], 
     assert at_assumed.threshold == assumed / 100
     assert all(each.threshold > at_assumed.threshold for each in found if each.point == "precision")
     assert all(each.threshold < at_assumed.threshold for each in found if each.point == "recall")
+
+
+def test_a_summary_whose_average_was_changed_is_reported(tmp_path: Path) -> None:
+    summary = json.loads((FIXTURE / "birds-summary.json").read_text())
+    summary["AggregatedEvaluationResults"]["Recall"] = 0.9
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    files = (FIXTURE / "birds-snapshot.json", tmp_path / "summary.json")
+    found = check(FIXTURE / "birds.manifest", evaluation=files, select=["EVA103"], isolated=True).findings
+    assert found["message"].item() == (
+        "the summary gives 0.90 as recall of all labels, but the mean over the labels is 0.67 and over all predictions "
+        "it is 0.67; get the summary again"
+    )

@@ -102,7 +102,7 @@ def test_the_thresholds_are_those_of_the_summary_else_those_that_the_snapshot_im
     tables, _ = read(snapshot(*predicted))
     assert dict(tables["evaluated_labels"].select("label", "threshold").iter_rows()) == {"cat": 0.6, "dog": 1.0}
     tables, _ = read("snapshot.json", summary(result_of("cat", Threshold=0.55, Precision=0.5, Recall=1, F1Score=0.67)))
-    (cat, dog) = tables["evaluated_labels"].rows()
+    (cat, dog) = tables["evaluated_labels"].drop("summary").rows()
     assert cat == ("cat", 0.55, 2, 0.5, 1.0, 0.67)
     assert dog[:2] == ("dog", 1.0)
 
@@ -252,3 +252,36 @@ def test_export_writes_the_predictions_and_a_bad_file_ends_with_2(tmp_path: Path
     done = groundlint("check", "labels.manifest", "--evaluation", "own.csv", cwd=tmp_path)
     assert done.returncode == 2
     assert "own.csv: line 3: confidence must be a number from 0 to 1" in done.stderr
+
+
+def test_the_figures_of_all_labels_in_a_summary_are_read() -> None:
+    cell = {"GroundTruthLabel": "cat", "PredictedLabel": "dog", "Value": 0.25}
+    aggregated = {"Metrics": {"F1Score": 0.5, "Recall": 0.75}, "ConfusionMatrix": [cell]}
+    Path("summary.json").write_text(
+        json.dumps({"AggregatedEvaluationResults": aggregated, "LabelEvaluationResults": [result_of("cat")]})
+    )
+    tables, _ = read(snapshot(evaluated("cat", 0.9)), "summary.json")
+    assert tables["summary_figures"].sort("figure").rows() == [
+        ("summary.json", "confusion", "cat", "dog", 0.25),
+        ("summary.json", "f1", None, None, 0.5),
+        ("summary.json", "recall", None, None, 0.75),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("aggregated", "message"),
+    [
+        ({"Recall": 75}, "Recall: 75 is not a number from 0 to 1"),
+        (
+            {"ConfusionMatrix": [{"GroundTruthLabel": "cat"}]},
+            "ConfusionMatrix[0]: GroundTruthLabel or PredictedLabel is missing",
+        ),
+    ],
+)
+def test_wrong_figures_of_all_labels_are_refused(aggregated: dict[str, Any], message: str) -> None:
+    Path("summary.json").write_text(
+        json.dumps({"AggregatedEvaluationResults": aggregated, "LabelEvaluationResults": [result_of("cat")]})
+    )
+    with pytest.raises(EvaluationFileError) as raised:
+        read(snapshot(evaluated("cat", 0.9)), "summary.json")
+    assert str(raised.value) == f"summary.json: AggregatedEvaluationResults.{message}"

@@ -334,6 +334,22 @@ BASE: Mapping[str, Table] = {
             precision=_null(_NUMBER, "Precision by the summary, 0 to 1."),
             recall=_null(_NUMBER, "Recall by the summary, 0 to 1."),
             f1=_null(_NUMBER, "F1 by the summary, 0 to 1."),
+            summary=_null(_TEXT, "The summary that names the label; null where none does."),
+        ),
+        _run_table(
+            "summary_figures",
+            "one figure of a summary of --evaluation that is not about a single label",
+            "summary figure label other_label",
+            summary=Column(_TEXT, "Path of the summary, as given.", "summary.json"),
+            figure=Column(
+                _TEXT,
+                "precision, recall or f1 of all labels, or confusion: the share of the objects of `label` that the "
+                "model takes for `other_label`.",
+                "precision",
+            ),
+            label=_null(_TEXT, "Name of the label; null for all labels."),
+            other_label=_null(_TEXT, "Name of the predicted label; null for all labels."),
+            value=Column(_NUMBER, "The figure, 0 to 1.", 1.0),
         ),
         _table(
             "reference_images",

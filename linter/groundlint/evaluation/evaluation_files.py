@@ -49,12 +49,13 @@ class _Part(NamedTuple):
     """What one file has.
 
     `images` are the source-refs of the evaluated images; None if the file names only images with predictions. `labels`
-    has the columns of `evaluated_labels` and `place`.
+    has the columns of `evaluated_labels` and `place`, `figures` those of `summary_figures`.
     """
 
     predicted: DataFrame
     images: Sequence[str] | None
     labels: DataFrame
+    figures: DataFrame
 
 
 class EvaluationFiles:
@@ -74,7 +75,9 @@ class EvaluationFiles:
             )
 
     def tables(self, read: Mapping[str, DataFrame]) -> tuple[dict[str, DataFrame], list[MadeNote]]:
-        """The tables `predictions`, `evaluated_images` and `evaluated_labels`, and notes on what is not used.
+        """The tables of the evaluation, and notes on what is not used.
+
+        They are `predictions`, `evaluated_images`, `evaluated_labels` and `summary_figures`.
 
         Of a data set with test data, the test images are evaluated, else all images. Predictions are joined with the
         first line that names the image. They replace those that manifests hold.
@@ -116,7 +119,13 @@ class EvaluationFiles:
         rows = predicted.drop("place", "is_positive").join(images, on="source_ref", maintain_order="left")
         rows = rows.with_columns(attribute_id=lit(None, pl.Int64)).select(BASE["predictions"].schema.names())
         metrics = _with_thresholds(labels, predicted)
-        found = {"predictions": rows, "evaluated_images": images, "evaluated_labels": metrics}
+        figures = pl.concat(part.figures for part in self._parts)
+        found = {
+            "predictions": rows,
+            "evaluated_images": images,
+            "evaluated_labels": metrics,
+            "summary_figures": figures,
+        }
         return found, self._notes(refs, lines, of_evaluation, has_predictions, is_whole=is_whole)
 
     def _refuse_repeated(self) -> None:
@@ -206,7 +215,7 @@ def _with_thresholds(labels: DataFrame, predicted: DataFrame) -> DataFrame:
 def _read(path: Path) -> _Part:
     try:
         if path.suffix in (".csv", ".parquet"):
-            return _Part(_read_table(path), None, _no_labels())
+            return _Part(_read_table(path), None, _no_labels(), _no_figures())
         content = path.read_bytes()
     except OSError as error:
         raise EvaluationFileError(f"{path}: the file cannot be read: {error.strerror or error}") from None
@@ -216,12 +225,16 @@ def _read(path: Path) -> _Part:
         # A snapshot has one object on each line; its own reader says what is wrong.
         value = None
     if isinstance(value, dict) and set(_OF_SUMMARY) & value.keys():
-        return _Part(DataFrame(schema=_PREDICTED), None, _read_summary(path, value))
+        return _Part(DataFrame(schema=_PREDICTED), None, _read_summary(path, value), _read_figures(path, value))
     return _read_snapshot(path, content)
 
 
 def _no_labels() -> DataFrame:
     return DataFrame(schema={**BASE["evaluated_labels"].schema, "place": pl.String()})
+
+
+def _no_figures() -> DataFrame:
+    return DataFrame(schema=BASE["summary_figures"].schema)
 
 
 def _read_summary(path: Path, value: Mapping[str, Any]) -> DataFrame:
@@ -238,18 +251,51 @@ def _read_summary(path: Path, value: Mapping[str, Any]) -> DataFrame:
         label, metrics, images = fields.get("Label"), fields.get("Metrics"), fields.get("NumberOfTestingImages")
         if not isinstance(label, str) or not isinstance(metrics, dict):
             raise EvaluationFileError(f"{place}: Label or Metrics is missing; give the summary as the service wrote it")
-        row = {"place": place, "label": label, "images": images if type(images) is int else None}
-        for name, key in _METRICS.items():
-            number_ = metrics.get(key)
-            if number_ is not None and (type(number_) not in (int, float) or not 0 <= number_ <= 1):
-                raise EvaluationFileError(f"{place}.Metrics.{key}: {number_!r} is not a number from 0 to 1")
-            row[name] = number_
+        counted = images if type(images) is int else None
+        row: dict[str, Any] = {"place": place, "label": label, "images": counted, "summary": str(path)}
+        row |= {name: _share(metrics.get(key), f"{place}.Metrics.{key}") for name, key in _METRICS.items()}
         rows.append(row)
     found = DataFrame(rows, schema={**BASE["evaluated_labels"].schema, "place": pl.String()}, strict=False)
     doubled = found.filter(col("label").is_duplicated())
     if not doubled.is_empty():
         raise EvaluationFileError(f"{doubled['place'][1]}: the label {doubled['label'][1]!r} is there twice")
     return found
+
+
+def _read_figures(path: Path, value: Mapping[str, Any]) -> DataFrame:
+    """The metrics of all labels and the confusion matrix of a summary, as far as it has them."""
+    given = value.get("AggregatedEvaluationResults")
+    aggregated = given if isinstance(given, dict) else {}
+    place = f"{path}: AggregatedEvaluationResults"
+    # The service's documentation has the metrics at both places.
+    nested = aggregated.get("Metrics")
+    metrics = aggregated | (nested if isinstance(nested, dict) else {})
+    rows = [
+        {"figure": figure, "value": _share(metrics.get(key), f"{place}.{key}")}
+        for figure, key in _METRICS.items()
+        if figure != "threshold"
+    ]
+    matrix = metrics.get("ConfusionMatrix")
+    for number, cell in enumerate(matrix if isinstance(matrix, list) else ()):
+        fields = cell if isinstance(cell, dict) else {}
+        label, other = fields.get("GroundTruthLabel"), fields.get("PredictedLabel")
+        if not isinstance(label, str) or not isinstance(other, str):
+            raise EvaluationFileError(
+                f"{place}.ConfusionMatrix[{number}]: GroundTruthLabel or PredictedLabel is missing"
+            )
+        share = _share(fields.get("Value"), f"{place}.ConfusionMatrix[{number}].Value")
+        rows.append({"figure": "confusion", "label": label, "other_label": other, "value": share})
+    schema = BASE["summary_figures"].schema
+    return DataFrame([row | {"summary": str(path)} for row in rows], schema=schema, strict=False).drop_nulls("value")
+
+
+def _share(value: Any, place: str) -> float | None:
+    """A number from 0 to 1, or None."""
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise EvaluationFileError(f"{place}: {value!r} is not a number from 0 to 1")
+    return float(value)
 
 
 def _read_snapshot(path: Path, content: bytes) -> _Part:
@@ -283,7 +329,7 @@ def _read_snapshot(path: Path, content: bytes) -> _Part:
             f"{path}: no line has an attribute of an evaluation (rekognition-custom-labels-evaluation); give the "
             "snapshot that the evaluation wrote"
         )
-    return _Part(DataFrame(rows, schema=_PREDICTED, orient="row"), images, _no_labels())
+    return _Part(DataFrame(rows, schema=_PREDICTED, orient="row"), images, _no_labels(), _no_figures())
 
 
 def _predictions(place: str, source_ref: str, attribute: Attribute, metadata: Any) -> Iterator[tuple[Any, ...]]:
