@@ -30,9 +30,9 @@ def test_the_nearest_file_upward_is_used(tmp_path: Path) -> None:
     assert find(tmp_path / "a") == outer
 
 
-def test_configurations_in_the_readme_load(tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+def test_documented_configurations_load(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs/command-line.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert shown
     for text in shown:
         assert load(written(tmp_path, text)).settings != Config().settings
