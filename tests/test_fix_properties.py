@@ -160,6 +160,8 @@ def test_a_fix_is_applied_as_a_whole_or_not_at_all() -> None:
     assert apply(data, [kept, removal]).contents == {"a": b"1\n3\n"}
     assert apply(data, [removal, kept]).contents == {"a": b"2\n3\n"}
     assert apply({"a": b"1\n2\n"}, [[edit(Operation.REMOVE_LINE, line=n)] for n in (1, 2)]).contents == {}
+    of_both = [[edit(Operation.REMOVE_LINE, line=1)], [edit(Operation.REMOVE_LINE, line=2, of="b")]]
+    assert apply({"a": b"1\n2\n", "b": b"3\n4\n"}, of_both).contents == {"a": b"2\n", "b": b"3\n"}
 
 
 CODES = [code for code, rule in REGISTRY.rules.items() if rule.fixes and code[:3] in ("MAN", "REF", "LBL", "BOX")]

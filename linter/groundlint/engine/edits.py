@@ -50,9 +50,11 @@ def pointer(*steps: str | Expr) -> Expr:
     """
     parts: list[Expr] = []
     for step in steps:
-        text = lit(step) if isinstance(step, str) else step.cast(pl.String)
-        escaped = text.str.replace_all("~", "~0", literal=True).str.replace_all("/", "~1", literal=True)
-        parts += [lit("/"), escaped]
+        if isinstance(step, str):
+            parts.append(lit("/" + step.replace("~", "~0").replace("/", "~1")))
+        else:
+            text = step.cast(pl.String).str.replace_all("~", "~0", literal=True)
+            parts += [lit("/"), text.str.replace_all("/", "~1", literal=True)]
     return pl.concat_str(parts)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import polars as pl
@@ -80,17 +79,23 @@ def apply(contents: Mapping[str, bytes], wanted: Iterable[Sequence[Edit]]) -> Ap
     fixes_of = [_by_manifest(fix) for fix in wanted]
     named = {name for parts in fixes_of for name in parts}
     manifests = {name: _Manifest(contents[name]) for name in sorted(named & contents.keys())}
-    removals = [edit for parts in fixes_of for edits in parts.values() for edit in edits if edit.operation in _REMOVALS]
-    doomed = {name for name, manifest in manifests.items() if manifest.would_be_empty(removals)}
     fixed = 0
+    removals = {
+        name: [edit for parts in fixes_of for edit in parts.get(name, ()) if edit.operation in _REMOVALS]
+        for name in manifests
+    }
+    doomed = {name for name, manifest in manifests.items() if manifest.would_be_empty(removals[name])}
     for parts in fixes_of:
-        if all(
-            name in manifests and manifests[name].accepts(edits, may_remove=name not in doomed)
-            for name, edits in parts.items()
-        ):
+        plans: dict[str, _Plan] = {}
+        for name, edits in parts.items():
+            plan = manifests[name].plan(edits, may_remove=name not in doomed) if name in manifests else None
+            if plan is None:
+                break
+            plans[name] = plan
+        else:
             fixed += 1
             for name, edits in parts.items():
-                manifests[name].add(edits)
+                manifests[name].add(edits, plans[name])
     changed, origins = {}, {}
     for name, manifest in manifests.items():
         data, kept = manifest.result()
@@ -127,25 +132,53 @@ def with_safe_copies(findings: DataFrame, raw_lines: RawLines) -> DataFrame:
     return findings.with_columns(fix=pl.when(is_same).then(pl.lit(Safety.SAFE.value)).otherwise("fix"))
 
 
-@dataclass
-class _Line:
-    """What is planned for one line. `inner` are the pointers that lead to or through what is edited."""
+class _Line(NamedTuple):
+    """What is planned for one line: its edits by their place, and its text after them; None where it has none.
 
-    edits: dict[tuple[str, ...], TextEdit] = field(default_factory=dict)
-    inner: set[tuple[str, ...]] = field(default_factory=set)
+    `above` are the places of all that holds something that is edited.
+    """
+
+    edits: Mapping[tuple[str, ...], TextEdit] = {}
+    above: Set[tuple[str, ...]] = frozenset()
+    text: str | None = None
     is_removed: bool = False
     is_kept: bool = False
 
+    def edited(self, raw: bytes, edits: Iterable[TextEdit]) -> _Line | None:
+        """The line with further edits; None if they cannot be made, or meet those that are planned."""
+        planned = dict(self.edits)
+        above = set(self.above)
+        for edit in edits:
+            steps = edit.steps
+            # Two fixes may agree on an edit.
+            if planned.get(steps) == edit:
+                continue
+            ways = {steps[:n] for n in range(len(steps))}
+            if steps in above or steps in planned or ways & planned.keys():
+                return None
+            planned[steps] = edit
+            above |= ways
+        try:
+            text = edited(_parted(raw)[0].decode(), list(planned.values()))
+        except (NotApplicable, ValueError, IndexError, RecursionError):
+            # What is not valid JSON is not edited.
+            return None
+        return self._replace(edits=planned, above=above, text=text)
+
+
+_Plan = dict[int, _Line]
+"""What is planned for lines, by their number."""
+
 
 class _Manifest:
-    """A manifest and the edits that are planned for it."""
+    """A manifest and what is planned for it."""
 
     def __init__(self, data: bytes) -> None:
         self._mark = BYTE_ORDER_MARK if data.startswith(BYTE_ORDER_MARK) else b""
         *whole, rest = data[len(self._mark) :].split(b"\n")
         # Each with its line feed, because the last one may have none.
         self._lines = [line + b"\n" for line in whole] + ([rest] if rest else [])
-        self._planned: dict[int, _Line] = {}
+        self._plan: _Plan = {}
         self._of_file: set[str] = set()
 
     def would_be_empty(self, removals: Iterable[Edit]) -> bool:
@@ -153,88 +186,65 @@ class _Manifest:
         removed = {edit.line for edit in removals}
         return all(n in removed for n, raw in enumerate(self._lines, 1) if raw.strip())
 
-    def accepts(self, edits: Sequence[Edit], *, may_remove: bool) -> bool:
-        """Whether edits of one fix can be made, beside those that are planned.
+    def plan(self, edits: Iterable[Edit], *, may_remove: bool) -> _Plan | None:
+        """What a fix changes in the plan; None if it cannot be applied.
 
         Args:
-            edits: The edits.
+            edits: The edits of the fix.
             may_remove: Whether lines that are not blank may be removed.
         """
-        texts: dict[int, list[TextEdit]] = defaultdict(list)
-        removed = {edit.line for edit in edits if edit.operation in _REMOVALS}
-        if any(edit.line in removed and edit.operation not in (*_REMOVALS, *_OF_FILE) for edit in edits):
-            return False
+        of_line: dict[int, list[Edit]] = defaultdict(list)
         for edit in edits:
-            if edit.operation in _OF_FILE:
-                continue
-            if edit.line is None or not 1 <= edit.line <= len(self._lines):
-                return False
-            planned = self._planned.get(edit.line, _Line())
-            if edit.operation in _REMOVALS:
-                if planned.edits or planned.is_kept or (self._lines[edit.line - 1].strip() and not may_remove):
-                    return False
-            elif planned.is_removed:
-                return False
-            elif edit.operation != Operation.KEEP_LINE:
-                texts[edit.line].append(TextEdit(edit.operation, edit.pointer or "", edit.value))
-        return all(self._accepts_in_line(n, those) for n, those in texts.items())
+            if edit.operation not in _OF_FILE:
+                of_line[edit.line or 0].append(edit)
+        plan: _Plan = {}
+        for number, those in of_line.items():
+            line = self._planned(number, those, may_remove=may_remove)
+            if line is None:
+                return None
+            plan[number] = line
+        return plan
 
-    def add(self, edits: Sequence[Edit]) -> None:
-        """Plan edits that are accepted."""
-        for edit in edits:
-            if edit.operation in _OF_FILE:
-                self._of_file.add(edit.operation)
-                continue
-            planned = self._planned.setdefault(edit.line or 0, _Line())
-            if edit.operation in _REMOVALS:
-                planned.is_removed = True
-            elif edit.operation == Operation.KEEP_LINE:
-                planned.is_kept = True
-            else:
-                text_edit = TextEdit(edit.operation, edit.pointer or "", edit.value)
-                steps = text_edit.steps
-                planned.edits[steps] = text_edit
-                planned.inner |= {steps[:n] for n in range(len(steps))}
+    def add(self, edits: Iterable[Edit], plan: _Plan) -> None:
+        """Apply a fix, with the plan that was made for it."""
+        self._plan |= plan
+        self._of_file |= {edit.operation for edit in edits if edit.operation in _OF_FILE}
 
     def result(self) -> tuple[bytes, list[int]]:
         """The bytes after all planned edits, and the position that each line had before."""
         ends_in_lf = Operation.END_LINES_IN_LF in self._of_file
         lines, origins = [], []
         for n, raw in enumerate(self._lines):
-            planned = self._planned.get(n + 1)
-            if planned and planned.is_removed:
+            planned = self._plan.get(n + 1, _Line())
+            if planned.is_removed:
                 continue
-            line = raw
-            if planned and planned.edits:
-                content, end = _parted(raw)
-                line = edited(content.decode(), list(planned.edits.values())).encode() + end
-            if ends_in_lf:
-                content, end = _parted(line)
-                line = content + end.replace(b"\r", b"")
-            lines.append(line)
+            content, end = _parted(raw)
+            if planned.text is not None:
+                content = planned.text.encode()
+            lines.append(content + (end.replace(b"\r", b"") if ends_in_lf else end))
             origins.append(n)
         mark = b"" if Operation.REMOVE_BYTE_ORDER_MARK in self._of_file else self._mark
         return mark + b"".join(lines), origins
 
-    def _accepts_in_line(self, number: int, edits: Sequence[TextEdit]) -> bool:
-        planned = self._planned.get(number, _Line())
-        new: dict[tuple[str, ...], TextEdit] = {}
-        for edit in edits:
-            steps = edit.steps
-            if planned.edits.get(steps) == edit:
-                # Two fixes may agree on an edit.
-                continue
-            ways = {steps[:n] for n in range(len(steps) + 1)}
-            if steps in planned.inner or ways & planned.edits.keys() or ways & new.keys():
-                return False
-            new[steps] = edit
-        content, _ = _parted(self._lines[number - 1])
-        try:
-            edited(content.decode(), [*planned.edits.values(), *new.values()])
-        except (NotApplicable, ValueError, IndexError, RecursionError):
-            # What is not valid JSON is not edited.
-            return False
-        return True
+    def _planned(self, number: int, edits: Sequence[Edit], *, may_remove: bool) -> _Line | None:
+        """A line with the edits of one fix; None if they cannot be made."""
+        if not 1 <= number <= len(self._lines):
+            return None
+        planned, raw = self._plan.get(number, _Line()), self._lines[number - 1]
+        operations = {edit.operation for edit in edits}
+        if operations & set(_REMOVALS):
+            is_free = not planned.edits and not planned.is_kept and operations <= set(_REMOVALS)
+            return planned._replace(is_removed=True) if is_free and (may_remove or not raw.strip()) else None
+        if planned.is_removed:
+            return None
+        if Operation.KEEP_LINE in operations:
+            planned = planned._replace(is_kept=True)
+        inner = [
+            TextEdit(edit.operation, edit.pointer or "", edit.value)
+            for edit in edits
+            if edit.operation != Operation.KEEP_LINE
+        ]
+        return planned.edited(raw, inner) if inner else planned
 
 
 def _by_manifest(edits: Iterable[Edit]) -> dict[str, list[Edit]]:
