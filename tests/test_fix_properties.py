@@ -102,6 +102,15 @@ def test_keys_and_entries_can_be_added(
     assert json.dumps(json.loads(edited(text, edits))) == json.dumps(expected)
 
 
+def test_a_key_is_renamed_in_all_entries_of_a_list_that_have_it() -> None:
+    text = '{"l": [{"a": 1}, {"b": 2}, 7, {"a" : 3, "b": 4}, {"x": [{"a": 5}], "a": 6}]}'
+    renamed = '{"l": [{"b": 1}, {"b": 2}, 7, {"a" : 3, "b": 4}, {"x": [{"a": 5}], "b": 6}]}'
+    assert edited(text, [TextEdit(Operation.RENAME_IN_ENTRIES, "/l/a", "b")]) == renamed
+    for pointer in ("/l/c", "/l/0/a"):
+        with pytest.raises(NotApplicable):
+            edited(text, [TextEdit(Operation.RENAME_IN_ENTRIES, pointer, "b")])
+
+
 @pytest.mark.parametrize(
     ("text", "pointer"),
     [
@@ -137,6 +146,7 @@ SET_Y = edit(Operation.SET, "/x/y", "5")
         (edit(Operation.SET, "/x/y", "6"), False),
         (edit(Operation.REMOVE, "/x"), False),
         (edit(Operation.RENAME, "/x", "w"), False),
+        (edit(Operation.RENAME_IN_ENTRIES, "/x/y", "w"), False),
         (edit(Operation.REMOVE_LINE), False),
         (edit(Operation.KEEP_LINE), True),
         (edit(Operation.REMOVE_LINE, line=2), True),

@@ -99,6 +99,7 @@ CASES = {
         [LABEL[:-1] + ' , "boxes" : {"annotations": []}, "boxes-metadata":{"class-map" : {}} }'] * 2,
     ),
     "misspelt key of a box": Case("LBL102", [BOXES.replace('"class_id"', '"class-id"')], [BOXES]),
+    "misspelt key of all boxes": Case("LBL102", [CONFIDENCES.replace('"class_id"', '"class id"')], [CONFIDENCES]),
     "misspelt key of metadata": Case("LBL103", [LABEL.replace("human-annotated", "human_annotated")], [LABEL]),
     "blank lines": Case("MAN201", ["", LABEL, " \t", ""], [None, LABEL, None, None]),
     "byte order mark": Case("MAN204", [b"\xef\xbb\xbf" + LABEL.encode()], [LABEL]),

@@ -20,8 +20,8 @@ from groundlint.session import Outcome
 Judge = Callable[[Mapping[str, bytes]], Outcome]
 """Judges a request with other bytes of some manifests, by the identity of their source."""
 
-MAX_ROUNDS = 10
-"""How often fixes are applied: a fix may wait for another one, and what it changes may show another fault."""
+MAX_ROUNDS = 100
+"""How often fixes are applied, as in ruff: a fix may wait for another one, or show another fault."""
 
 
 @dataclass(frozen=True)

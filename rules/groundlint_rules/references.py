@@ -9,7 +9,7 @@ from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Rule, Safety, Severity, keep_line, pointer, rename_key
 from groundlint.engine.edits import remove_copy
-from groundlint_rules.samples import classification, detection, lines
+from groundlint_rules.samples import beside_a_sound_line, classification, detection, lines
 from groundlint_rules.service import REMOVES_LINE, LostLineRule, PlainLostLineRule, ServiceRule, first_lines, repairing
 
 
@@ -52,6 +52,7 @@ class MissingSourceRef(LostLineRule):
             manifest=lines(classification().replace("source-ref", "source")),
             says="no source-ref: `source` holds text, which Custom Labels does not train on; add source-ref",
         ),
+        Bad(manifest=beside_a_sound_line(classification().replace("source-ref", "file"))),
     )
 
     def check(self, verdicts: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
@@ -83,6 +84,7 @@ class InvalidSourceRef(PlainLostLineRule):
             says="source-ref is https://bucket.s3.amazonaws.com/1.jpg, not an S3 URI; write s3://bucket/key",
         ),
         Bad(manifest=lines(classification(source_ref="s3://bucket"))),
+        Bad(manifest=beside_a_sound_line(classification(source_ref="s3://bucket"))),
     )
 
 

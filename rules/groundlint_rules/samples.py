@@ -59,6 +59,11 @@ def classification(
     return _line(source_ref, name, value, described | dict(metadata or {}), extra)
 
 
+def beside_a_sound_line(text: str) -> str:
+    """A line and another one without fault, as the text of a manifest: the fix of the first may be to remove it."""
+    return lines(text, classification(source_ref="s3://bucket/other.jpg"))
+
+
 def lines(*texts: str) -> str:
     """Lines as the text of a manifest."""
     return "".join(f"{text}\n" for text in texts)

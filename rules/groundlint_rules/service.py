@@ -9,9 +9,12 @@ import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import FACT, Rule, Safety, Severity, counted, pointer, remove_line, rename_key, worded
-from groundlint.engine.edits import EDITS
+from groundlint.engine.edits import EDITS, rename_in_entries
 from groundlint.manifest.kinds import kinds_of
 from groundlint_rules.tables.set_wide_causes import EXPLAINED_KINDS
+
+_ENTRY = r"/\d+$"
+"""The end of a pointer to an entry of a list."""
 
 REMOVES_LINE = "Removes the line, if the service would drop it."
 """What the fix of a finding on a lost line does, where nothing can be repaired."""
@@ -71,9 +74,10 @@ def problems_of(rule: Rule, problems: LazyFrame) -> LazyFrame:
 def removing_lost_lines(rows: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
     """Rows with `edits` that remove their line where the service loses it, and `fix`, which is unsafe.
 
-    A fault that most lines have is not fixed in this way: its diagnosis says what to do.
+    A fault that most lines have is not fixed in this way, because its diagnosis says what to do; and no manifest is
+    left without lines.
     """
-    lost = lost_lines.select("line_id", is_lost=lit(True)).unique()
+    lost = lost_lines.filter(~col("are_all").fill_null(value=False)).select("line_id", is_lost=lit(True)).unique()
     caused_by = col("caused_by") if "caused_by" in rows.collect_schema() else lit(None, pl.String)
     is_diagnosed = caused_by.is_in(list(EXPLAINED_KINDS)).fill_null(False)
     is_removed = col("is_lost").fill_null(False) & ~is_diagnosed
@@ -103,8 +107,14 @@ def with_places(rows: LazyFrame, problems: LazyFrame) -> LazyFrame:
 
 
 def misspelt_key() -> Expr:
-    """The edits that rename a misspelt key, `found`, to the one that is `expected`, in the object at `at`."""
-    return pl.concat_list(rename_key(pl.concat_str(col("at"), pointer(col("found"))), col("expected")))
+    """The edits that rename a misspelt key, `found`, to the one that is `expected`, in the object at `at`.
+
+    In a list, only the first such object is reported, and the key is renamed in all of them.
+    """
+    key = pointer(col("found"))
+    in_entries = rename_in_entries(pl.concat_str(col("at").str.replace(_ENTRY, ""), key), col("expected"))
+    alone = rename_key(pl.concat_str(col("at"), key), col("expected"))
+    return pl.concat_list(pl.when(col("at").str.contains(_ENTRY)).then(in_entries).otherwise(alone))
 
 
 def in_metadata(*steps: str | Expr) -> Expr:

@@ -15,6 +15,7 @@ class Operation(StrEnum):
     SET = "set"
     REMOVE = "remove"
     RENAME = "rename"
+    RENAME_IN_ENTRIES = "rename-in-entries"
     REMOVE_LINE = "remove-line"
     REMOVE_COPY = "remove-copy"
     KEEP_LINE = "keep-line"
@@ -78,6 +79,18 @@ def remove_value(at: Expr, *, manifest: Expr | None = None, line: Expr | None = 
 def rename_key(at: Expr, key: Expr, *, manifest: Expr | None = None, line: Expr | None = None) -> Expr:
     """An edit that gives a key another name; a fix is left out where the object already has that key."""
     return _edit(Operation.RENAME, at, key, manifest, line)
+
+
+def rename_in_entries(at: Expr, key: Expr, *, manifest: Expr | None = None, line: Expr | None = None) -> Expr:
+    """An edit that gives a key another name in all objects of a list that have it, and not the other one.
+
+    Args:
+        at: JSON pointer to the list, followed by the key.
+        key: The new key.
+        manifest: The manifest, if it is not that of the finding.
+        line: The line, if it is not that of the finding.
+    """
+    return _edit(Operation.RENAME_IN_ENTRIES, at, key, manifest, line)
 
 
 def remove_line(*, manifest: Expr | None = None, line: Expr | None = None) -> Expr:

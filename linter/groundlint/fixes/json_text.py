@@ -30,6 +30,11 @@ class TextEdit(NamedTuple):
         """The keys and positions of the pointer, outermost first."""
         return tuple(step.replace("~1", "/").replace("~0", "~") for step in self.pointer.split("/")[1:])
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The steps to all that is edited."""
+        return self.steps[:-1] if self.operation == Operation.RENAME_IN_ENTRIES else self.steps
+
 
 class _Member(NamedTuple):
     """A key with its value, or an entry of a list: the positions where it begins and ends, and where its value begins.
@@ -70,6 +75,9 @@ def edited(text: str, edits: Sequence[TextEdit]) -> str:
     for edit in edits:
         *way, last = edit.steps or ("",)
         container = line.container(way)
+        if edit.operation == Operation.RENAME_IN_ENTRIES:
+            changes += line.renamed_in_entries(container, last, str(edit.value))
+            continue
         position = _position(container, last)
         if edit.operation == Operation.REMOVE:
             if position is None:
@@ -124,6 +132,21 @@ class _Line:
             return ": "
         last = container.members[-1]
         return self._text[last.key_end : last.value]
+
+    def renamed_in_entries(self, entries: _Container, key: str, new: str) -> list[tuple[int, int, str]]:
+        """The changes of the text that rename a key in the objects of a list."""
+        changes = []
+        for entry in () if entries.is_object else entries.members:
+            if self._text[entry.value] != "{":
+                continue
+            container = self._container_at(entry.value)
+            position = _position(container, key)
+            if position is not None and _position(container, new) is None:
+                member = container.members[position]
+                changes.append((member.start, member.key_end, self.quoted(new)))
+        if not changes:
+            raise NotApplicable(f"no entry of the list has the key {key}")
+        return changes
 
     def changed_members(self, start: int, removed: set[int], added: list[str]) -> list[tuple[int, int, str]]:
         """The changes of the text that remove some members of the object or list at a position and add others."""

@@ -111,10 +111,12 @@ def with_safe_copies(findings: DataFrame, raw_lines: RawLines) -> DataFrame:
         findings: Findings with `edits` and `fix`.
         raw_lines: Gives lines of manifests.
     """
+    is_copy = pl.element().struct.field("operation") == Operation.REMOVE_COPY.value
+    with_copies = findings["edits"].list.eval(is_copy).list.any().fill_null(value=False).arg_true()
     pairs: dict[int, tuple[Edit, Edit]] = {}
-    for row, edits in enumerate(findings["edits"].to_list()):
-        of = {edit["operation"]: Edit(**edit) for edit in edits or ()}
-        if Operation.REMOVE_COPY in of and Operation.KEEP_LINE in of:
+    for row, edits in zip(with_copies, findings["edits"].gather(with_copies).to_list(), strict=True):
+        of = {edit["operation"]: Edit(**edit) for edit in edits}
+        if Operation.KEEP_LINE in of:
             pairs[row] = (of[Operation.REMOVE_COPY], of[Operation.KEEP_LINE])
     if not pairs:
         return findings
@@ -149,14 +151,14 @@ class _Line(NamedTuple):
         planned = dict(self.edits)
         above = set(self.above)
         for edit in edits:
-            steps = edit.steps
+            place = edit.place
             # Two fixes may agree on an edit.
-            if planned.get(steps) == edit:
+            if planned.get(place) == edit:
                 continue
-            ways = {steps[:n] for n in range(len(steps))}
-            if steps in above or steps in planned or ways & planned.keys():
+            ways = {place[:n] for n in range(len(place))}
+            if place in above or place in planned or ways & planned.keys():
                 return None
-            planned[steps] = edit
+            planned[place] = edit
             above |= ways
         try:
             text = edited(_parted(raw)[0].decode(), list(planned.values()))

@@ -199,4 +199,5 @@ class NoValidBoxes(PlainLostLineRule):
             boxes=[{"left": -1}, {"box": 1, "width": 0}],
             says="no valid boxes (2 boxes dropped): the service drops this line; fix the boxes",
         ),
+        Bad(boxes=[{"left": -1}, {"line": 2}]),
     )

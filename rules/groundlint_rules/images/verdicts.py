@@ -58,6 +58,7 @@ class InvalidImage(PlainLostLineRule):
             images=[{"fault": "no-image", "detail": "the file is empty", "format": None}],
             says="not an image: the file is empty; replace or convert the file",
         ),
+        Bad(images=[{"format": "GIF"}, {"source_ref": "s3://bucket/2.jpg"}]),
     )
 
 
@@ -86,4 +87,5 @@ class InvalidImageDimension(PlainLostLineRule):
             says="image of 640 x 63 px: each side must have 64 to 4,096 px; resize it together with its boxes",
         ),
         Bad(attributes=[{"image_width": 4097}]),
+        Bad(boxes=[{"image_height": 63}, {"line": 2}]),
     )

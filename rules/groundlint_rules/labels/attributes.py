@@ -6,7 +6,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Safety, Severity, pointer, rename_key, set_value, worded
-from groundlint_rules.samples import classification, detection, lines
+from groundlint_rules.samples import beside_a_sound_line, classification, detection, lines
 from groundlint_rules.service import (
     REMOVES_LINE,
     LostLineRule,
@@ -73,6 +73,7 @@ class NoLabelAttributes(LostLineRule):
             ),
             says="no label attribute: labeling of `animal` failed: unreadable image; label the image again",
         ),
+        Bad(manifest=beside_a_sound_line('{"source-ref": "s3://bucket/1.jpg", "animal": "cat"}')),
     )
 
     def check(self, verdicts: LazyFrame, lost_lines: LazyFrame) -> LazyFrame:
@@ -140,6 +141,7 @@ class InvalidLabelAttribute(LostLineRule):
         ),
         Bad(manifest=lines(detection(value={"image_size": {"width": 640, "height": 480, "depth": 3}}))),
         Bad(manifest=lines(classification(value="cat"))),
+        Bad(manifest=beside_a_sound_line(classification(value="cat"))),
     )
 
     def check(self, verdicts: LazyFrame, lost_lines: LazyFrame, problems: LazyFrame) -> LazyFrame:
@@ -314,6 +316,7 @@ class MissingClassId(PlainLostLineRule):
             manifest=lines(detection({"class_id": 7})),
             says="box 0 has class_id 7, which `animals-metadata.class-map` does not contain; add it to the map",
         ),
+        Bad(manifest=beside_a_sound_line(detection({"class_id": 7}))),
     )
 
 
@@ -412,4 +415,5 @@ class UnsupportedLabelType(PlainLostLineRule):
             says="`animal` has the unsupported type groundtruth/label-verification; "
             "remove it after filtering the labels by its verdict",
         ),
+        Bad(manifest=beside_a_sound_line(classification(metadata={"type": "groundtruth/custom"}))),
     )

@@ -7,7 +7,7 @@ import json
 from polars import LazyFrame
 
 from groundlint import Bad, Good, Severity
-from groundlint_rules.samples import classification, lines
+from groundlint_rules.samples import beside_a_sound_line, classification, lines
 from groundlint_rules.service import PlainLostLineRule, ServiceRule, warn_of_choice
 
 
@@ -32,6 +32,7 @@ class LabelNameTooLong(PlainLostLineRule):
             manifest=lines(classification("x" * 257)),
             says=f"label name too long: 257 characters, but 256 are allowed; shorten '{'x' * 40}…'",
         ),
+        Bad(manifest=beside_a_sound_line(classification("x" * 257))),
     )
 
 

@@ -9,7 +9,7 @@ from groundlint import FACT, Bad, Good, Rule, Safety, Severity, pointer, remove_
 from groundlint.engine.edits import Operation, edit_file
 from groundlint.manifest.kinds import kinds_of
 from groundlint_rules.diagnoses import PlainDiagnosisRule
-from groundlint_rules.samples import classification, detection, lines
+from groundlint_rules.samples import beside_a_sound_line, classification, detection, lines
 from groundlint_rules.service import (
     REMOVES_LINE,
     LostLineRule,
@@ -96,6 +96,7 @@ class LineTooLong(Rule):
             problems=[{"kind": "line-not-parsed", "loses": "line", "values": {"count": 9_000_000, "limit": 8_388_608}}],
             says="line too long: 9,000,000 bytes, and above 8,388,608 it is not parsed; remove keys",
         ),
+        Bad(manifest=beside_a_sound_line(detection(extra={"note": "x" * 100_000}))),
     )
     fixes = {Safety.UNSAFE: REMOVES_LINE}
 

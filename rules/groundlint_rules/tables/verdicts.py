@@ -329,8 +329,11 @@ def losses(
 
 
 @table()
-def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
-    """One line that the service removes; `removed_silently` says whether it does so without a message."""
+def lost_lines(losses: LazyFrame, attributes: LazyFrame, manifests: LazyFrame) -> LazyFrame:
+    """One line that the service removes.
+
+    `removed_silently` says whether it does so without a message, `are_all` whether it removes all of the manifest.
+    """
     place = ("line_id", "data_set", "manifest", "line")
     whole = losses.filter(col("loses") == "line", col("line").is_not_null()).select(
         *place, removed_silently=col("kind").is_in(kinds_with(Effect.SILENT))
@@ -344,7 +347,12 @@ def lost_lines(losses: LazyFrame, attributes: LazyFrame) -> LazyFrame:
         .select(*place, removed_silently=lit(False))
     )
     same = pl.concat([whole, without_attributes]).group_by("line_id")
-    return same.agg(col("data_set", "manifest", "line").first(), col("removed_silently").any())
+    lost = same.agg(col("data_set", "manifest", "line").first(), col("removed_silently").any())
+    manifest = ["data_set", "manifest"]
+    counts = lost.group_by(manifest).agg(lost=col("line").n_unique())
+    lengths = manifests.group_by(manifest).agg(count=col("lines").max())
+    whole_manifests = counts.join(lengths, on=manifest).select(*manifest, are_all=col("lost") == col("count"))
+    return lost.join(whole_manifests, on=manifest, how="left")
 
 
 @table()
