@@ -24,6 +24,7 @@ import mislabel
 import occlusion
 import outliers
 import planted
+import planted_labels
 import polars as pl
 import quality
 import similar_images
@@ -119,6 +120,7 @@ PARTS = {
     "healthy": healthy,
     "copies": copies,
     "planted": planted.figures,
+    "planted labels": planted_labels.figures,
     "variety": variety.figures,
     "visibility": visibility.figures,
     "occlusion": occlusion.figures,
