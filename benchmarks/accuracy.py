@@ -29,6 +29,7 @@ import polars as pl
 import quality
 import similar_images
 import split_shift
+import unboxed_repeats
 import variety
 import visibility
 from healthy_sets import flagged
@@ -120,6 +121,7 @@ PARTS = {
     "healthy": healthy,
     "copies": copies,
     "planted": planted.figures,
+    "unboxed repeats": unboxed_repeats.figures,
     "planted labels": planted_labels.figures,
     "variety": variety.figures,
     "visibility": visibility.figures,
