@@ -102,6 +102,7 @@ class DecodedImage:
         self._is_jpeg = header.format in _JPEG
         # A side that is shorter than the scale cannot be reduced by it.
         scales = [scale for scale in (1, 2, 4, 8) if scale <= min(header.size)] if self._is_jpeg else [1]
+        self._scales = scales
         width, height = header.size
         reduced = (scale for scale in scales if max(width, height) <= scale * most)
         self._reduced_scale = next(reduced, scales[-1])
@@ -125,6 +126,15 @@ class DecodedImage:
             UnusableImage: It cannot be decoded.
         """
         return self._at(self._full_scale)
+
+    def at_least(self, long_side: float) -> Image.Image:
+        """Return the image in RGB, a JPEG at the smallest scale whose longer side is not below this; never enlarged.
+
+        Raises:
+            UnusableImage: It cannot be decoded.
+        """
+        large_enough = (scale for scale in reversed(self._scales) if max(self._size) >= scale * long_side)
+        return self._at(max(next(large_enough, 1), self._full_scale))
 
     def decode_for(self, boxes: Iterable[Rectangle]) -> None:
         """Decode what boxes are cut out of.
