@@ -145,3 +145,30 @@ def test_boxes_that_overlap_in_their_corners_do_not_occlude_each_other(tmp_path:
     round_things = [{"left": left, "top": left, "width": 100, "height": 100} for left in (100, 170, 240)]
     assert found(tmp_path, round_things) == []
     assert max(exported(tmp_path, round_things)["covered"]) == pytest.approx(0.09)
+
+
+SQUARE = {"width": 100, "height": 100}
+COVERED = tuple(SQUARE | {"left": x, "top": y} for x, y in ((100, 100), (180, 130), (140, 140), (100, 20)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "boxes", "related"),
+    [
+        # What lies behind the reported box covers nothing of it.
+        ("VIS102", COVERED, {0: [2, 1]}),
+        ("BOX301", ({}, {"left": 400}, {}), {2: [0]}),
+        ("BOX302", ({}, {"class_id": 1}), {1: [0]}),
+    ],
+)
+def test_the_boxes_that_a_finding_speaks_of_are_related(
+    tmp_path: Path, rule: str, boxes: tuple[dict[str, Any], ...], related: dict[int, list[int]]
+) -> None:
+    line = detection("s3://bucket/1.jpg", boxes)
+    (tmp_path / "a.manifest").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    found = groundlint.check(tmp_path / "a.manifest", select=rule, isolated=True).findings
+    rows = {row["box"]: row["related"] for row in found.iter_rows(named=True)}
+    assert {box: [place["box"] for place in rows.get(box, [])] for box in related} == related
+    places = [place for row in rows.values() for place in row]
+    assert {(place["line"], place["attribute"], place["source_ref"]) for place in places} == {
+        (1, "animals", "s3://bucket/1.jpg")
+    }

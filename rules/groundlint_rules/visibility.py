@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import polars as pl
-from polars import Expr, LazyFrame, col
+from polars import Expr, LazyFrame, col, lit
 
 from groundlint import Bad, Cost, Good, Option, Rule, Severity
+from groundlint_rules.tables.box_coverage import covers
 from groundlint_rules.tables.occlusion import OTHER, SAME, evidence, probability
 from groundlint_rules.tables.visibility import TRUNCATED
 
@@ -18,6 +19,9 @@ _BEHIND_SAME: _Boxes = ({}, {"left": 120, "top": 120})
 _BEHIND_OTHER: _Boxes = ({}, {"left": 120, "label": "dog", "height": 110})
 _IN_FRONT: _Boxes = ({}, {"left": 120, "top": 184, "width": 40, "height": 40})
 """Two boxes; 40% of the second lies in front of the first."""
+
+_MAX_COVERING = 5
+"""Boxes in front of an occluded one that its finding names."""
 
 _SCORED = {"box_id": 0, "boxes": 200, "foreground": 0.4, "deviations": 3.0, "score": 0.985}
 
@@ -79,7 +83,7 @@ class ObjectOccluded(Rule):
     The service's guide asks for objects that are not occluded. From an occluded object the model learns what covers it.
 
     ## How to fix it
-    Take the image from another position, or leave the object out.
+    Take the image from another position, or leave the object out. `related` names the boxes that cover most of it.
 
     ## How reliable it is
     A box counts as in front of another if its bottom edge is lower. Only the overlap of the ellipses in the two boxes
@@ -139,12 +143,21 @@ class ObjectOccluded(Rule):
         description="Boxes that count as in front: those with a lower bottom edge, or any that overlap.",
     )
 
-    def check(self, occlusion: LazyFrame) -> LazyFrame:
-        """Boxes that other boxes occlude, unless their pixels say otherwise."""
+    def check(self, occlusion: LazyFrame, overlaps: LazyFrame) -> LazyFrame:
+        """Boxes that other boxes occlude, unless their pixels say otherwise; what covers them most is related."""
         of = "_any" if self.front == "any" else ""
         boxes = evidence(self.same, self.other, of)
-        occluded = occlusion.filter(_is_occluded(boxes, of))
-        return occluded.with_columns(share=col(f"covered{of}"), score=probability(boxes, of))
+        occluded = occlusion.filter(_is_occluded(boxes, of)).collect().lazy()
+        covering = (
+            covers(overlaps)
+            .filter(lit(self.front == "any") | col("in_front"))
+            .join(occluded.select("box_id"), on="box_id", how="semi")
+            .sort("common", "box_other", descending=[True, False])
+            .group_by("box_id", maintain_order=True)
+            .agg(related=col("box_other").head(_MAX_COVERING))
+        )
+        rows = occluded.with_columns(share=col(f"covered{of}"), score=probability(boxes, of))
+        return rows.join(covering, on="box_id", how="left")
 
 
 class OftenOccludedLabel(Rule):

@@ -84,6 +84,7 @@ SCHEMA = pl.Schema(
         "data_set": pl.Int32(),
         "pointer": pl.String(),
         "precision": pl.Float64(),
+        "suggested_label": pl.String(),
         "of_data_set": pl.Boolean(),
         "edits": EDITS,
     }
@@ -91,8 +92,8 @@ SCHEMA = pl.Schema(
 """Columns of findings as rules give them; session and policy add the rest.
 
 `data_set` is the number of the data set, `pointer` the JSON pointer of a structural fault within its line, `precision`
-that of the rule, and `of_data_set` marks findings that name no manifest and are placed on the training manifest.
-`edits` are those of the fix, null where there is none.
+that of the rule, and `suggested_label` what the label probably should be. `of_data_set` marks findings that name no
+manifest and are placed on the training manifest. `edits` are those of the fix, null where there is none.
 """
 
 EMPTY = DataFrame(schema=SCHEMA)
@@ -108,7 +109,7 @@ _IDS = {"box_id": "boxes", "attribute_id": "attributes", "line_id": "lines"}
 
 _PLACE = ("data_set", "manifest", "line", "attribute", "box", "label", "source_ref")
 
-_OPTIONAL = ("score", "loses", "caused_by", "pointer")
+_OPTIONAL = ("score", "loses", "caused_by", "pointer", "suggested_label")
 
 
 def build(rule: Rule, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
@@ -250,9 +251,19 @@ def _placed(rows: DataFrame, tables: Mapping[str, LazyFrame]) -> DataFrame:
 
 
 def _related(related: Series, rows: DataFrame, tables: Mapping[str, LazyFrame]) -> Series:
-    """Related places in full; where only images are named, the first lines of the data set that name them."""
+    """Related places in full.
+
+    Where only images are named, these are the first lines of the data set that name them; where only boxes are, they
+    are of the finding's own attribute.
+    """
     if related.dtype == pl.Null:
         return pl.repeat([], len(related), dtype=SCHEMA["related"], eager=True)
+    if isinstance(related.dtype, pl.List) and related.dtype.inner.is_integer():
+        own = rows.select(pl.col(list(Place.model_fields))).with_row_index("row").with_columns(box=related)
+        places = own.explode("box").drop_nulls("box").select("row", place=pl.struct(list(Place.model_fields)))
+        grouped = places.group_by("row", maintain_order=True).agg(related="place")
+        index = DataFrame({"row": range(len(related))}, schema={"row": pl.get_index_type()})
+        related = index.join(grouped, on="row", how="left", maintain_order="left")["related"]
     if related.dtype == pl.List(pl.String):
         named = DataFrame({"source_ref": related, "data_set": rows["data_set"]}).with_row_index("row")
         named = named.explode("source_ref", empty_as_null=False)

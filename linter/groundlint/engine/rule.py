@@ -76,8 +76,8 @@ class Rule(BaseModel):
       row must have.
     - Message: all columns and options may be used in `message`.
     - Optional columns: `score` (0 sound to 1 bad), `severity`, `loses`, `aws`, `pointer` (JSON pointer into the line),
-      `caused_by`, and `related` (a list of structs with the keys manifest, line, attribute, box and source_ref, or a
-      list of source-refs).
+      `caused_by`, `suggested_label` (what to change the label to), and `related` (a list of structs with the keys
+      manifest, line, attribute, box and source_ref, a list of source-refs, or a list of boxes of the same attribute).
     - Fix: `edits`, a list of edits such as `set_value` and `remove_line` make, null or empty where there is none. `fix`
       says how safe it is, where `fixes` has more than one entry.
     """

@@ -87,7 +87,7 @@ class _UprightImage:
         is_as_in_file = view.image_size in (None, self._size) or view.image_size != (width, height)
         boxes = [upright(box, self._size, self._orientation) if is_as_in_file else box for box in view.boxes]
         region = (0, 0, width, height) if view.crop is None else _around(boxes[view.crop], (width, height))
-        # Some more pixels than needed, so that the reduced picture is sharp.
+        # More pixels than needed, so that the reduced image is sharp.
         factor = view.long_side / max(region[2:])
         pixels = self._decoded.at_least(1.5 * factor * max(width, height))
         if self._orientation in _TRANSPOSED:
@@ -96,8 +96,8 @@ class _UprightImage:
         left, top = region[0] * scale_x, region[1] * scale_y
         corners = (left, top, left + region[2] * scale_x, top + region[3] * scale_y)
         size = (_pixels(region[2] * min(factor, 1)), _pixels(region[3] * min(factor, 1)))
-        picture = pixels.resize(size, Image.Resampling.LANCZOS, box=corners, reducing_gap=2.0)
-        return Thumbnail(_webp(picture), picture.size, region, boxes)
+        reduced = pixels.resize(size, Image.Resampling.LANCZOS, box=corners, reducing_gap=2.0)
+        return Thumbnail(_webp(reduced), reduced.size, region, boxes)
 
 
 def _orientation(header: Image.Image) -> int:
@@ -126,9 +126,9 @@ def _pixels(length: float) -> int:
     return max(1, round(length))
 
 
-def _webp(picture: Image.Image) -> bytes:
+def _webp(image: Image.Image) -> bytes:
     # Pillow would write the color profile and other metadata of the original.
-    picture.info = {}
+    image.info = {}
     stream = io.BytesIO()
-    picture.save(stream, "WEBP", quality=QUALITY, method=4)
+    image.save(stream, "WEBP", quality=QUALITY, method=4)
     return stream.getvalue()

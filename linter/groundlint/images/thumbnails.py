@@ -1,6 +1,6 @@
-"""Small pictures of images and boxes, for reports: encoded anew, so that nothing but pixels leaves the file.
+"""Thumbnails of images and boxes, for reports: encoded again, so that nothing but pixels leaves the file.
 
-They are made in a process of its own, as measurements are: a hostile file may crash it, and costs its own picture.
+They are made in a process of its own, as measurements are: a hostile file may crash it, and costs its own thumbnail.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class View(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Thumbnail(msgspec.Struct, array_like=True):
-    """A picture of an image or of a part of it, upright.
+    """A small version of an image or of a part of it, upright.
 
     Attributes:
-        webp: The picture as a WebP file without metadata.
-        size: Width and height of the picture, in its own pixels.
+        webp: A WebP file without metadata.
+        size: Width and height of the thumbnail, in its own pixels.
         region: What it shows of the upright image: left, top, width and height in pixels of the image.
         boxes: The boxes of the view in pixels of the upright image.
     """

@@ -39,13 +39,13 @@ class Presentation:
 class Report:
     """A run as it is reported.
 
-    `findings` has the columns of `findings.KEYS`, and `data_set`, `precision`, `pointer` and `typical_of` (the sentence
-    that stands for findings typical of their data set), in order. `hidden` are the suppressed and baselined ones, with
-    `suppression`, the reason, and `is_baselined`. `rules` are the rules of the run by code, `failing` the
-    severities that fail it. `boxes_by_label` has the number of `boxes` of each `label`. `evaluation` has what
-    thresholds of an evaluated model give, with the keys of a `TradeOff`, None without such a model. `baseline` is the
-    path of the baseline in use. `is_whole` says whether everything that was asked was checked. `folder` is the working
-    directory.
+    `findings` has the columns of `findings.KEYS`, and `data_set`, `precision`, `pointer`, `suggested_label` and
+    `typical_of` (the sentence that stands for findings typical of their data set), in order. `hidden` are the
+    suppressed and baselined ones, with `suppression`, the reason, and `is_baselined`. `rules` are the rules of the run
+    by code, `failing` the severities that fail it. `boxes_by_label` has the number of `boxes` of each `label`.
+    `evaluation` has what thresholds of an evaluated model give, with the keys of a `TradeOff`, None without such a
+    model. `baseline` is the path of the baseline in use. `is_whole` says whether everything that was asked was checked.
+    `folder` is the working directory.
     """
 
     version: str

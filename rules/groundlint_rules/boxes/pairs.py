@@ -66,7 +66,8 @@ class DuplicatedBox(Rule):
             .filter(col("box") > col("box_other"))
         )
         columns = ("box_id", "box", "box_other", "iou")
-        return pl.concat([_with_first(same).select(columns), equal.select(columns)]).rename({"iou": "score"})
+        found = pl.concat([_with_first(same).select(columns), equal.select(columns)])
+        return found.rename({"iou": "score"}).with_columns(related=pl.concat_list("box_other"))
 
 
 class ConflictingBoxLabels(Rule):
@@ -106,7 +107,8 @@ class ConflictingBoxLabels(Rule):
     def check(self, overlaps: LazyFrame) -> LazyFrame:
         """Each box with the first one before it that has another label and the same place."""
         other = overlaps.filter(col("label") != col("label_other"), col("iou") >= self.iou)
-        return _with_first(other).select("box_id", "box", "label", "box_other", "label_other", score="iou")
+        columns = ("box_id", "box", "label", "box_other", "label_other")
+        return _with_first(other).select(*columns, score="iou", related=pl.concat_list("box_other"))
 
 
 class NestedBox(Rule):
@@ -158,7 +160,8 @@ class NestedBox(Rule):
         )
         inner = [pl.when(is_inner).then(name).otherwise(f"{name}_other").alias(name) for name in _BOX]
         outer = {f"{name}_outer": pl.when(is_inner).then(f"{name}_other").otherwise(name) for name in ("box", "label")}
-        return nested.select(*inner, **outer, score=col("common") / big).rename({"box_outer": "outer"})
+        rows = nested.select(*inner, **outer, score=col("common") / big).rename({"box_outer": "outer"})
+        return rows.with_columns(related=pl.concat_list("outer"))
 
 
 class DisagreeingAttributes(Rule):

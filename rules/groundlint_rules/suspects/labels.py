@@ -17,6 +17,13 @@ _SORTED = [
 ]
 _MISPLACED = [*_SORTED, {"line": 99, "source_ref": "s3://bucket/cat/99.jpg", "label": "dog"}]
 
+_OTHER = {
+    "manifest": "train.manifest",
+    "line": 2,
+    "attribute": "animals",
+    "box": None,
+    "source_ref": "s3://bucket/2.jpg",
+}
 _ODDS: dict[str, Any] = {
     "manifest": "train.manifest",
     "line": 1,
@@ -30,7 +37,7 @@ _ODDS: dict[str, Any] = {
     "p_suggested": 0.97,
     "flagged": False,
     "signal": 0.95,
-    "nearest": ["s3://bucket/2.jpg"],
+    "nearest": [_OTHER],
 }
 _FLAGGED = _ODDS | {"flagged": True}
 
@@ -179,7 +186,7 @@ class ObjectMislabelSuspect(Rule):
 
     ## Why it matters
     A wrong label teaches the model two errors: that the object is one thing, and that it is not the other. `related`
-    names the images of the nearest boxes with the suggested label.
+    names the nearest boxes with the suggested label.
 
     ## How to fix it
     Compare the box with the related images, and correct the label if it is wrong.

@@ -78,12 +78,20 @@ def _sides() -> Expr:
     return pl.when(is_inside).then(pl.when(is_whole).then(0).otherwise(touched))
 
 
-def _covered(overlaps: LazyFrame) -> LazyFrame:
-    """The covered shares of each box that overlaps another, by `box_id`."""
+def covers(overlaps: LazyFrame) -> LazyFrame:
+    """Two boxes of an attribute, the second of which (`box_other`) may cover a part of the first (`box_id`).
+
+    `common` is the area that they share, in px², and `in_front` says whether the second is in front of the first.
+    """
     both = [overlaps.select(**_shared("", "_other")), overlaps.select(**_shared("_other", ""))]
     may_cover = (col("common") < _CONTAINED * col("area")) & (col("area_other") < _MUCH_LARGER * col("area"))
+    return pl.concat(both).filter(may_cover)
+
+
+def _covered(overlaps: LazyFrame) -> LazyFrame:
+    """The covered shares of each box that overlaps another, by `box_id`."""
     # Collected, because polars would compute it for each kind of cover; sorted, because counting pieces is then faster.
-    pieces = pl.concat(both).filter(may_cover).sort("box_id").collect()
+    pieces = covers(overlaps).drop("box_other").sort("box_id").collect()
     covering = [pl.when(cover).then("common").otherwise(0.0).alias(name) for name, cover in _COVERS.items()]
     totals = pieces.lazy().select("box_id", "area", *covering).group_by("box_id")
     found = totals.agg(col("area").first(), col(*_COVERS).sum())
@@ -104,6 +112,7 @@ def _shared(own: str, other: str) -> dict[str, Expr]:
     tie = _TIE * (col(f"bottom{own}") - col(f"top{own}"))
     return {
         "box_id": col(f"box_id{own}"),
+        "box_other": col(f"box{other}"),
         "area": col(f"area{own}"),
         "area_other": col(f"area{other}"),
         "common": col("common"),

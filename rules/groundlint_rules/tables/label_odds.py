@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 
@@ -18,6 +20,16 @@ _OBJECT = ("source_ref", "attribute", "box")
 _PLACE = (
     *("data_set", "line_id", "attribute_id", "box_id"),
     *("manifest", "line", "source_ref", "attribute", "box", "label"),
+)
+
+_PLACE_STRUCT = pl.Struct(
+    {
+        "manifest": pl.String(),
+        "line": pl.Int32(),
+        "attribute": pl.String(),
+        "box": pl.Int32(),
+        "source_ref": pl.String(),
+    }
 )
 
 SCHEMA = pl.Schema(
@@ -38,7 +50,7 @@ SCHEMA = pl.Schema(
         "p_suggested": pl.Float64(),
         "flagged": pl.Boolean(),
         "signal": pl.Float64(),
-        "nearest": pl.List(pl.String()),
+        "nearest": pl.List(_PLACE_STRUCT),
     }
 )
 
@@ -50,8 +62,9 @@ def label_odds(image_label_odds: LazyFrame, box_label_odds: LazyFrame) -> LazyFr
     `suspicion`, 0 to 1, rises with 1 - p(given) before calibration, and is 0.5 for even odds. `p_given` and
     `p_suggested` are calibrated.
     `flagged` where the model and the nearest images agree and the `signal` of the attribute, the AUROC for labels
-    exchanged as a check, is high enough. For flagged labels, `nearest` holds the nearest images with the suggested
-    label. `box` is null for the label of an image. At most 20,000 boxes of a label and 200,000 boxes in all are judged.
+    exchanged as a check, is high enough. For flagged labels, `nearest` holds the nearest images or boxes with the
+    suggested label, at most one of an image. `box` is null for the label of an image. At most 20,000 boxes of a label
+    and 200,000 boxes in all are judged.
 
     Embeddings of the user's own model are used with measured features; the user's own probabilities replace those
     of the model. Labels that they leave out are not judged.
@@ -139,11 +152,11 @@ def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
         probabilities = label_errors.Probabilities(np.stack(seen["probability"].to_list()), columns)
         limits = label_errors.LIMITS_OF_USER_MODEL
     odds = label_errors.label_odds(blocks, given, seen["group"].to_list(), limits, probabilities)
-    labels, refs = np.array(given), seen["source_ref"]
-    near: list[list[str]] = [[] for _ in given]
+    labels, places = np.array(given), seen.select(name for name, _ in _PLACE_STRUCT)
+    near: list[list[dict[str, Any]]] = [[] for _ in given]
     for n in np.flatnonzero(odds.flagged).tolist():
         chosen = nearest(blocks[0], n, np.flatnonzero(labels == odds.names[odds.suggested[n]]))
-        near[n] = refs.gather(chosen).unique(maintain_order=True).to_list()
+        near[n] = places[chosen].unique("source_ref", keep="first", maintain_order=True).to_dicts()
     judged = seen.select(
         *_PLACE,
         Series("suspicion", odds.suspicion),
