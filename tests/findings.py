@@ -17,6 +17,7 @@ _SCHEMA = {
     "data_set": pl.Int32(),
     "pointer": pl.String(),
     "precision": pl.Float64(),
+    "suggested_label": pl.String(),
     "typical_of": pl.String(),
 }
 
@@ -46,6 +47,7 @@ def finding(**parts: Any) -> dict[str, Any]:
         "url": URL,
         "pointer": None,
         "precision": 1.0,
+        "suggested_label": None,
         "data_set": 0,
         "typical_of": None,
     } | parts

@@ -20,7 +20,7 @@ from groundlint.config.data_sets import UsageError
 from groundlint.engine.evaluate import Workspace
 from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
-from groundlint.engine.rule import Rule, Safety
+from groundlint.engine.rule import Rule, Safety, docstring
 from groundlint.engine.tables import BASE
 from groundlint.phrases import number_of, suggestion
 from groundlint.testing import judged, manifest_lines
@@ -61,7 +61,7 @@ _TYPES: Mapping[type[pl.DataType], str] = {
 def page(registry: Registry, code: str) -> str:
     """The page of a rule, in Markdown."""
     rule = registry.rules[code]
-    sentence, sections = _docstring(rule)
+    sentence, sections = docstring(rule)
     stated = [
         f"Severity: {rule.severity.value}",
         f"Status: {rule.status.value}",
@@ -102,7 +102,7 @@ def index(registry: Registry) -> str:
                 f"[{rule.code}]({rule.code}.md)",
                 *(rule.name, rule.severity, rule.status, aws),
                 ", ".join(rule.fixes),
-                _docstring(rule)[0],
+                docstring(rule)[0],
             )
             rows.append(f"| {' | '.join(cells)} |")
         title = FAMILIES.get(family)
@@ -128,7 +128,7 @@ def listed(registry: Registry, codes: Sequence[str]) -> list[str]:
     rules = [registry.rules[code] for code in codes]
     width = max((len(rule.name) for rule in rules), default=0)
     return [
-        f"{rule.code}  {rule.name:<{width}}  {rule.severity:<7}  {rule.status:<7}  {_docstring(rule)[0]}"
+        f"{rule.code}  {rule.name:<{width}}  {rule.severity:<7}  {rule.status:<7}  {docstring(rule)[0]}"
         for rule in rules
     ]
 
@@ -136,7 +136,7 @@ def listed(registry: Registry, codes: Sequence[str]) -> list[str]:
 def facts(registry: Registry, code: str) -> dict[str, Any]:
     """What a page says of a rule, for programs."""
     rule = registry.rules[code]
-    sentence, _ = _docstring(rule)
+    sentence, _ = docstring(rule)
     return {
         "code": rule.code,
         "name": rule.name,
@@ -221,14 +221,6 @@ def table(registry: Registry, name: str) -> list[str]:
     columns = [(column, _type(dtype), known_columns.get(column, "")) for column, dtype in schema.items()]
     text = (inspect.getdoc(registry.tables[name].function) or "").splitlines()
     return [f"{name}:", *text, "", *_aligned(columns)]
-
-
-def _docstring(rule: type[Rule]) -> tuple[str, dict[str, str]]:
-    """The first sentence, and the sections below it by their headings."""
-    first, _, rest = (inspect.getdoc(rule) or "").partition("\n\n")
-    _, *parts = re.split(r"^## +(.+)\n", f"\n{rest.strip()}\n", flags=re.MULTILINE)
-    headings = [heading.strip() for heading in parts[::2]]
-    return " ".join(first.split()), dict(zip(headings, (text.strip() for text in parts[1::2]), strict=True))
 
 
 def _first_sentence(text: str | None) -> str:

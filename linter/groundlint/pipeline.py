@@ -56,6 +56,7 @@ class Judgement:
     findings that are not suppressed, as a baseline, `stale` the entries of the given baseline that were looked for and
     not found. `skipped` are the codes of rules that could not judge the data sets without images. `seconds` are those
     of rules and derived tables. `evaluation` has what thresholds of an evaluated model give, None without a model.
+    `kept` are the derived tables that the input asked for, as far as they could be computed.
     """
 
     findings: DataFrame
@@ -67,6 +68,7 @@ class Judgement:
     skipped: list[str] = field(default_factory=list)
     seconds: dict[Timed, float] = field(default_factory=dict)
     evaluation: DataFrame | None = None
+    kept: Mapping[str, DataFrame] = field(default_factory=dict)
 
 
 def judge(
@@ -131,6 +133,7 @@ def judge(
         skipped,
         evaluation.seconds | of_config.seconds,
         _trade_offs(evaluation.kept, data.data_sets),
+        evaluation.kept,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from polars import Boolean, DataFrame, Series, col
 
-from groundlint import pipeline, portrait
+from groundlint import distributions, pipeline, portrait
 from groundlint import summary as numbers
 from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
 from groundlint.config.discovery import DiscoveryNote
@@ -77,6 +77,19 @@ class Loaded:
         return sorted({name for number in self.without_images for name in self.data_sets[number].named})
 
 
+@dataclass(frozen=True)
+class Described:
+    """The data sets of a run beside their findings: portraits, distributions, and what illustrations are made of.
+
+    `splits` are the splits of manifests, by number of the data set and name; of a manifest in two, the first.
+    """
+
+    portraits: list[portrait.Portrait]
+    distributions: list[distributions.Distributions]
+    splits: dict[tuple[int, str], str]
+    tables: Mapping[str, DataFrame]
+
+
 @dataclass
 class Outcome:
     """What a run found, and what kept it from judging all that it was asked.
@@ -87,6 +100,7 @@ class Outcome:
     `boxes` of each `label`. `seconds` are those of rules and derived tables, and of features over all processes; the
     stages are in the session's stopwatch.
     `evaluation` has what thresholds of an evaluated model give, with the keys of a `TradeOff`; None without a model.
+    `described` are the data sets, where that was asked for.
     """
 
     target: str
@@ -102,6 +116,7 @@ class Outcome:
     boxes_by_label: DataFrame = field(default_factory=DataFrame)
     seconds: dict[Timed, float] = field(default_factory=dict)
     evaluation: DataFrame | None = None
+    described: Described | None = None
 
 
 @dataclass
@@ -211,12 +226,13 @@ class Session:
             {Timed("feature", name): seconds for name, seconds in images.seconds.items()} if images else {},
         )
 
-    def check(self, selection: Selection, *, baseline: Baseline | None = None) -> Outcome:
+    def check(self, selection: Selection, *, baseline: Baseline | None = None, describes: bool = False) -> Outcome:
         """Judge the requested data.
 
         Args:
             selection: The rules to judge by, and what becomes of their findings.
             baseline: Findings that are known.
+            describes: Whether the data sets are described too, and their images looked for whatever the rules need.
 
         Raises:
             GroundlintError: There is nothing to judge, or nothing to judge by.
@@ -225,8 +241,14 @@ class Session:
         if not selection.rules:
             raise UsageError(nothing_selected(self._registry, config.settings))
         graph, notes_of_rules = self._registry.graph, self._registry.notes.values()
-        kept = (COVERED_PLACES, TRADE_OFFS) if self._request.evaluation else (COVERED_PLACES,)
-        loaded = self.load(graph.plan(selection.rules, notes=notes_of_rules, kept=kept, fast=selection.fast))
+        kept: tuple[str, ...] = (COVERED_PLACES, *([TRADE_OFFS] if self._request.evaluation else []))
+        further: dict[str, list[str]] = {}
+        if describes:
+            kept += portrait.TABLES
+            features = [name for name in portrait.FEATURES if name in self._registry.features]
+            further = {"tables": [*portrait.BASE_TABLES], "features": features}
+        plan = graph.plan(selection.rules, notes=notes_of_rules, kept=kept, fast=selection.fast, **further)
+        loaded = self.load(plan)
         data = pipeline.Input(
             loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys(), kept
         )
@@ -259,6 +281,7 @@ class Session:
             numbers.boxes_by_label(loaded.tables, loaded.data_sets),
             {**loaded.seconds, **judged.seconds},
             judged.evaluation,
+            _described(loaded, judged) if describes else None,
         )
 
     def measure(self, part: parts.Part) -> Measured:
@@ -360,6 +383,19 @@ def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:
             if first and storage.find(first[1].decode("utf-8", "replace"), name).path:
                 return sum(path.stat().st_size for _, path in files) // _BYTES_OF_LINE
     return 0
+
+
+def _described(loaded: Loaded, judged: pipeline.Judgement) -> Described:
+    tables = {**loaded.tables, **{name: judged.kept[name] for name in portrait.TABLES if name in judged.kept}}
+    skipped = dict.fromkeys(loaded.without_images, judged.skipped)
+    by_manifest = tables["manifests"].sort("data_set", "split").select("data_set", "manifest", "split")
+    first = by_manifest.unique(["data_set", "manifest"], keep="first", maintain_order=True)
+    return Described(
+        portrait.portraits(tables, loaded.data_sets, skipped=skipped),
+        distributions.distributions(tables, loaded.data_sets),
+        {(number, name): split for number, name, split in first.iter_rows()},
+        tables,
+    )
 
 
 def _sampling_note(data_set: DataSet, count: int) -> MadeNote:

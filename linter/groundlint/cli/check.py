@@ -40,9 +40,12 @@ if TYPE_CHECKING:
     from groundlint.config.settings import Settings
     from groundlint.engine.registry import Registry
     from groundlint.report.report import Presentation, Report
-    from groundlint.session import Outcome
+    from groundlint.session import Described, Outcome
 
 _LOADING = "loading configuration and rules"
+
+_MAX_THUMBNAIL = 100_000
+"""Bytes of a thumbnail, more than any has, where the user says how many there may be."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Reporting:
         typer.Option(
             metavar="FORMAT[:FILE]",
             help="Report to write; may be repeated. Formats: text, concise, json, jsonl, csv, sarif, github, gitlab, "
-            "junit, markdown.",
+            "junit, markdown, html.",
         ),
     ] = None
     min_severity: Annotated[
@@ -93,6 +96,15 @@ class Reporting:
     statistics: Annotated[bool, typer.Option("--statistics", help="Show the number of findings by rule.")] = False
     summary_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the numbers that a gate reads, as JSON.")
+    ] = None
+    html_images: Annotated[
+        int | None,
+        typer.Option(
+            "--html-images",
+            min=0,
+            metavar="N",
+            help="Images in the html report: 600 if not given, in a file of at most 10 MB.",
+        ),
     ] = None
     color: Annotated[str, typer.Option(metavar="WHEN", help="auto, always or never.")] = "auto"
     quiet: Quiet = False
@@ -149,7 +161,8 @@ def check(
             def judge(contents: Mapping[str, bytes]) -> Outcome:
                 asked = replace(request, contents=contents)
                 session = Session(registry, settings, asked, on_progress=on_progress, stopwatch=stopwatch)
-                return session.check(selection, baseline=known)
+                describes = any(form == "html" for form, _ in outputs)
+                return session.check(selection, baseline=known, describes=describes)
 
             fixed = fixing.fixed(judge, settings, request)
             outcome = fixing.reported(fixed) if fixed else judge({})
@@ -160,10 +173,10 @@ def check(
         carry_out(fixing, fixed, is_whole=is_whole, quiet=reporting.quiet)
     _say_remarks(outcome, file, quiet=reporting.quiet)
     with stopwatch.timing("stage", "writing reports"):
-        look = _presentation(reporting, registry, settings.settings, unsafe_fixes=fixing.unsafe_fixes)
-        report = _report(outcome, registry, settings.settings, look, reporting.min_severity)
-        report = replace(report, is_whole=is_whole, baseline=str(file) if file else None)
+        report = _report(outcome, registry, settings.settings, reporting, unsafe_fixes=fixing.unsafe_fixes)
+        report = replace(report, is_whole=is_whole, baseline=str(file) if file else None, root=settings.root)
         if fixing.reports_rest:
+            report = _illustrated(report, outcome.described, reporting, run)
             is_whole = _deliver(report, outputs, on_stderr=fixing.prints_manifest(fixed)) and is_whole
         if reporting.summary_file:
             write(reporting.summary_file, _summary(outcome, passed=passed and is_whole))
@@ -234,14 +247,14 @@ def _presentation(reporting: Reporting, registry: Registry, settings: Settings, 
 
 
 def _report(
-    outcome: Outcome, registry: Registry, settings: Settings, look: Presentation, min_severity: str | None
+    outcome: Outcome, registry: Registry, settings: Settings, reporting: Reporting, *, unsafe_fixes: bool
 ) -> Report:
     from groundlint.engine.rule import Severity
     from groundlint.policy.severity import at_least, shown
     from groundlint.report.report import Report
 
     failing = () if settings.fail_on == "none" else at_least(Severity(settings.fail_on))
-    least = Severity(min_severity or "info")
+    least = Severity(reporting.min_severity or "info")
     return Report(
         version=__version__,
         target=outcome.target,
@@ -252,8 +265,25 @@ def _report(
         failing=frozenset(level.value for level in failing),
         boxes_by_label=outcome.boxes_by_label,
         evaluation=outcome.evaluation,
-        presentation=look,
+        presentation=_presentation(reporting, registry, settings, unsafe_fixes=unsafe_fixes),
     )
+
+
+def _illustrated(report: Report, described: Described | None, reporting: Reporting, run: Run) -> Report:
+    """The report with the data sets and the thumbnails that its page shows, if there is a page."""
+    if not described:
+        return report
+    from groundlint import gallery
+    from groundlint.report import html
+    from groundlint.report.report import Description
+
+    asked = reporting.html_images
+    most, max_bytes = (html.MAX_IMAGES, html.MAX_IMAGE_BYTES) if asked is None else (asked, asked * _MAX_THUMBNAIL)
+    description = Description(described.portraits, described.distributions, described.splits, images=most)
+    report = replace(report, description=description)
+    with progress(wanted=not (run.no_progress or reporting.quiet)) as on_progress:
+        shown = gallery.gallery(html.wanted(report), described.tables, max_bytes=max_bytes, on_progress=on_progress)
+    return replace(report, description=replace(description, gallery=shown))
 
 
 def _summary(outcome: Outcome, *, passed: bool) -> str:

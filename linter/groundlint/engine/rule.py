@@ -125,6 +125,14 @@ def family(rule: type[Rule]) -> str:
     return rule.code[:3]
 
 
+def docstring(rule: type[Rule]) -> tuple[str, dict[str, str]]:
+    """The first sentence of the docstring of a rule, and the sections below it by their headings."""
+    first, _, rest = (inspect.getdoc(rule) or "").partition("\n\n")
+    _, *parts = re.split(r"^## +(.+)\n", f"\n{rest.strip()}\n", flags=re.MULTILINE)
+    headings = [heading.strip() for heading in parts[::2]]
+    return " ".join(first.split()), dict(zip(headings, (text.strip() for text in parts[1::2]), strict=True))
+
+
 def inputs(function: Callable[..., Any]) -> tuple[str, ...]:
     """Names of the tables that a check, a derived table or a note takes: its parameters."""
     return _parameters(getattr(function, "__func__", function))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from groundlint.report import concise, csv, github, gitlab, json, jsonl, junit, markdown, sarif, text
+from groundlint.report import concise, csv, github, gitlab, html, json, jsonl, junit, markdown, sarif, text
 from groundlint.report.report import Report
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {
@@ -18,4 +18,5 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
     "gitlab": gitlab.render,
     "junit": junit.render,
     "markdown": markdown.render,
+    "html": html.render,
 }

@@ -39,7 +39,9 @@ class Portraits:
     color: bool = False
 
 
-class _Fact(NamedTuple):
+class Fact(NamedTuple):
+    """What there is to say of one aspect."""
+
     title: str
     text: str
 
@@ -48,7 +50,7 @@ def as_text(report: Portraits) -> str:
     """Each data set as a list of facts and a table of its most frequent labels."""
     lines: list[str] = []
     for portrait in report.data_sets:
-        lines += [bold(_heading(portrait), report.color), *_text(portrait, max(report.width, 40), report.color), ""]
+        lines += [bold(heading(portrait), report.color), *_text(portrait, max(report.width, 40), report.color), ""]
     return "\n".join(lines[:-1]) + "\n" if lines else ""
 
 
@@ -69,8 +71,8 @@ def as_markdown(report: Portraits) -> str:
     text = "# groundlint profile\n"
     text += "".join(f"\n> {escaped(visible(note.message))}\n" for note in report.notes)
     for portrait in report.data_sets:
-        text += f"\n## {escaped(_heading(portrait))}\n\n"
-        text += "".join(f"- **{fact.title}:** {escaped(fact.text)}\n" for fact in _facts(portrait))
+        text += f"\n## {escaped(heading(portrait))}\n\n"
+        text += "".join(f"- **{fact.title}:** {escaped(fact.text)}\n" for fact in facts(portrait))
         rows = _label_rows(portrait)
         if rows:
             head = ["label", "images", "", "boxes", ""] if any(row[3] for row in rows) else ["label", "images", ""]
@@ -84,13 +86,13 @@ def as_markdown(report: Portraits) -> str:
 FORMATS: Mapping[str, Callable[[Portraits], str]] = {"text": as_text, "json": as_json, "markdown": as_markdown}
 
 
-def _heading(portrait: Portrait) -> str:
+def heading(portrait: Portrait) -> str:
+    """The names of the manifests of a data set."""
     return first_of([header_path(name) for name in portrait.manifests], _MAX_NAMED)
 
 
 def _text(portrait: Portrait, width: int, color: bool) -> Iterator[str]:
-    facts = list(_facts(portrait))
-    for title, text in facts:
+    for title, text in facts(portrait):
         first, *rest = wrapped(text, width - _TITLE_WIDTH - 2)
         yield f"  {dim(f'{title:<{_TITLE_WIDTH}}', color)}{first}"
         yield from (at_line_start(f"{'':<{_TITLE_WIDTH + 2}}{line}") for line in rest)
@@ -109,28 +111,28 @@ def _text(portrait: Portrait, width: int, color: bool) -> Iterator[str]:
         yield f"    {dim(_others(portrait), color)}"
 
 
-def _facts(portrait: Portrait) -> Iterator[_Fact]:
+def facts(portrait: Portrait) -> Iterator[Fact]:
     """What there is to say of a data set; what was not measured has no line, except in the last one."""
-    yield _Fact("contents", _contents(portrait))
+    yield Fact("contents", _contents(portrait))
     if len(portrait.splits) > 1:
-        yield _Fact("splits", "; ".join(_splits(portrait)))
+        yield Fact("splits", "; ".join(_splits(portrait)))
     if (boxes := _boxes(portrait.boxes)) is not None:
-        yield _Fact("boxes", boxes)
+        yield Fact("boxes", boxes)
     if portrait.image_sizes:
-        yield _Fact("image sizes", _image_sizes(portrait.image_sizes))
+        yield Fact("image sizes", _image_sizes(portrait.image_sizes))
     if portrait.duplicates:
-        yield _Fact("near-duplicates", _duplicates(portrait.duplicates))
+        yield Fact("near-duplicates", _duplicates(portrait.duplicates))
     if portrait.exposure:
-        yield _Fact("exposure", "; ".join(_exposure(portrait.exposure)))
+        yield Fact("exposure", "; ".join(_exposure(portrait.exposure)))
     if any(job.job is not None for job in portrait.jobs):
-        yield _Fact("jobs", _jobs(portrait.jobs))
+        yield Fact("jobs", _jobs(portrait.jobs))
     if workers := "; ".join(_workers(portrait.workers)):
-        yield _Fact("workers", workers)
-    yield _Fact("looked at", _looked_at(portrait))
+        yield Fact("workers", workers)
+    yield Fact("looked at", _looked_at(portrait))
     if missing := "; ".join(_not_looked_at(portrait)):
-        yield _Fact("not looked at", missing)
+        yield Fact("not looked at", missing)
     if portrait.use_cases:
-        yield _Fact("labels", "; ".join(_use_cases(portrait)))
+        yield Fact("labels", "; ".join(_use_cases(portrait)))
 
 
 def _contents(portrait: Portrait) -> str:
@@ -156,7 +158,7 @@ def _splits(portrait: Portrait) -> Iterator[str]:
 def _use_cases(portrait: Portrait) -> Iterator[str]:
     for part in portrait.use_cases:
         several = part.images_with_several_labels
-        those = f", {_percent(several / part.images)} of them with several" if several else ", one label each"
+        those = f", {percent(several / part.images)} of them with several" if several else ", one label each"
         noun = {"classification": "image-level label", "detection": "label"}[part.use_case]
         of_boxes = " of boxes" if part.use_case == "detection" else ""
         yield f"{number_of(part.labels, noun)}{of_boxes} on {number_of(part.images, 'image')}{those}"
@@ -167,7 +169,7 @@ def _boxes(sizes: BoxSizes) -> str | None:
     if sizes.short_side:
         parts.append(f"shorter side {_spread(sizes.short_side, _number, ' px')}")
     if sizes.area_share:
-        parts.append(f"share of the image {_spread(sizes.area_share, _percent)}")
+        parts.append(f"share of the image {_spread(sizes.area_share, percent)}")
     if sizes.per_image:
         parts.append(f"per image with boxes {_spread(sizes.per_image, _number)}")
     return "; ".join(parts) or None
@@ -178,7 +180,7 @@ def _image_sizes(sizes: ImageSizes) -> str:
     origin = "files" if sizes.source == "files" else "`image_size`, not measured"
     if sizes.sizes == 1:
         return f"{width:,} x {height:,} px, all {sizes.images:,} ({origin})"
-    share = _percent(sizes.most_frequent_images / sizes.images)
+    share = percent(sizes.most_frequent_images / sizes.images)
     return (
         f"width {_spread(sizes.width, _number, ' px')}; height {_spread(sizes.height, _number, ' px')}; "
         f"{number_of(sizes.sizes, 'size')}, {share} are {width:,} x {height:,} ({origin})"
@@ -186,7 +188,7 @@ def _image_sizes(sizes: ImageSizes) -> str:
 
 
 def _duplicates(part: Duplicates) -> str:
-    text = f"{part.images:,} of {number_of(part.measured, 'image')} ({_percent(part.share)})"
+    text = f"{part.images:,} of {number_of(part.measured, 'image')} ({percent(part.share)})"
     return text + (
         f" in {number_of(part.groups, 'group')}; {part.redundant:,} beside those to keep" if part.images else ""
     )
@@ -196,7 +198,7 @@ def _exposure(part: Exposure) -> Iterator[str]:
     if part.bright_level:
         yield f"brightest pixels {_spread(part.bright_level, _number)} of 255"
     if part.clipped_share:
-        yield f"share of white pixels {_spread(part.clipped_share, _percent)}"
+        yield f"share of white pixels {_spread(part.clipped_share, percent)}"
 
 
 def _jobs(jobs: Sequence[Job]) -> str:
@@ -217,9 +219,9 @@ def _workers(part: Workers) -> Iterator[str]:
     total = part.by_people + part.by_machine + part.unknown
     if part.by_people or part.by_machine:
         by = {"people": part.by_people, "a machine": part.by_machine, "unknown": part.unknown}
-        yield "labeled by " + ", ".join(f"{who} {_percent(count / total)}" for who, count in by.items() if count)
+        yield "labeled by " + ", ".join(f"{who} {percent(count / total)}" for who, count in by.items() if count)
     if part.single_worker:
-        share = _percent(part.single_worker / part.labels)
+        share = percent(part.single_worker / part.labels)
         yield f"{share} of labels with confidence 0, as from a single worker"
 
 
@@ -252,8 +254,8 @@ def _label_rows(portrait: Portrait) -> list[list[str]]:
 
 def _label_row(part: LabelPart, is_mixed: bool) -> list[str]:
     name = visible(part.label, limit=100) + (f" ({_USE_CASES[part.use_case]})" if is_mixed else "")
-    boxes = ["", ""] if part.boxes is None else [f"{part.boxes:,}", _percent(part.box_share or 0)]
-    return [name, f"{part.images:,}", _percent(part.image_share), *boxes]
+    boxes = ["", ""] if part.boxes is None else [f"{part.boxes:,}", percent(part.box_share or 0)]
+    return [name, f"{part.images:,}", percent(part.image_share), *boxes]
 
 
 def _others(portrait: Portrait) -> str:
@@ -272,6 +274,6 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """A share in percent; one that is not 0 is never shown as 0."""
     return "<0.1%" if 0 < share < 0.0005 else f"{share:.0%}" if share >= 0.095 or share == 0 else f"{share:.1%}"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from polars import DataFrame
 
+from groundlint.distributions import Distributions
 from groundlint.engine.rule import Rule
+from groundlint.gallery import Gallery
+from groundlint.portrait import Portrait
 from groundlint.summary import Summary
 
 LIMIT = 5
@@ -36,6 +40,22 @@ class Presentation:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What a report with images shows beside findings.
+
+    `portraits` and `distributions` are those of the data sets, in order. `splits` are the splits of manifests, by
+    number of the data set and name. `gallery` has the illustrations of findings, and `images` is the largest number of
+    them.
+    """
+
+    portraits: Sequence[Portrait] = ()
+    distributions: Sequence[Distributions] = ()
+    splits: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    gallery: Gallery = field(default_factory=Gallery)
+    images: int = 0
+
+
+@dataclass(frozen=True)
 class Report:
     """A run as it is reported.
 
@@ -45,7 +65,8 @@ class Report:
     by code, `failing` the severities that fail it. `boxes_by_label` has the number of `boxes` of each `label`.
     `evaluation` has what thresholds of an evaluated model give, with the keys of a `TradeOff`, None without such a
     model. `baseline` is the path of the baseline in use. `is_whole` says whether everything that was asked was checked.
-    `folder` is the working directory.
+    `folder` is the working directory, `root` the folder of the configuration, to which suppressions are relative.
+    `description` is there for formats with images only.
     """
 
     version: str
@@ -60,4 +81,6 @@ class Report:
     baseline: str | None = None
     is_whole: bool = True
     folder: str = field(default_factory=os.getcwd)
+    root: Path = field(default_factory=Path.cwd)
+    description: Description = field(default_factory=Description)
     presentation: Presentation = field(default_factory=Presentation)
