@@ -20,6 +20,8 @@ _MAX_LABELS = 25
 _MAX_CURVES = 12
 """Labels whose trade-off is drawn; the others are counted."""
 
+_EXPOSURE = "The brightest level of an image, without the brightest 0.5% of its pixels"
+
 PLOT = 100
 """Side of the square in which precision and recall are drawn."""
 
@@ -80,7 +82,7 @@ def charts(portrait: Portrait, counts: Distributions) -> list[Bars | Grid]:
         _bins("Box sizes", "shorter side (px)", "boxes", counts.short_sides),
         _positions(counts.positions),
         _image_sizes(counts),
-        _bins("Exposure", "brightest pixels (0 to 255)", "images", counts.bright_levels),
+        _bins("Exposure", "level (0 to 255)", "images", counts.bright_levels, _EXPOSURE),
     ]
     return [chart for chart in found if chart]
 
@@ -110,14 +112,13 @@ def curves(evaluation: DataFrame) -> tuple[list[Curve], int]:
 
 
 def _advice(rows: Sequence[dict[str, object]]) -> Iterator[str]:
-    for row in rows:
-        threshold = _number(row["threshold"])
-        if row["point"] == "assumed":
-            yield f"assumed threshold {threshold}"
-        elif row["point"] == "precision":
-            yield f"raising it to {threshold} pays"
-        elif row["point"] == "recall":
-            yield f"lowering it to {threshold} pays"
+    words = {
+        "assumed": "assumed threshold {}",
+        "precision": "raising it to {} pays",
+        "recall": "lowering it to {} pays",
+    }
+    for point, text in words.items():
+        yield from (text.format(_number(row["threshold"])) for row in rows if row["point"] == point)
 
 
 def _number(value: object) -> str:
@@ -174,14 +175,14 @@ def _splits(portrait: Portrait) -> Bars | None:
     return Bars("Splits", ["split", "images", "labels", "boxes"], rows, [])
 
 
-def _bins(title: str, unit: str, what: str, bins: Sequence[Bin]) -> Bars | None:
+def _bins(title: str, unit: str, what: str, bins: Sequence[Bin], remark: str = "") -> Bars | None:
     if not bins:
         return None
     most, total = max(each.size for each in bins), sum(each.size for each in bins)
     rows = [
         Bar(_range(each), [f"{each.size:,}", percent(each.size / total)], _stacked([each.size], most)) for each in bins
     ]
-    return Bars(title, [unit, what, "share"], rows, [])
+    return Bars(title, [unit, what, "share"], rows, [], remark)
 
 
 def _range(each: Bin) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ MAX_LISTED = 5000
 
 MAX_RELATED = 4
 """Related images that are shown beside a finding."""
+
+MAX_GROUPS = 60
+"""Images that are shown with all their findings."""
 
 _SHARE_OF_RULE = 12
 """The part of all images, one in so many, from which the findings of one rule have no images."""
@@ -72,20 +76,40 @@ def choose(findings: DataFrame, *, images: int, most: int = MAX_LISTED) -> Choic
     for code in sorted(by_rule, key=lambda code: reliability(by_rule[code])):
         part = by_rule[code]
         choice.rules[code] = Listed(list(part.head(limit).iter_rows(named=True)), max(0, part.height - limit))
+    groups = [sides(rows[0]).image for rows in worst_images(choice)[: min(MAX_GROUPS, images // 10)]]
+    choice.wanted = _illustrated(choice, images - len(groups), most_of_rule=images // _SHARE_OF_RULE)
+    choice.wanted = list(dict.fromkeys([*choice.wanted, *(image for image in groups if image)]))
+    return choice
+
+
+def worst_images(choice: Choice) -> list[list[Row]]:
+    """The listed findings of each image that has several: first the images with most errors, warnings and infos."""
+    of_image: dict[tuple[int | None, str], list[Row]] = {}
+    for listed in choice.rules.values():
+        for row in listed.rows:
+            if row["source_ref"] is not None:
+                of_image.setdefault((row["data_set"], row["source_ref"]), []).append(row)
+
+    def badness(rows: list[Row]) -> tuple[int, ...]:
+        levels = Counter(row["severity"] for row in rows)
+        return tuple(-levels[level] for level in SEVERITIES.categories)
+
+    return sorted((rows for rows in of_image.values() if len(rows) > 1), key=badness)
+
+
+def _illustrated(choice: Choice, images: int, *, most_of_rule: int) -> list[Place | PlacedBox]:
+    """What the findings show that get images, taken from all rules in turn; at most so many images."""
     wanted: dict[Place | PlacedBox, None] = {}
-    open_codes = list(choice.rules)
-    for rank in range(max(1, images // _SHARE_OF_RULE)):
-        open_codes = [code for code in open_codes if rank < len(choice.rules[code].rows)]
-        for code in open_codes:
-            listed = choice.rules[code]
+    for rank in range(max(1, most_of_rule)):
+        for listed in choice.rules.values():
+            if rank >= len(listed.rows):
+                continue
             shown = dict.fromkeys(sides(listed.rows[rank]).all)
             if len(wanted.keys() | shown.keys()) > images:
-                choice.wanted = list(wanted)
-                return choice
+                return list(wanted)
             wanted |= shown
             listed.illustrated = rank + 1
-    choice.wanted = list(wanted)
-    return choice
+    return list(wanted)
 
 
 def reliability(findings: DataFrame) -> tuple[float, int, str]:

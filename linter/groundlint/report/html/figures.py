@@ -57,7 +57,10 @@ class Shot(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A shot with its caption; `kind` is image, box or related. `split` is empty where there is only one."""
+    """A shot with its caption; `kind` is image, box or related. `split` is empty where there is only one.
+
+    `name` is that of a related image.
+    """
 
     kind: str
     shot: Shot
@@ -152,7 +155,7 @@ class Figures:
             split = "reference"
         name = self._name(place)
         shot = self._shot(illustration, kinds, f"{name}: {said}" if said else name)
-        return Figure(kind, shot, split, name, said, legend)
+        return Figure(kind, shot, split, name if kind == "related" else "", said, legend)
 
     def _name(self, place: Place) -> str:
         return visible(self._names.get(place.source_ref, place.source_ref), limit=120)

@@ -21,7 +21,7 @@ from groundlint.report.html.choice import Listed, Row
 from groundlint.report.html.figures import Figure, Figures, Shot
 from groundlint.report.html.prose import Block, Span, blocks, first_sentence
 from groundlint.report.label_shares import label_shares
-from groundlint.report.listing import with_images, with_typical_merged
+from groundlint.report.listing import shortest_names, with_images, with_typical_merged
 from groundlint.report.portrait import Fact, facts, heading
 from groundlint.report.report import Report
 from groundlint.sanitize import plain_json, visible
@@ -29,11 +29,14 @@ from groundlint.sanitize import plain_json, visible
 MAX_FIRST = 8
 """Rules among what to do first."""
 
-_MAX_GROUPS = 60
-"""Images that are shown with all their findings."""
+_MAX_CANDIDATES = 4
+"""Findings of a rule of which one is among what to do first."""
 
 _MAX_COUNTED = 30
 """Labels whose findings are counted in a table."""
+
+_RELIABLE = 0.5
+"""Precision from which advice may be among what to do first."""
 
 _EXPLAINED = ("Why it matters", "Causes", "How to fix it", "How reliable it is")
 
@@ -71,6 +74,7 @@ class Section:
     summary: str
     reliability: str
     figure: str
+    is_reliable: bool
     shares: str
     explanation: list[tuple[str, list[Block]]]
     typical: list[str] = field(default_factory=list)
@@ -80,7 +84,7 @@ class Section:
 
 
 class FirstStep(NamedTuple):
-    """A rule among what to do first, with its worst finding."""
+    """A rule among what to do first, with one of its worst findings."""
 
     section: Section
     entry: Entry
@@ -153,10 +157,12 @@ def page(report: Report, most: int = choice.MAX_LISTED) -> Page:
     """
     chosen = choice.choose(report.findings, images=report.description.images, most=most)
     figures = Figures(report.description)
+    names = _names(chosen)
     typical = _typical(report.findings)
     shares = label_shares(report.findings.filter(~col("typical")), report.boxes_by_label)
     sections: list[Section] = []
     rows: list[Row] = []
+    entries: dict[str, Entry] = {}
     facts_of = _facts_of_rules(report.findings)
     codes = [*chosen.rules, *(code for code in typical if code not in chosen.rules)]
     for code in codes:
@@ -167,11 +173,12 @@ def page(report: Report, most: int = choice.MAX_LISTED) -> Page:
         for rank, row in enumerate(listed.rows):
             is_illustrated = rank < listed.illustrated
             shown = figures.of(row) if is_illustrated else []
-            entry = _entry(len(rows), row, shown)
+            entry = _entry(len(rows), row, names, shown)
             rows.append(row)
+            entries[row["fingerprint"]] = entry
             (section.illustrated if shown else section.listed).append(entry)
         sections.append(section)
-    groups, groups_left_out = _groups(sections, rows, figures)
+    groups, groups_left_out = _groups(chosen, entries, figures)
     evaluation, evaluation_left_out = charts.curves(report.evaluation) if report.evaluation is not None else ([], 0)
     return Page(
         title=_title(report),
@@ -251,6 +258,7 @@ def _section(code: str, row: Row, rule: type[Rule] | None, shares: str) -> Secti
         summary=visible(summary, limit=None),
         reliability=_reliability(row["precision"]),
         figure=_figure(row["precision"]),
+        is_reliable=(row["precision"] or 0) >= _RELIABLE,
         shares=shares,
         explanation=[(name, blocks(parts[name])) for name in _EXPLAINED if name in parts],
     )
@@ -268,8 +276,16 @@ def _figure(precision: float | None) -> str:
     return "not measured" if precision is None else "fact" if precision == FACT else f"{precision:.2f}"
 
 
-def _entry(number: int, row: Row, figures: list[Figure]) -> Entry:
-    place = visible(row["manifest"], limit=None) + (f":{row['line']}" if row["line"] is not None else "")
+def _names(chosen: choice.Choice) -> dict[str, str]:
+    """Short names of the manifests and images of the findings that are listed."""
+    rows = [row for listed in chosen.rules.values() for row in listed.rows]
+    manifests = shortest_names({row["manifest"] for row in rows})
+    images = shortest_names({row["shown_image"] for row in rows if row["shown_image"] is not None})
+    return manifests | images
+
+
+def _entry(number: int, row: Row, names: Mapping[str, str], figures: list[Figure]) -> Entry:
+    place = visible(names[row["manifest"]], limit=None) + (f":{row['line']}" if row["line"] is not None else "")
     message = visible(row["message"])
     code = f"[{visible(row['aws'])}] " if row["aws"] else ""
     return Entry(
@@ -278,21 +294,26 @@ def _entry(number: int, row: Row, figures: list[Figure]) -> Entry:
         visible(row["name"]),
         row["severity"],
         place,
-        visible(row["shown_image"] or "", limit=200),
+        visible(names.get(row["shown_image"], ""), limit=200),
         code + (message if message.strip() else visible(row["name"])),
         figures,
     )
 
 
 def _first(sections: Sequence[Section]) -> list[FirstStep]:
-    """The most harmful rules, the most reliable ones of each severity first, each with its worst finding."""
+    """The most harmful rules, the most reliable ones of each severity first, each with one of its worst findings."""
     levels = list(SEVERITIES.categories)
     found = [section for section in sections if section.illustrated or section.listed]
     worst = sorted(found, key=lambda section: levels.index(section.severity))
-    serious = [section for section in worst if section.severity != "info"] or worst
+    # Infos are advice: only the reliable ones are among what to do first, unless there is nothing else.
+    harmful = [section for section in worst if section.severity != "info" or section.is_reliable] or worst
     steps = []
-    for section in serious[:MAX_FIRST]:
-        entry = next(iter(section.illustrated), None) or section.listed[0]
+    images: set[str] = set()
+    for section in harmful[:MAX_FIRST]:
+        candidates = section.illustrated[:_MAX_CANDIDATES] or section.listed[:1]
+        # Where one image is the worst by several rules, others are shown too.
+        entry = next((each for each in candidates if each.image not in images), candidates[0])
+        images.add(entry.image)
         steps.append(FirstStep(section, entry, _two(entry.figures), _first_sentence(section), section.count - 1))
     return steps
 
@@ -360,26 +381,14 @@ def _data_sets(report: Report) -> list[DataSet]:
     ]
 
 
-def _groups(sections: Sequence[Section], rows: Sequence[Row], figures: Figures) -> tuple[list[Group], int]:
-    """The images with the worst and most findings, with all their findings that are listed."""
-    of_image: dict[tuple[int | None, str], list[Entry]] = {}
-    for section in sections:
-        for entry in (*section.illustrated, *section.listed):
-            row = rows[entry.number]
-            if row["source_ref"] is not None:
-                of_image.setdefault((row["data_set"], row["source_ref"]), []).append(entry)
-    several = [entries for entries in of_image.values() if len(entries) > 1]
-
-    def badness(entries: Sequence[Entry]) -> tuple[int, ...]:
-        levels = Counter(entry.severity for entry in entries)
-        return tuple(-levels[level] for level in SEVERITIES.categories)
-
-    worst = sorted(several, key=badness)
+def _groups(chosen: choice.Choice, entries: Mapping[str, Entry], figures: Figures) -> tuple[list[Group], int]:
+    """The images with the worst and most findings, and the number of the other images with several."""
+    worst = choice.worst_images(chosen)
     groups = []
-    for entries in worst[:_MAX_GROUPS]:
-        those = [rows[entry.number] for entry in entries]
-        groups.append(Group(entries[0].image, figures.of_image(those), entries))
-    return groups, len(several) - len(groups)
+    for rows in worst[: choice.MAX_GROUPS]:
+        those = [entries[row["fingerprint"]] for row in rows]
+        groups.append(Group(those[0].image, figures.of_image(rows), those))
+    return groups, len(worst) - len(groups)
 
 
 def _left_out(chosen: choice.Choice, report: Report, sections: Sequence[Section]) -> Iterable[str]:

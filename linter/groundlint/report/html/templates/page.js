@@ -70,6 +70,10 @@
     }
     for (const group of document.querySelectorAll(".group")) {
       group.hidden = !group.querySelector("li:not([hidden])");
+      for (const rest of group.querySelectorAll(".rest")) {
+        rest.hidden = !rest.querySelector("li:not([hidden])");
+        if (filtered) rest.open = true;
+      }
     }
     byId("shown").textContent = filtered ? `${count} of ${findings.length} findings` : `${findings.length} findings`;
   };
