@@ -57,7 +57,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the photographs, as the command writes it."""
     file = tmp_path_factory.mktemp("real") / "report.html"
-    done = groundlint("check", "--exit-zero", "-q", "--no-cache", "--output", f"html:{file}", cwd=PHOTOGRAPHS)
+    arguments = ("check", "--exit-zero", "-q", "--no-cache", "--output", f"html:{file}")
+    done = groundlint(*arguments, cwd=PHOTOGRAPHS, HOME=str(file.parent))
     assert (done.returncode, done.stderr) == (0, "")
     return file
 
@@ -100,17 +101,17 @@ def test_filters_leave_what_they_name_and_count_it(browser: Visit, sample: Path)
         return [n for n, entry in enumerate(every) if all(entry[key] == value for key, value in wanted.items())]
 
     browser.page.select_option("#by-rule", "SUS102")
-    expect(browser.page.locator("#shown")).to_have_text("3 of 24 findings")
+    expect(browser.page.locator("#shown")).to_have_text("3 of 24 listed findings")
     assert shown(browser) == chosen(code="SUS102")
     browser.page.click("#reset")
     browser.page.select_option("#by-label", "dog")
-    expect(browser.page.locator("#shown")).to_have_text("10 of 24 findings")
+    expect(browser.page.locator("#shown")).to_have_text("10 of 24 listed findings")
     assert shown(browser) == chosen(label="dog")
     browser.page.select_option("#by-severity", "warning")
-    expect(browser.page.locator("#shown")).to_have_text("0 of 24 findings")
+    expect(browser.page.locator("#shown")).to_have_text("0 of 24 listed findings")
     browser.page.click("#reset")
     browser.page.fill("#by-text", "LOOKS like 'cow' 2")
-    expect(browser.page.locator("#shown")).to_have_text("1 of 24 findings")
+    expect(browser.page.locator("#shown")).to_have_text("1 of 24 listed findings")
     assert [every[n]["source_ref"] for n in shown(browser)] == ["s3://b/2.jpg"]
     # The view by image shows the same findings.
     texts = browser.page.locator("#images .group:not([hidden]) li:not([hidden])").all_text_contents()
@@ -130,7 +131,7 @@ def test_keys_move_and_mark_and_marks_survive_a_reload(browser: Visit, sample: P
     assert sorted(marked) == [["f1", "right"], ["f2", "wrong"]]
     assert browser.page.text_content("#marked") == "Marked: 1 right, 1 wrong, 0 accepted"
     browser.page.select_option("#by-mark", "none")
-    expect(browser.page.locator("#shown")).to_have_text("22 of 24 findings")
+    expect(browser.page.locator("#shown")).to_have_text("22 of 24 listed findings")
     # Letters that are typed into a field are text.
     browser.page.fill("#reason", "")
     browser.page.type("#reason", "raw jaw")
@@ -289,5 +290,5 @@ def test_five_thousand_findings_are_filtered_and_counted_right(browser: Visit, t
     browser.page.select_option("#by-label", "dog")
     browser.page.select_option("#by-rule", "BOX300")
     wanted = len([n for n in range(5000) if n % 3 == 0 and n % 10 == 3])
-    expect(browser.page.locator("#shown")).to_have_text(f"{wanted} of 5000 findings")
+    expect(browser.page.locator("#shown")).to_have_text(f"{wanted} of 5000 listed findings")
     assert len(shown(browser)) == wanted

@@ -142,7 +142,8 @@ def test_most_reliable_rules_come_first_and_of_each_the_worst_findings() -> None
     rows += [finding(code="BBB101", severity="info", precision=FACT), finding(code="CCC101", precision=None)]
     content = page(report(*rows))
     assert [section.code for section in content.sections] == ["BBB101", "AAA101", "CCC101"]
-    assert [entry.message for entry in content.sections[1].listed] == ["score 0.9", "score 0.5", "score 0.2"]
+    said = [entry.message[0].text for entry in content.sections[1].listed]
+    assert said == ["score 0.9", "score 0.5", "score 0.2"]
     # Errors, then warnings, then advice that is reliable.
     assert [step.section.code for step in content.first] == ["CCC101", "AAA101", "BBB101"]
     assert [section.figure for section in content.sections] == ["fact", "0.70", "not measured"]

@@ -19,7 +19,7 @@ from groundlint.phrases import number_of
 from groundlint.report.html import charts, choice
 from groundlint.report.html.choice import Listed, Row
 from groundlint.report.html.figures import Figure, Figures, Shot
-from groundlint.report.html.prose import Block, Span, blocks, first_sentence
+from groundlint.report.html.prose import Block, Span, blocks, first_sentence, spans
 from groundlint.report.label_shares import label_shares
 from groundlint.report.listing import shortest_names, with_images, with_typical_merged
 from groundlint.report.portrait import Fact, facts, heading
@@ -58,7 +58,8 @@ class Entry(NamedTuple):
     severity: str
     place: str
     image: str
-    message: str
+    aws: str
+    message: list[Span]
     figures: list[Figure]
 
 
@@ -286,8 +287,7 @@ def _names(chosen: choice.Choice) -> dict[str, str]:
 
 def _entry(number: int, row: Row, names: Mapping[str, str], figures: list[Figure]) -> Entry:
     place = visible(names[row["manifest"]], limit=None) + (f":{row['line']}" if row["line"] is not None else "")
-    message = visible(row["message"])
-    code = f"[{visible(row['aws'])}] " if row["aws"] else ""
+    message = row["message"] if row["message"].strip() else row["name"]
     return Entry(
         number,
         visible(row["code"]),
@@ -295,7 +295,8 @@ def _entry(number: int, row: Row, names: Mapping[str, str], figures: list[Figure
         row["severity"],
         place,
         visible(names.get(row["shown_image"], ""), limit=200),
-        code + (message if message.strip() else visible(row["name"])),
+        visible(row["aws"] or ""),
+        spans(visible(message)),
         figures,
     )
 
@@ -406,7 +407,7 @@ def _left_out(chosen: choice.Choice, report: Report, sections: Sequence[Section]
 
 def _data(report: Report, rows: Sequence[Row]) -> str:
     """What the script needs of the findings, as JSON in which nothing is markup."""
-    paths = {row["manifest"]: relative(row["manifest"], report.root) for row in rows}
+    paths = {name: relative(name, report.root) for name in {row["manifest"] for row in rows}}
     contradicted = {_line_of(row) for row in rows if row["name"] in _CONTRADICTED}
     entries = [
         {

@@ -75,7 +75,7 @@
         if (filtered) rest.open = true;
       }
     }
-    byId("shown").textContent = filtered ? `${count} of ${findings.length} findings` : `${findings.length} findings`;
+    byId("shown").textContent = filtered ? `${count} of ${findings.length} listed findings` : `${findings.length} listed findings`;
   };
 
   const count = () => {
@@ -118,6 +118,7 @@
     if (bars.has(n)) return;
     const bar = byId("marking").content.firstElementChild.cloneNode(true);
     bars.set(n, bar);
+    elements[n].querySelector(".opener")?.remove();
     elements[n].append(bar);
     refresh(n);
   };
@@ -170,7 +171,9 @@
   document.addEventListener("click", (event) => {
     const n = numberOf(event.target);
     if (n < 0) return;
+    const opens = event.target.closest(".opener") !== null;
     if (n !== current) select(n, false);
+    if (opens) bars.get(n).querySelector("button").focus();
     const button = event.target.closest("[data-mark]");
     if (button) setMark(n, button.dataset.mark);
   });
@@ -282,8 +285,17 @@
     });
   }
   elements.forEach((element, n) => {
-    if (element.classList.contains("card")) withBar(n);
-    else refresh(n);
+    if (element.classList.contains("card")) {
+      withBar(n);
+      return;
+    }
+    // A bar for each of thousands of rows would be slow.
+    const opener = document.createElement("button");
+    opener.type = "button";
+    opener.className = "opener";
+    opener.textContent = "Mark";
+    element.append(opener);
+    refresh(n);
   });
   // The tools would cover a small screen.
   if (matchMedia("(max-width: 40rem)").matches) byId("panel").open = false;
