@@ -9,7 +9,6 @@ from typing import NamedTuple
 import polars as pl
 from polars import DataFrame, Expr, col
 
-from groundlint.config.data_sets import DataSet
 from groundlint.engine.tables import BASE
 
 GRID = 10
@@ -60,17 +59,17 @@ class Distributions(NamedTuple):
     bright_levels: list[Bin]
 
 
-def distributions(tables: Mapping[str, DataFrame], data_sets: Sequence[DataSet]) -> list[Distributions]:
+def distributions(tables: Mapping[str, DataFrame], count: int) -> list[Distributions]:
     """The distributions of data sets, in their order.
 
     Args:
         tables: The tables `boxes`, `attributes` and, if images were looked for, `images`.
-        data_sets: The data sets of the run.
+        count: Number of data sets of the run.
     """
     images = tables.get("images", BASE["images"].empty())
     return [
         _of_data_set(*(rows.filter(col("data_set") == n) for rows in (tables["boxes"], tables["attributes"], images)))
-        for n in range(len(data_sets))
+        for n in range(count)
     ]
 
 

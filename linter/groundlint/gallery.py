@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from polars import DataFrame, col
 
 from groundlint.engine.tables import RECTANGLE
-from groundlint.images import thumbnails
 from groundlint.images.record import Rectangle
-from groundlint.images.thumbnails import Thumbnail, View
+
+if TYPE_CHECKING:
+    from groundlint.images.thumbnails import Thumbnail
 
 MAX_BOXES = 200
 """Boxes of an image that are given, those that were asked for among them."""
@@ -77,6 +78,9 @@ def gallery(
         max_bytes: Bytes that all thumbnails together may have.
         on_progress: Called now and then with a sentence.
     """
+    # A run without a page need not import what starts processes.
+    from groundlint.images.thumbnails import View, render
+
     distinct = list(dict.fromkeys(wanted))
     places = list(dict.fromkeys(_place(each) for each in distinct))
     paths = _paths(places, tables)
@@ -97,7 +101,7 @@ def gallery(
         size = next((row.image_size for row in those if row.image_size), None)
         shown.append(each)
         views.append(View(path, tuple(row.box.rectangle for row in those), number, size))
-    made = thumbnails.render(views, max_bytes=max_bytes, on_progress=on_progress)
+    made = render(views, max_bytes=max_bytes, on_progress=on_progress)
     images: dict[Place, Illustration] = {}
     crops: dict[PlacedBox, Illustration] = {}
     for each, thumbnail in zip(shown, made, strict=True):

@@ -392,7 +392,7 @@ def _described(loaded: Loaded, judged: pipeline.Judgement) -> Described:
     first = by_manifest.unique(["data_set", "manifest"], keep="first", maintain_order=True)
     return Described(
         portrait.portraits(tables, loaded.data_sets, skipped=skipped),
-        distributions.distributions(tables, loaded.data_sets),
+        distributions.distributions(tables, len(loaded.data_sets)),
         {(number, name): split for number, name, split in first.iter_rows()},
         tables,
     )

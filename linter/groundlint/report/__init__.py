@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from groundlint.report import concise, csv, github, gitlab, html, json, jsonl, junit, markdown, sarif, text
+from groundlint.report import concise, csv, github, gitlab, json, jsonl, junit, markdown, sarif, text
 from groundlint.report.report import Report
+
+
+def _page(report: Report) -> str:
+    # Start-up counts in a commit hook, and few runs write a page.
+    from groundlint.report import html
+
+    return html.render(report)
+
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {
     "text": text.render,
@@ -18,5 +26,5 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
     "gitlab": gitlab.render,
     "junit": junit.render,
     "markdown": markdown.render,
-    "html": html.render,
+    "html": _page,
 }
