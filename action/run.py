@@ -48,7 +48,7 @@ def check() -> int:
         f"--output=markdown:{page}",
         f"--output=sarif:{sarif}",
         f"--summary-file={summary}",
-        *([f"--output=html:{report}"] if has_html() else []),
+        f"--output=html:{report}",
         *(["--require-images"] if require_images == "true" else []),
         *([f"--fail-on={given('fail_on')}"] if given("fail_on") else []),
         *(f"--images={images}" for images in given("images").splitlines() if images.strip()),
@@ -67,13 +67,6 @@ def check() -> int:
 def given(name: str) -> str:
     """An input of the action."""
     return os.environ.get(f"INPUT_{name.upper()}", "").strip()
-
-
-def has_html() -> bool:
-    """Whether the installed version, which may be an older one, writes the HTML report."""
-    words = [*PYTHON, "groundlint", "check", "--help"]
-    shown = subprocess.run(words, capture_output=True, encoding="utf-8", check=False).stdout
-    return bool(re.search(r"\bhtml\b", shown))
 
 
 def append(variable: str, text: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from image_sets import image_bytes
 from lines import detection, manifest
 
 import groundlint
@@ -93,3 +96,20 @@ def test_a_path_that_cannot_be_one_is_refused_with_its_key(path: str) -> None:
     Path("groundlint.toml").write_text(f'[datasets.a]\ntrain = "{path}"\n')
     with pytest.raises(ConfigError, match=r"`datasets\.a\.train"):
         groundlint.check()
+
+
+def test_a_notebook_shows_the_page_with_images_in_a_frame() -> None:
+    Path("1.jpg").write_bytes(image_bytes())
+    result = groundlint.check("train.manifest", select=["BOX301"], isolated=True, page=True)
+    assert result.page is not None
+    assert "data:image/webp;base64," in result.page.html
+    shown = result._repr_html_()
+    frame = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts allow-downloads" [^<>]*></iframe>', shown)
+    assert frame is not None
+    assert html.unescape(frame[1]) == result.page.html
+    result.page.save("report.html")
+    assert Path("report.html").read_text(encoding="utf-8") == result.page.html
+
+
+def test_no_page_is_made_unless_it_is_asked_for() -> None:
+    assert groundlint.check("train.manifest", select=["BOX301"], isolated=True).page is None

@@ -33,6 +33,7 @@ def main(arguments: Sequence[str], root: Path = Path("/opt/ml")) -> int:
         "--require-images",
         "--output=text",
         f"--output=json:{report}",
+        f"--output=html:{output / 'report.html'}",
         f"--summary-file={output / 'summary.json'}",
         *arguments,
     ]

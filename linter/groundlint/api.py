@@ -14,7 +14,10 @@ from groundlint.config import settings
 from groundlint.config.data_sets import Request, UsageError
 from groundlint.engine import registry
 from groundlint.engine.findings import KEYS
+from groundlint.engine.rule import Severity
 from groundlint.policy import selection
+from groundlint.report.report import Presentation
+from groundlint.reporting import illustrated, report_of
 from groundlint.session import Session
 from groundlint.summary import Summary
 
@@ -22,16 +25,37 @@ OneOrMore = str | PathLike[str] | Sequence[str | PathLike[str]]
 Selectors = str | Sequence[str]
 
 
+class Page(NamedTuple):
+    """The report as a page with the images of the findings: one HTML file that makes no request."""
+
+    html: str
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write the page to a file."""
+        Path(file).write_text(self.html, encoding="utf-8", newline="\n")
+
+    def _repr_html_(self) -> str:
+        # In a frame, neither its style nor the notebook's reaches the other, and names in the data cannot either.
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-downloads" title="groundlint" '
+            'width="100%" height="800" style="border: 0"></iframe>'
+        )
+
+
 class Result(NamedTuple):
     """What a check found: one row for each finding, and the numbers of the run.
 
-    `summary.notes` and `summary.skipped_rules` say what could not be judged, such as images that were not found.
+    `summary.notes` and `summary.skipped_rules` say what could not be judged, such as images that were not found. `page`
+    is there if it was asked for; a notebook then shows it in place of the table.
     """
 
     findings: DataFrame
     summary: Summary
+    page: Page | None = None
 
     def _repr_html_(self) -> str:
+        if self.page:
+            return self.page._repr_html_()
         notes = "".join(f"<p>{html.escape(note.message)}</p>" for note in self.summary.notes)
         return notes + self.findings._repr_html_()
 
@@ -56,6 +80,7 @@ def check(
     embeddings: str | PathLike[str] | None = None,
     pred_probs: str | PathLike[str] | None = None,
     evaluation: OneOrMore = (),
+    page: bool = False,
 ) -> Result:
     """Check manifests and the images that they name.
 
@@ -83,6 +108,7 @@ def check(
         embeddings: A parquet file with the user's own embedding of each label or box.
         pred_probs: A parquet or csv file with the user's own predicted probabilities.
         evaluation: The service's snapshot and summary of a trained model, or a parquet or csv file of predictions.
+        page: Make the report as a page too, with the images of the findings.
 
     Raises:
         GroundlintError: There is nothing to check, a manifest or file cannot be used, or a rule failed. Its subclasses
@@ -113,12 +139,19 @@ def check(
         pred_probs=_path(pred_probs),
         evaluation=tuple(map(Path, _names(evaluation))),
     ).with_images_of_environment()
-    outcome = Session(known, configuration, request).check(selection.of_config(known, configuration, fast=fast))
+    selected = selection.of_config(known, configuration, fast=fast)
+    outcome = Session(known, configuration, request).check(selected, describes=page)
     if outcome.unread:
         raise UsageError("; ".join(outcome.unread))
     if outcome.raised:
         raise UsageError("; ".join(f"the {raised.what} failed: {raised.error}" for raised in outcome.raised))
-    return Result(outcome.findings.select(KEYS), outcome.summary)
+    findings = outcome.findings.select(KEYS)
+    if not outcome.described:
+        return Result(findings, outcome.summary)
+    from groundlint.report import html as pages
+
+    report = report_of(outcome, known, configuration.settings, Presentation(), Severity.INFO)
+    return Result(findings, outcome.summary, Page(pages.render(illustrated(report, outcome.described))))
 
 
 def _path(path: str | PathLike[str] | None) -> Path | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groundlint import __version__
 from groundlint.cli import timings
 from groundlint.cli.fixes import Fixing, carry_out
 from groundlint.cli.options import (
@@ -40,12 +39,9 @@ if TYPE_CHECKING:
     from groundlint.config.settings import Settings
     from groundlint.engine.registry import Registry
     from groundlint.report.report import Presentation, Report
-    from groundlint.session import Described, Outcome
+    from groundlint.session import Outcome
 
 _LOADING = "loading configuration and rules"
-
-_MAX_THUMBNAIL = 100_000
-"""Bytes of a thumbnail, more than any has, where the user says how many there may be."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,9 @@ def check(
     stopwatch = Stopwatch()
     with stopwatch.timing("stage", "importing packages"):
         # The tables' package and what judges them take longer than a small check.
+        from groundlint.engine.rule import Severity
         from groundlint.policy import baseline as baselines
+        from groundlint.reporting import report_of
         from groundlint.session import Session
 
     outputs = _outputs(reporting)
@@ -173,10 +171,11 @@ def check(
         carry_out(fixing, fixed, is_whole=is_whole, quiet=reporting.quiet)
     _say_remarks(outcome, file, quiet=reporting.quiet)
     with stopwatch.timing("stage", "writing reports"):
-        report = _report(outcome, registry, settings.settings, reporting, unsafe_fixes=fixing.unsafe_fixes)
+        look = _presentation(reporting, registry, settings.settings, unsafe_fixes=fixing.unsafe_fixes)
+        report = report_of(outcome, registry, settings.settings, look, Severity(reporting.min_severity or "info"))
         report = replace(report, is_whole=is_whole, baseline=str(file) if file else None, root=settings.root)
         if fixing.reports_rest:
-            report = _illustrated(report, outcome.described, reporting, run)
+            report = _with_images(report, outcome, reporting, run)
             is_whole = _deliver(report, outputs, on_stderr=fixing.prints_manifest(fixed)) and is_whole
         if reporting.summary_file:
             write(reporting.summary_file, _summary(outcome, passed=passed and is_whole))
@@ -188,6 +187,16 @@ def check(
         raise typer.Exit(BROKEN)
     if not fixing.passes(fixed, passed=passed) and not verdict.exit_zero:
         raise typer.Exit(FAILED)
+
+
+def _with_images(report: Report, outcome: Outcome, reporting: Reporting, run: Run) -> Report:
+    """The report with the images that its page shows, if there is a page."""
+    from groundlint.reporting import illustrated
+
+    if not outcome.described:
+        return report
+    with progress(wanted=not (run.no_progress or reporting.quiet)) as on_progress:
+        return illustrated(report, outcome.described, reporting.html_images, on_progress)
 
 
 def _outputs(reporting: Reporting) -> Destinations:
@@ -244,46 +253,6 @@ def _presentation(reporting: Reporting, registry: Registry, settings: Settings, 
         color=color,
         width=shutil.get_terminal_size((100, 24)).columns,
     )
-
-
-def _report(
-    outcome: Outcome, registry: Registry, settings: Settings, reporting: Reporting, *, unsafe_fixes: bool
-) -> Report:
-    from groundlint.engine.rule import Severity
-    from groundlint.policy.severity import at_least, shown
-    from groundlint.report.report import Report
-
-    failing = () if settings.fail_on == "none" else at_least(Severity(settings.fail_on))
-    least = Severity(reporting.min_severity or "info")
-    return Report(
-        version=__version__,
-        target=outcome.target,
-        summary=outcome.summary,
-        findings=shown(outcome.findings, least),
-        hidden=shown(outcome.hidden, least),
-        rules={code: registry.rules[code] for code in outcome.rules},
-        failing=frozenset(level.value for level in failing),
-        boxes_by_label=outcome.boxes_by_label,
-        evaluation=outcome.evaluation,
-        presentation=_presentation(reporting, registry, settings, unsafe_fixes=unsafe_fixes),
-    )
-
-
-def _illustrated(report: Report, described: Described | None, reporting: Reporting, run: Run) -> Report:
-    """The report with the data sets and the thumbnails that its page shows, if there is a page."""
-    if not described:
-        return report
-    from groundlint import gallery
-    from groundlint.report import html
-    from groundlint.report.report import Description
-
-    asked = reporting.html_images
-    most, max_bytes = (html.MAX_IMAGES, html.MAX_IMAGE_BYTES) if asked is None else (asked, asked * _MAX_THUMBNAIL)
-    description = Description(described.portraits, described.distributions, described.splits, images=most)
-    report = replace(report, description=description)
-    with progress(wanted=not (run.no_progress or reporting.quiet)) as on_progress:
-        shown = gallery.gallery(html.wanted(report), described.tables, max_bytes=max_bytes, on_progress=on_progress)
-    return replace(report, description=replace(description, gallery=shown))
 
 
 def _summary(outcome: Outcome, *, passed: bool) -> str:
