@@ -44,6 +44,29 @@ def with_boxes(name: str, *numbers: int) -> Image.Image:
     return image
 
 
+def with_rectangles(name: str, *rectangles: tuple[float, float, float, float]) -> Image.Image:
+    """An image with rectangles drawn; left, top, width and height in pixels of the image.
+
+    What lies outside is drawn on a white margin.
+    """
+    image = opened(name)
+    scale = HEIGHT / Image.open(SOURCE / name).height
+    right = max(image.width, *(round((left + width) * scale) + 3 for left, _, width, _ in rectangles))
+    canvas = Image.new("RGB", (right, HEIGHT), "white")
+    canvas.paste(image)
+    draw = ImageDraw.Draw(canvas)
+    for left, top, width, height in rectangles:
+        corners = (left * scale, top * scale, (left + width) * scale, min((top + height) * scale, HEIGHT - 1))
+        draw.rectangle(corners, outline=BOX_COLOR, width=3)
+    return canvas
+
+
+def cropped(image: Image.Image, share: float) -> Image.Image:
+    """The middle of an image without a share of its width and height, enlarged again."""
+    x, y = image.width * share / 2, image.height * share / 2
+    return image.crop((round(x), round(y), round(image.width - x), round(image.height - y))).resize(image.size)
+
+
 def _rotated(name: str) -> Image.Image:
     """An image turned by 90 degrees under boxes that were not."""
     plain, boxed = opened(name), with_boxes(name)
@@ -76,6 +99,16 @@ def noisy(image: Image.Image) -> Image.Image:
     return Image.frombytes("RGB", image.size, data)
 
 
+def _mask(name: str, rectangle: tuple[float, float, float, float]) -> Image.Image:
+    """White in a rectangle of an image, black elsewhere."""
+    image = opened(name)
+    scale = HEIGHT / Image.open(SOURCE / name).height
+    left, top, width, height = (side * scale for side in rectangle)
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).rectangle((left, top, left + width, top + height), fill=255)
+    return mask
+
+
 def saved(image: Image.Image, quality: int) -> Image.Image:
     """An image after a JPEG of some quality."""
     stream = io.BytesIO()
@@ -101,13 +134,31 @@ EXAMPLES: dict[str, Callable[[], Image.Image]] = {
     "IMG306": lambda: noisy(opened(RACCOON)),
     "IMG307": lambda: saved(opened(RACCOON), 5),
     "IMG401": lambda: with_boxes("cells/002.jpg", 0),
+    "IMG402": lambda: ImageChops.composite(
+        ImageEnhance.Brightness(with_rectangles("raccoons/002.jpg", (40, 38, 150, 135))).enhance(0.12),
+        with_rectangles("raccoons/002.jpg", (40, 38, 150, 135)),
+        _mask("raccoons/002.jpg", (43, 41, 144, 129)),
+    ),
+    "IMG404": lambda: with_boxes("cells/000.jpg", 13),
+    "LBL310": lambda: with_boxes("cells/019.jpg", 8),
+    "BOX101": lambda: with_rectangles("raccoons/005.jpg", (120, 20, 150, 120)),
+    "BOX301": lambda: with_rectangles("raccoons/002.jpg", (40, 38, 150, 135), (43, 40, 148, 132)),
+    "BOX302": lambda: with_rectangles("raccoons/002.jpg", (40, 38, 150, 135), (37, 35, 156, 141)),
+    "BOX303": lambda: with_rectangles("raccoons/002.jpg", (40, 38, 150, 135), (46, 44, 138, 122)),
+    "BOX306": lambda: with_rectangles("raccoons/001.jpg", (1, 1, 238, 163)),
+    "BOX309": lambda: with_boxes("cells/014.jpg", 9),
+    "BOX403": lambda: with_rectangles("raccoons/002.jpg", (40, 38, 190, 173)),
+    "BOX404": lambda: with_rectangles("raccoons/002.jpg", (115, 105, 150, 135)),
     "CLU101": lambda: opened("raccoons/030.jpg"),
     "DUP101": lambda: beside(opened("clothes/train-020.jpg"), opened("clothes/train-204.jpg")),
     "DUP102": lambda: beside(opened("clothes/train-050.jpg"), opened("clothes/train-205.jpg")),
     "DUP105": lambda: beside(with_boxes("raccoons/046.jpg"), with_boxes("raccoons/009.jpg")),
+    "DUP104": lambda: beside(opened("clothes/train-050.jpg"), opened("clothes/train-205.jpg")),
+    "DUP107": lambda: beside(opened("raccoons/006.jpg"), cropped(opened("raccoons/006.jpg"), 0.25)),
     "SPL204": lambda: beside(opened("clothes/train-080.jpg"), opened("clothes/test-032.jpg")),
     "SUS102": lambda: opened("clothes/train-007.jpg"),
     "SUS106": lambda: opened("clothes/train-041.jpg"),
+    "SUS105": lambda: with_boxes("cells/014.jpg", 10),
     "VIS101": lambda: with_boxes(RACCOON),
     "VIS102": lambda: with_boxes("raccoons/010.jpg"),
     "VIS104": lambda: with_boxes("cells/018.jpg", 4),
