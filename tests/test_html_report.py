@@ -268,3 +268,12 @@ def test_an_empty_report_says_that_nothing_was_found() -> None:
     words = " ".join(Tags(html.render(report())).text.split())
     assert "No findings to show." in words
     assert "script" not in [tag for tag, _ in Tags(html.render(report())).tags]
+
+
+def test_a_box_without_area_is_seen() -> None:
+    of = described(report(finding(source_ref="s3://b/1.jpg")))
+    place, shown = next(iter(of.description.gallery.images.items()))
+    flat = shown._replace(boxes=(DrawnBox("animals", 0, "cat", (50.0, 40.0, 0.0, 0.0)),))
+    of = replace(of, description=replace(of.description, gallery=Gallery({place: flat})))
+    (outline,) = page(of).sections[0].illustrated[0].figures[0].shot.outlines
+    assert (outline.x, outline.y, outline.width, outline.height) == (49.5, 39.5, 1, 1)

@@ -22,6 +22,9 @@ _MAX_BOXES = 60
 
 _MAX_LABELS = 5
 
+_MIN_OUTLINE = 0.01
+"""Share of the longer side of what is shown below which no side of a box is drawn."""
+
 _WHOLE = 0.6
 """Share of the image from which a box is not shown by itself too."""
 
@@ -222,11 +225,20 @@ def _outlines(illustration: Illustration, kinds: _Kinds) -> Iterator[Outline]:
         kind = kinds.of(box)
         others += kind == "other"
         if kind != "other" or others <= _MAX_BOXES:
-            sides = (round(x, 1), round(y, 1), round(max(box_width, 0), 1), round(max(box_height, 0), 1))
+            # A box without area would not be seen at all.
+            least = _MIN_OUTLINE * max(width, height)
+            x, box_width = _widened(x, box_width, least)
+            y, box_height = _widened(y, box_height, least)
+            sides = (round(x, 1), round(y, 1), round(box_width, 1), round(box_height, 1))
             found.append(Outline(kind, *sides, _title(box)))
     if all(outline.kind == "other" for outline in found):
         found = [outline._replace(kind="plain") for outline in found]
     yield from sorted(found, key=lambda outline: ("plain", "other", "related", "own").index(outline.kind))
+
+
+def _widened(start: float, length: float, least: float) -> tuple[float, float]:
+    """Start and length of a side that is at least so long, around the same middle."""
+    return (start, length) if length >= least else (start + (length - least) / 2, least)
 
 
 def _title(box: DrawnBox) -> str:
