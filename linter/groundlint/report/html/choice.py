@@ -17,7 +17,7 @@ MAX_LISTED = 5000
 """Findings that a page lists."""
 
 MAX_RELATED = 4
-"""Related images that are shown beside a finding."""
+"""Related images that are shown beside the image of a finding; twice as many where it has none of its own."""
 
 MAX_GROUPS = 60
 """Images that are shown with all their findings."""
@@ -135,7 +135,7 @@ def sides(row: Row) -> Sides:
             continue
         is_box = place["box"] is not None and place["attribute"] is not None
         related.append(PlacedBox(other, place["attribute"], place["box"]) if is_box else other)
-    return Sides(image, box, related[:MAX_RELATED])
+    return Sides(image, box, related[: MAX_RELATED if image else 2 * MAX_RELATED])
 
 
 def _even_limit(counts: list[int], most: int) -> int:
