@@ -207,7 +207,7 @@ def test_a_fix_changes_what_it_should_and_nothing_else(here: Path, name: str) ->
         assert contents(fixed("a.manifest", **flags)) == {}
     made = fixed("a.manifest", unsafe=case.safety == "unsafe", **flags)
     assert contents(made)["a.manifest"].decode() == as_bytes([*case.after, *sound]).decode()
-    assert made.fixed == before.height
+    assert made.count == before.height
     write(made)
     assert checked("a.manifest", **flags).findings.is_empty()
     assert contents(fixed("a.manifest", unsafe=True, **flags)) == {}
@@ -351,7 +351,7 @@ def test_a_line_that_can_be_repaired_is_not_removed(here: Path) -> None:
     assert dict(found.select("code", "fix").rows()) == {"BOX101": "safe", "BOX104": "unsafe"}
     made = fixed("a.manifest", select=["BOX101", "BOX104"], unsafe=True)
     assert len(contents(made)["a.manifest"].splitlines()) == 4
-    assert made.fixed == 1
+    assert made.count == 1
     assert made.after.findings.is_empty()
 
 

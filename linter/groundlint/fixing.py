@@ -64,14 +64,14 @@ class Change:
 class Fixed:
     """Manifests before and after their fixes.
 
-    `before` and `after` are what a check finds then. `fixed` is the number of findings whose fix was applied.
+    `before` and `after` are what a check finds then. `count` is the number of findings whose fix was applied.
     `standard_input` is what the manifest on standard input becomes, None if there is none.
     """
 
     before: Outcome
     after: Outcome
     changes: list[Change] = field(default_factory=list)
-    fixed: int = 0
+    count: int = 0
     standard_input: bytes | None = None
 
 

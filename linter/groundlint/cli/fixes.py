@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groundlint.cli.output import fail, print_text, say, temporaries
+from groundlint.cli.output import fail, print_bytes, print_text, say, temporaries
 
 if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
@@ -76,7 +75,7 @@ class Fixing:
         """Whether the run passes, given whether its findings pass."""
         if fixed is None:
             return passed
-        if self.exit_non_zero_on_fix and fixed.fixed:
+        if self.exit_non_zero_on_fix and fixed.count:
             return False
         return not fixed.changes if self.diff else passed or self.fix_only
 
@@ -105,9 +104,9 @@ def carry_out(fixing: Fixing, fixed: Fixed, *, is_whole: bool, quiet: bool) -> N
             print_text("".join(f"{line}\n" for line in _diff(change)))
     else:
         _write(fixed)
-    if fixed.fixed and not quiet:
+    if fixed.count and not quiet:
         names = first_of([change.snapshot.name for change in fixed.changes])
-        say(f"{'would fix' if fixing.diff else 'fixed'} {number_of(fixed.fixed, 'finding')} in {names}")
+        say(f"{'would fix' if fixing.diff else 'fixed'} {number_of(fixed.count, 'finding')} in {names}")
 
 
 def _write(fixed: Fixed) -> None:
@@ -126,9 +125,7 @@ def _write(fixed: Fixed) -> None:
             _refuse_if_changed(change.snapshot)
             _replace(temporary, change)
     if fixed.standard_input is not None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(fixed.standard_input)
-        sys.stdout.buffer.flush()
+        print_bytes(fixed.standard_input)
 
 
 def _refuse_if_changed(snapshot: Snapshot) -> None:

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 
@@ -126,11 +126,26 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_text(text: str, *, on_stderr: bool = False) -> None:
-    """Print text on standard output, or on standard error; a reader that closes it early is not an error."""
+    """Print text on standard output, or on standard error."""
     stream = sys.stderr if on_stderr else sys.stdout
-    try:
+    with _printing(stream):
         stream.write(text)
         stream.flush()
+
+
+def print_bytes(data: bytes) -> None:
+    """Print bytes on standard output."""
+    with _printing(sys.stdout):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def _printing(stream: TextIO) -> Iterator[None]:
+    """End with exit status 2 if a stream cannot be written to; a reader that closes it early is not an error."""
+    try:
+        yield
     except OSError as error:
         # What is left in the buffer must not fail again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
