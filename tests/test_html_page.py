@@ -172,6 +172,30 @@ def test_a_review_is_downloaded_as_csv_that_no_spreadsheet_takes_for_formulas(
     assert (accepted[2], accepted[4], accepted[7]) == ("0", "keep", "accepted")
 
 
+def test_the_command_applies_a_downloaded_review(browser: Visit, real: Path, tmp_path: Path) -> None:
+    browser.open(real)
+    wanted = {
+        n: entry
+        for n, entry in enumerate(entries(browser))
+        if entry["code"] in ("SUS102", "DUP101") and "/clothes/train" in entry["source_ref"]
+    }
+    for n in wanted:
+        browser.page.evaluate(f"document.getElementById('f{n}').scrollIntoView()")
+        browser.page.click(f"#f{n} [data-mark=right]")
+    downloaded(browser, "#review", tmp_path)
+    to = tmp_path / "reviewed.manifest"
+    done = groundlint("apply", f"{tmp_path}/review.csv", "clothes-train.manifest", "--to", str(to), cwd=PHOTOGRAPHS)
+    assert done.returncode == 0, done.stderr
+    before = (PHOTOGRAPHS / "clothes-train.manifest").read_text().splitlines()
+    after = to.read_text().splitlines()
+    suspects = [entry["source_ref"] for entry in wanted.values() if entry["code"] == "SUS102"]
+    (duplicate,) = (entry["source_ref"] for entry in wanted.values() if entry["code"] == "DUP101")
+    assert len(after) == len(before) - 1
+    assert not any(f'"{duplicate}"' in line for line in after)
+    changed = {json.loads(line)["source-ref"] for line in set(after) - set(before)}
+    assert changed == set(suspects)
+
+
 def test_the_decision_can_be_changed(browser: Visit, sample: Path, tmp_path: Path) -> None:
     browser.open(sample)
     browser.page.click("#f0 [data-mark=right]")
