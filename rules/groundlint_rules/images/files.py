@@ -229,7 +229,8 @@ class MissingImage(Rule):
 def _decoded(missing: LazyFrame, lines: LazyFrame) -> LazyFrame:
     """Missing images whose URL-encoded key has a decoded twin, with the edits of all lines that name them."""
     image = ["data_set", "manifest", "source_ref"]
-    encoded = missing.filter(col("kind") == "misnamed", col("detail").str.ends_with(": the key is URL-encoded"))
+    is_encoded = col("detail").str.ends_with(": the key is URL-encoded") & col("source_ref").str.starts_with("s3://")
+    encoded = missing.filter(col("kind") == "misnamed", is_encoded)
     twins = (
         encoded.with_columns(twin=col("detail").str.strip_suffix(" exists: the key is URL-encoded"))
         .with_columns(decoded=pl.struct("source_ref", "twin").map_elements(_named_like, return_dtype=pl.String))
@@ -246,7 +247,7 @@ def _named_like(image: dict[str, str]) -> str | None:
     bucket, _, key = image["source_ref"].removeprefix("s3://").partition("/")
     ways = (decode(key) for decode in (unquote, unquote_plus))
     decoded = next((each for each in ways if f"/{each}".endswith(f"/{image['twin']}")), None)
-    return f"s3://{bucket}/{decoded}" if decoded else None
+    return f"s3://{bucket}/{decoded}" if decoded and decoded.isprintable() else None
 
 
 class UnfetchedImage(Rule):
