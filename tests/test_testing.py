@@ -9,10 +9,10 @@ import pytest
 from lines import classification, detection, manifest
 from polars import DataFrame, LazyFrame, col
 
-from groundlint import Bad, Good, Option, Rule, Severity, table
+from groundlint import Bad, Good, Option, Rule, Safety, Severity, pointer, set_value, table
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry
-from groundlint.testing import example_faults, example_tables, manifest_lines, property_faults
+from groundlint.testing import example_faults, example_tables, judged, manifest_lines, property_faults
 
 
 @table()
@@ -203,3 +203,43 @@ def test_a_sound_rule_has_no_faults() -> None:
 )
 def test_a_fault_of_a_rule_is_reported(rule: type[Rule], fault: str) -> None:
     assert any(fault in found for found in property_faults(REGISTRY, rule))
+
+
+def narrowed(new: str = "20", **parts: Any) -> type[Rule]:
+    """A rule on boxes wider than 20 px, whose fix gives them another width."""
+
+    def check(self: Rule, boxes: LazyFrame) -> LazyFrame:
+        at = pointer(col("attribute"), "annotations", col("box"), "width")
+        return boxes.filter(col("width") > 20).with_columns(edits=pl.concat_list(set_value(at, pl.lit(new))))
+
+    own: dict[str, Any] = {
+        "__doc__": "A box is wider than 20 px.",
+        "__module__": __name__,
+        "code": "TST002",
+        "name": "wider",
+        "severity": Severity.INFO,
+        "message": "box {box} is {width:.0f} wide",
+        "fixes": {Safety.SAFE: "Makes the box narrower."},
+        "examples": (Good(boxes=[{"width": 9}]), Bad(manifest=WIDE_BOX)),
+        "check": check,
+    }
+    return type("Narrowed", (Rule,), own | parts)
+
+
+WIDE_BOX = manifest(detection(boxes=({"width": 300}, {"width": 9})))
+
+
+def test_a_fix_must_remove_its_finding() -> None:
+    assert property_faults(REGISTRY, narrowed()) == []
+    faults = property_faults(REGISTRY, narrowed("300.0"))
+    assert faults == ["TST002 wider, example 2: its fix removes no finding"]
+
+
+def test_each_kind_of_fix_needs_an_example() -> None:
+    rule = narrowed(examples=(Good(boxes=[{"width": 9}]),))
+    assert property_faults(REGISTRY, rule) == ["TST002 wider: no example shows its safe fix"]
+
+
+def test_a_fix_must_be_declared() -> None:
+    evaluation = judged(REGISTRY, narrowed(fixes={}), Bad(manifest=WIDE_BOX))
+    assert evaluation.raised[0].error == "KeyError: `fixes` of TST002 does not say what a fix does that is 'not named'"
