@@ -134,19 +134,18 @@ def test_the_same_report_gives_the_same_bytes_and_another_one_another_digest() -
     assert one != other
 
 
-def test_most_reliable_rules_come_first_and_of_each_the_worst_findings() -> None:
+def test_rules_are_in_order_of_severity_and_reliability_and_of_each_the_worst_findings_come_first() -> None:
     rows = [
         finding(code="AAA101", severity="warning", precision=0.7, score=score, line=n, message=f"score {score}")
         for n, score in enumerate((0.2, 0.9, 0.5), 1)
     ]
     rows += [finding(code="BBB101", severity="info", precision=FACT), finding(code="CCC101", precision=None)]
     content = page(report(*rows))
-    assert [section.code for section in content.sections] == ["BBB101", "AAA101", "CCC101"]
+    assert [section.code for section in content.sections] == ["CCC101", "AAA101", "BBB101"]
     said = [entry.message[0].text for entry in content.sections[1].listed]
     assert said == ["score 0.9", "score 0.5", "score 0.2"]
-    # Errors, then warnings, then advice that is reliable.
     assert [step.section.code for step in content.first] == ["CCC101", "AAA101", "BBB101"]
-    assert [section.figure for section in content.sections] == ["fact", "0.70", "not measured"]
+    assert [section.figure for section in content.sections] == ["not measured", "0.70", "fact"]
 
 
 def test_a_finding_on_a_box_shows_the_image_and_the_box_enlarged_with_what_is_related_marked() -> None:

@@ -40,7 +40,7 @@ class Listed:
 
 @dataclass
 class Choice:
-    """The findings of a page by the code of their rule, most reliable rule first, and the images that they show."""
+    """The findings of a page by the code of their rule, worst rule first, and the images that they show."""
 
     rules: dict[str, Listed] = field(default_factory=dict)
     wanted: list[Place | PlacedBox] = field(default_factory=list)
@@ -73,7 +73,7 @@ def choose(findings: DataFrame, *, images: int, most: int = MAX_LISTED) -> Choic
     by_rule = {code[0]: part for code, part in rows.partition_by("code", as_dict=True, maintain_order=True).items()}
     limit = _even_limit([part.height for part in by_rule.values()], most)
     choice = Choice()
-    for code in sorted(by_rule, key=lambda code: reliability(by_rule[code])):
+    for code in sorted(by_rule, key=lambda code: _badness(by_rule[code])):
         part = by_rule[code]
         choice.rules[code] = Listed(list(part.head(limit).iter_rows(named=True)), max(0, part.height - limit))
     groups = [sides(rows[0]).image for rows in worst_images(choice)[: min(MAX_GROUPS, images // 10)]]
@@ -112,11 +112,11 @@ def _illustrated(choice: Choice, images: int, *, most_of_rule: int) -> list[Plac
     return list(wanted)
 
 
-def reliability(findings: DataFrame) -> tuple[float, int, str]:
-    """Sort key of a rule by its findings: facts first, then by measured precision, then by severity."""
+def _badness(findings: DataFrame) -> tuple[int, float, str]:
+    """Sort key of a rule by its findings: by severity, then facts first, then by measured precision."""
     severity = findings["severity"].cast(SEVERITIES).min()
     levels = list(SEVERITIES.categories)
-    return -(findings["precision"][0] or 0), levels.index(str(severity)), findings["code"][0]
+    return levels.index(str(severity)), -(findings["precision"][0] or 0), findings["code"][0]
 
 
 def sides(row: Row) -> Sides:

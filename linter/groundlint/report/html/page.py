@@ -303,9 +303,7 @@ def _entry(number: int, row: Row, names: Mapping[str, str], figures: list[Figure
 
 def _first(sections: Sequence[Section]) -> list[FirstStep]:
     """The most harmful rules, the most reliable ones of each severity first, each with one of its worst findings."""
-    levels = list(SEVERITIES.categories)
-    found = [section for section in sections if section.illustrated or section.listed]
-    worst = sorted(found, key=lambda section: levels.index(section.severity))
+    worst = [section for section in sections if section.illustrated or section.listed]
     # Infos are advice: only the reliable ones are among what to do first, unless there is nothing else.
     harmful = [section for section in worst if section.severity != "info" or section.is_reliable] or worst
     steps = []
