@@ -240,3 +240,11 @@ def test_standard_input_may_be_a_part_of_a_data_set(folder: Path) -> None:
     done = groundlint("check", *arguments, cwd=folder, stdin=BAD.encode())
     assert done.returncode == 1
     assert "-:1: error BOX101" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--images", "--measurements", "--reference", "--evaluation"])
+@pytest.mark.parametrize("name", ["x" * 300, "a\nb"])
+def test_an_odd_name_of_a_file_or_folder_is_a_usage_error(tmp_path: Path, option: str, name: str) -> None:
+    done = groundlint("check", "--train", "good.manifest", option, name, cwd=with_manifests(tmp_path))
+    assert done.returncode == 2
+    assert "groundlint itself failed" not in done.stderr

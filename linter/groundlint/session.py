@@ -33,6 +33,7 @@ from groundlint.fixes.manifests import with_safe_copies
 from groundlint.images import parts
 from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
+from groundlint.images.listings import is_folder
 from groundlint.images.record import ImageFault
 from groundlint.images.storage import LocalStorage, Roots
 from groundlint.manifest.foreign import looks_like
@@ -359,7 +360,7 @@ class Session:
         request, config = self._request, self._config
         named = [_root(image) for image in request.images]
         for _, folder in named:
-            if not folder.is_dir():
+            if not is_folder(str(folder)):
                 raise UsageError(f"{request.images_from}: there is no folder {folder}")
         # A flag starts from the working directory, the configuration from its own folder.
         given = {prefix: folder for prefix, folder in named if prefix}
@@ -429,7 +430,7 @@ def _unmeasured_note(count: int) -> MadeNote:
 def _root(image: str) -> tuple[str, Path]:
     """The prefix and folder of an `--images` option; the prefix is empty where only a folder is given."""
     # A folder may have an equals sign in its name.
-    if Path(image).is_dir():
+    if is_folder(image):
         return "", Path(image)
     prefix, _, folder = image.rpartition("=")
     return prefix, Path(folder)
