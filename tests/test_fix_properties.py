@@ -120,8 +120,9 @@ def test_a_key_is_renamed_in_all_entries_of_a_list_that_have_it() -> None:
         ('{"a": [1]}', "/a/3"),
         ("[1]", "/a"),
         ("7", "/a"),
+        ('{"a": 1}', ""),
     ],
-    ids=["key twice", "no key", "not an object", "no entry", "key of a list", "neither"],
+    ids=["key twice", "no key", "not an object", "no entry", "key of a list", "neither", "the line"],
 )
 def test_an_edit_without_a_place_is_refused(text: str, pointer: str) -> None:
     with pytest.raises(NotApplicable):
@@ -159,6 +160,13 @@ def test_a_fix_waits_for_an_earlier_one_on_the_same_place(other: Edit, is_applie
     applied = apply(DATA, [[SET_Y], [other]])
     assert applied.fixed == 1 + is_applied
     assert b'"y": 5, "z"' in applied.contents["a"]
+
+
+def test_a_renamed_key_is_not_added_by_another_fix() -> None:
+    renamed, added = edit(Operation.RENAME, "/x/y", "w"), edit(Operation.SET, "/x/w", "1")
+    for first, second in ((renamed, added), (added, renamed)):
+        assert apply(DATA, [[first], [second]]).fixed == 1
+    assert apply(DATA, [[renamed], [renamed]]).contents["a"].startswith(b'{"x": {"w": 1.0, "z": 2}}')
 
 
 def test_a_fix_is_applied_as_a_whole_or_not_at_all() -> None:

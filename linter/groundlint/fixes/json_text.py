@@ -31,9 +31,13 @@ class TextEdit(NamedTuple):
         return tuple(step.replace("~1", "/").replace("~0", "~") for step in self.pointer.split("/")[1:])
 
     @property
-    def place(self) -> tuple[str, ...]:
-        """The steps to all that is edited."""
-        return self.steps[:-1] if self.operation == Operation.RENAME_IN_ENTRIES else self.steps
+    def places(self) -> tuple[tuple[str, ...], ...]:
+        """The steps to all that is edited: of a key that is renamed, also those to its new name."""
+        if self.operation == Operation.RENAME_IN_ENTRIES:
+            return (self.steps[:-1],)
+        if self.operation == Operation.RENAME:
+            return (self.steps, (*self.steps[:-1], str(self.value)))
+        return (self.steps,)
 
 
 class _Member(NamedTuple):
@@ -73,7 +77,9 @@ def edited(text: str, edits: Sequence[TextEdit]) -> str:
     removed: dict[int, set[int]] = defaultdict(set)
     added: dict[int, list[str]] = defaultdict(list)
     for edit in edits:
-        *way, last = edit.steps or ("",)
+        if not edit.steps:
+            raise NotApplicable("an edit needs a key or a position")
+        *way, last = edit.steps
         container = line.container(way)
         if edit.operation == Operation.RENAME_IN_ENTRIES:
             changes += line.renamed_in_entries(container, last, str(edit.value))

@@ -151,17 +151,17 @@ class _Line(NamedTuple):
         planned = dict(self.edits)
         above = set(self.above)
         for edit in edits:
-            place = edit.place
-            # Two fixes may agree on an edit.
-            if planned.get(place) == edit:
-                continue
-            ways = {place[:n] for n in range(len(place))}
-            if place in above or place in planned or ways & planned.keys():
-                return None
-            planned[place] = edit
-            above |= ways
+            for place in edit.places:
+                # Two fixes may agree on an edit.
+                if planned.get(place) == edit:
+                    continue
+                ways = {place[:n] for n in range(len(place))}
+                if place in above or place in planned or ways & planned.keys():
+                    return None
+                planned[place] = edit
+                above |= ways
         try:
-            text = edited(_parted(raw)[0].decode(), list(planned.values()))
+            text = edited(_parted(raw)[0].decode(), list(dict.fromkeys(planned.values())))
         except (NotApplicable, ValueError, IndexError, RecursionError):
             # What is not valid JSON is not edited.
             return None
