@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from groundlint_rules.algorithms.stacked import stacked
 from groundlint_rules.algorithms.two_groups import silhouettes, two_groups, unit
-from groundlint_rules.evaluation.mistakes import MIN_SHARE, MixedLabel, UnknownLabel
+from groundlint_rules.evaluation.kinds import MIN_SHARE, MixedLabel, UnknownLabel
 from groundlint_rules.features.embeddings import NUMBERS
 
 Vectors = NDArray[np.float64]
