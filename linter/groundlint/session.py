@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polars import Boolean, DataFrame, Series, col
 
@@ -35,7 +36,7 @@ from groundlint.images.cache import Cache
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
 from groundlint.images.listings import is_folder
 from groundlint.images.record import ImageFault
-from groundlint.images.storage import LocalStorage, Roots
+from groundlint.images.storage import LocalStorage, Roots, Storage
 from groundlint.manifest.foreign import looks_like
 from groundlint.manifest.raw_lines import raw_lines
 from groundlint.manifest.reader import read
@@ -44,11 +45,20 @@ from groundlint.policy import severity
 from groundlint.policy.baseline import Baseline, Entry
 from groundlint.policy.selection import Selection, nothing_selected
 
+if TYPE_CHECKING:
+    from groundlint.images.downloads import Downloads
+
 OnProgress = Callable[[str], None]
 
 _MAX_FIRST_LINE = 100_000
 # Nothing is parsed here, because a line may be hostile.
 _SOURCE_REF = re.compile(rb'"source-ref"\s*:\s*"([^"\\]+)"')
+_EXPLAINED = [
+    fault.value
+    for fault in (ImageFault.NOT_FETCHED, ImageFault.LEADS_OUTSIDE, ImageFault.NO_OBJECT, ImageFault.INACCESSIBLE)
+]
+"""Faults of images that are not missing merely because their folder was not named."""
+
 _BYTES_OF_LINE = 400
 """Length of a usual line of a manifest."""
 
@@ -211,8 +221,10 @@ class Session:
                 notes.append(_processors_note(images.parts.processors))
             if images.unmeasured:
                 notes.append(_unmeasured_note(images.unmeasured))
+            notes += _download_notes(images)
         unread = [f"{source.name}: {error.strerror or error}" for source, error in unreadable]
         if images:
+            unread += images.downloads.unread if images.downloads else []
             unread += _unused_roots(request, tables, images.storage.followed)
         self._on_progress("checking")
         return Loaded(
@@ -307,6 +319,7 @@ class Session:
         notes = [MadeNote(note.kind, None, note.files, note.message) for note in dict.fromkeys(found)]
         if images.cache.warning:
             notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
+        notes += _download_notes(images)
         return Measured(
             measured,
             plan.features,
@@ -315,6 +328,7 @@ class Session:
             [Raised(each.what, each.error, each.traceback, ()) for each in images.raised],
             [
                 *unread,
+                *(images.downloads.unread if images.downloads else []),
                 *_unused_roots(self._request, {"lines": lines, "images": measured.images}, images.storage.followed),
             ],
         )
@@ -366,13 +380,27 @@ class Session:
         given = {prefix: folder for prefix, folder in named if prefix}
         configured = {prefix: config.root / folder for prefix, folder in config.settings.images.items()}
         roots = Roots({**configured, **given}, [folder for prefix, folder in named if not prefix])
-        storage = LocalStorage(roots, [Path.cwd(), config.root])
+        local = LocalStorage(roots, [Path.cwd(), config.root])
+        storage: Storage = local
+        downloads: Downloads | None = None
+        if request.s3:
+            if request.dask:
+                raise UsageError("--dask and --s3 exclude each other; measure parts with `groundlint measure --part`")
+            from groundlint.images.downloads import Downloads
+            from groundlint.images.s3 import S3
+            from groundlint.images.s3_storage import S3Storage
+
+            # Folders that nobody named, such as that of a manifest, must not stand for what is in S3.
+            named_folders = local if roots.prefixes or roots.folders else None
+            storage, downloads = S3Storage(named_folders, request.s3), Downloads(S3(request.s3), request.s3)
         cache, progress = Cache(request.cache), self._on_progress
         measured = parts.read(request.measurements, plan.features) if request.measurements else parts.NOTHING
-        return ImageTables(storage, cache, plan.features, request.processes, measured, request.dask, progress)
+        return ImageTables(
+            storage, cache, plan.features, request.processes, measured, request.dask, downloads, progress
+        )
 
 
-def _expected_images(asked: Sequence[DataSet], storage: LocalStorage) -> int:
+def _expected_images(asked: Sequence[DataSet], storage: Storage) -> int:
     """Roughly how many images there will be to measure; 0 unless the first one that is named is found."""
     files = [(source.name, source.path) for data_set in asked for source in data_set.sources if source.path]
     # What keeps a manifest from being read is reported when it is read.
@@ -427,6 +455,19 @@ def _unmeasured_note(count: int) -> MadeNote:
     return MadeNote("measurements-incomplete", None, count, message)
 
 
+def _download_notes(images: ImageTables) -> list[MadeNote]:
+    """The note that a limit of downloads was reached."""
+    count = images.downloads.left_out if images.downloads else 0
+    if not count:
+        return []
+    were = "was" if count == 1 else "were"
+    message = (
+        f"{number_of(count, 'image')} {were} not read from S3, because the limit of --max-download was reached; the "
+        "others are an even sample"
+    )
+    return [MadeNote("download-limit", None, count, message)]
+
+
 def _root(image: str) -> tuple[str, Path]:
     """The prefix and folder of an `--images` option; the prefix is empty where only a folder is given."""
     # A folder may have an equals sign in its name.
@@ -460,7 +501,7 @@ def no_images_note(loaded: Loaded) -> MadeNote | None:
     if not names:
         return None
     images = loaded.tables["images"].filter(col("data_set").is_in(sorted(loaded.without_images)))
-    known = images.filter(col("fault").is_in([ImageFault.NOT_FETCHED.value, ImageFault.LEADS_OUTSIDE.value]))
+    known = images.filter(col("fault").is_in(_EXPLAINED))
     folders = ", ".join(loaded.tried[:6])
     remedy = "name their folder with --images FOLDER or --images PREFIX=FOLDER"
     if not known.is_empty() and known.height == images.height:

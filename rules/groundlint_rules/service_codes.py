@@ -20,7 +20,7 @@ class CodeNote(NamedTuple):
 _ACCOUNT = "It depends on the permissions of your account and cannot be seen in the data; the service reports it."
 _SAME = "The same finding as for the rule's own code; the service gives it another name here."
 _SILENT = "Removed by the service without a message; we report it."
-_IMAGES = "It is found only if the images are on this machine."
+_IMAGES = "It is found only with `--s3`: whether an object exists is not seen on this machine."
 _GROUND_TRUTH = "Under the target ground-truth."
 
 NOTES = (
@@ -48,8 +48,8 @@ NOTES = (
         ("REF104", "REF108"),
         "Removed by the service without a message; we report it, and source-refs that differ in case or encoding only.",
     ),
-    CodeNote("(none) validation rule: inaccessible source-ref < 20%", (), _IMAGES),
-    CodeNote("(none) validation rule: inaccessible source-ref > 20%", (), _IMAGES),
+    CodeNote("(none) validation rule: inaccessible source-ref < 20%", ("IMG101",), _IMAGES),
+    CodeNote("(none) validation rule: inaccessible source-ref > 20%", ("IMG101",), _IMAGES),
     CodeNote(
         "(none) validation rule: train/test image overlap",
         (),

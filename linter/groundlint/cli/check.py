@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,16 +24,28 @@ from groundlint.cli.options import (
     Run,
     baseline_file,
     configure,
+    destination,
     destinations,
     load,
     one_of,
     requested,
     spread,
 )
-from groundlint.cli.output import BROKEN, FAILED, list_files, print_text, progress, reported, say, say_faults, write
+from groundlint.cli.output import (
+    BROKEN,
+    FAILED,
+    list_files,
+    print_text,
+    progress,
+    reported,
+    say,
+    say_faults,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from groundlint.config.settings import Settings
     from groundlint.engine.registry import Registry
@@ -91,7 +102,7 @@ class Reporting:
     ] = False
     statistics: Annotated[bool, typer.Option("--statistics", help="Show the number of findings by rule.")] = False
     summary_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the numbers that a gate reads, as JSON.")
+        str | None, typer.Option(metavar="FILE", help="Write the numbers that a gate reads, as JSON.")
     ] = None
     html_images: Annotated[
         int | None,
@@ -138,7 +149,7 @@ def check(
         from groundlint.reporting import report_of
         from groundlint.session import Session
 
-    outputs = _outputs(reporting)
+    outputs = _outputs(reporting, images)
     with reported():
         with stopwatch.timing("stage", _LOADING):
             settings = configure(run, data, rules, fail_on=verdict.fail_on)
@@ -178,7 +189,7 @@ def check(
             report = _with_images(report, outcome, reporting, run)
             is_whole = _deliver(report, outputs, on_stderr=fixing.prints_manifest(fixed)) and is_whole
         if reporting.summary_file:
-            write(reporting.summary_file, _summary(outcome, passed=passed and is_whole))
+            write(destination(reporting.summary_file, images), _summary(outcome, passed=passed and is_whole))
     if reporting.verbose:
         names = {code: rule.name for code, rule in registry.rules.items()}
         for line in timings.table({**stopwatch.seconds, **outcome.seconds}, names):
@@ -199,14 +210,14 @@ def _with_images(report: Report, outcome: Outcome, reporting: Reporting, run: Ru
         return illustrated(report, outcome.described, reporting.html_images, on_progress)
 
 
-def _outputs(reporting: Reporting) -> Destinations:
+def _outputs(reporting: Reporting, images: Images) -> Destinations:
     """Where reports go; before anything is read, the summary file says that the run did not pass."""
     from groundlint.report import FORMATS, gate
 
     if reporting.summary_file:
         # A gate that reads this file stays shut until the run has ended well.
-        write(reporting.summary_file, gate.render(passed=False, counts={}, rules={}, images={}))
-    outputs = destinations(reporting.output or [], tuple(FORMATS))
+        write(destination(reporting.summary_file, images), gate.render(passed=False, counts={}, rules={}, images={}))
+    outputs = destinations(reporting.output or [], tuple(FORMATS), images)
     if reporting.min_severity is not None:
         one_of("--min-severity", reporting.min_severity, ("error", "warning", "info"))
     one_of("--color", reporting.color, ("auto", "always", "never"))

@@ -18,14 +18,15 @@ from groundlint.cli.output import fail
 
 if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
+    from groundlint.config.s3_access import S3Access
     from groundlint.config.settings import Config
     from groundlint.engine.registry import Registry
     from groundlint.policy.selection import Selection
 
 Command = Callable[..., None]
 
-Destinations = list[tuple[str, Path | None]]
-"""Formats with the files to write them to; None for standard output."""
+Destinations = list[tuple[str, Path | str | None]]
+"""Formats with the files, or URIs of S3, to write them to; None for standard output."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -109,6 +110,26 @@ class Images:
         typer.Option(
             metavar="ADDRESS",
             help="Measure on a Dask cluster whose workers see the same files: its scheduler, as tcp://scheduler:8786.",
+        ),
+    ] = None
+    s3: Annotated[
+        bool,
+        typer.Option(
+            "--s3",
+            help="Read s3:// paths and images from S3, where no folder of --images has them; also GROUNDLINT_S3=1.",
+        ),
+    ] = False
+    s3_bucket: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Buckets that images may be read from; all if not given; may be repeated."),
+    ] = None
+    s3_anonymous: Annotated[
+        bool, typer.Option("--s3-anonymous", help="Read S3 without credentials, as public buckets allow.")
+    ] = False
+    max_download: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SIZE", help="Most to download from S3, as 500MB, or 2000images; may be given once for each."
         ),
     ] = None
 
@@ -263,6 +284,8 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
     """What to check, with the bytes of standard input if it is asked for."""
     from groundlint.config.data_sets import STDIN, Request
 
+    s3 = _s3_access(images)
+    named = [name for names in (paths, data.train, data.test, data.reference) for name in names or ()]
     is_wanted = any(STDIN in (names or ()) for names in (paths, data.train, data.test, data.reference))
     return Request(
         paths=tuple(paths or ()),
@@ -275,12 +298,58 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
         images=tuple(images.images or ()),
         measurements=tuple(images.measurements or ()),
         dask=images.dask,
+        s3=s3,
+        objects=_objects(named, s3) if s3 else {},
         jobs=run.jobs,
         cache=None if run.no_cache else run.cache_dir or cache_folder(config),
         embeddings=models.embeddings,
         pred_probs=models.pred_probs,
         evaluation=tuple(models.evaluation or ()),
     ).with_images_of_environment()
+
+
+def destination(name: str, images: Images) -> Path | str:
+    """Where to write: the path of a file, or the URI of an object of S3, if that may be touched."""
+    from groundlint.cli.output import reported
+    from groundlint.config.s3_access import is_uri
+
+    if not is_uri(name):
+        return Path(name)
+    with reported():
+        if _s3_access(images) is None:
+            fail(f"{name}: writing to S3 needs --s3")
+    return name
+
+
+def _s3_access(images: Images) -> S3Access | None:
+    """What may be read from S3; None if nothing."""
+    from groundlint.config.s3_access import is_enabled, s3_access
+
+    if images.s3 or is_enabled(os.environ):
+        return s3_access(
+            buckets=images.s3_bucket or (), is_anonymous=images.s3_anonymous, limits=images.max_download or ()
+        )
+    flags = {
+        "--s3-bucket": images.s3_bucket,
+        "--s3-anonymous": images.s3_anonymous,
+        "--max-download": images.max_download,
+    }
+    for name, value in flags.items():
+        if value:
+            fail(f"{name} needs --s3")
+    return None
+
+
+def _objects(names: list[str], access: S3Access) -> dict[str, bytes | OSError]:
+    """The bytes of the manifests that are in S3, or why they cannot be read."""
+    from groundlint.config.s3_access import is_uri
+
+    uris = [name for name in dict.fromkeys(names) if is_uri(name)]
+    if not uris:
+        return {}
+    from groundlint.images.downloads import contents
+
+    return contents(uris, access)
 
 
 def _standard_input() -> bytes:
@@ -321,11 +390,11 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
         fail(f"{option}: {value!r} is not one of {', '.join(known)}")
 
 
-def destinations(values: list[str], formats: tuple[str, ...]) -> Destinations:
+def destinations(values: list[str], formats: tuple[str, ...], images: Images) -> Destinations:
     """The values of `--output`; text goes to standard output unless another one does."""
     outputs: Destinations = []
     for value in values:
         form, _, file = value.partition(":")
         one_of("--output", form, formats)
-        outputs.append((form, Path(file) if file else None))
+        outputs.append((form, destination(file, images) if file else None))
     return [("text", None), *outputs] if all(path for _, path in outputs) else outputs

@@ -153,10 +153,23 @@ def _printing(stream: TextIO) -> Iterator[None]:
             fail(f"the report cannot be written to standard output: {error.strerror}")
 
 
-def write(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
+def write(file: Path | str, text: str) -> None:
+    """Write a file, or an object of S3 if it is a URI, as a whole or not at all."""
+    if isinstance(file, str):
+        _write_object(file, text)
+        return
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_object(uri: str, text: str) -> None:
+    from groundlint.images.downloads import write_object
+    from groundlint.images.s3_errors import S3Error
+
+    try:
+        write_object(uri, text.encode("utf-8"))
+    except S3Error as error:
+        fail(f"{uri}: the object cannot be written: {error}")
 
 
 @contextlib.contextmanager

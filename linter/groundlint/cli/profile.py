@@ -43,7 +43,7 @@ def profile(
     """Describe data sets: labels, splits, sizes, near-duplicates, exposure, and what was not looked at."""
     from groundlint.report import portrait
 
-    outputs = destinations(output or [], tuple(portrait.FORMATS))
+    outputs = destinations(output or [], tuple(portrait.FORMATS), images)
     with reported():
         settings = configure(run, data)
         request = requested(paths, settings, data, images, models, run)

@@ -18,6 +18,7 @@ from groundlint.config.discovery import (
     ignore_note,
     manifests_below,
 )
+from groundlint.config.s3_access import S3Access, is_uri
 from groundlint.config.settings import Config
 from groundlint.errors import GroundlintError
 from groundlint.phrases import first_of, number_of
@@ -38,17 +39,21 @@ class UsageError(GroundlintError):
 
 
 class Source(NamedTuple):
-    """A manifest to read: its path as given, its split, and where its bytes are: in `data` if that is given."""
+    """A manifest to read: its path as given, its split, and where its bytes are: in `data` if that is given.
+
+    `error` says why there are none.
+    """
 
     name: str
     split: str
     path: Path | None = None
     data: bytes | None = None
+    error: OSError | None = None
 
     @property
     def identity(self) -> str:
         """The same text for every path to a file; standard input stands for the file whose name it has."""
-        return os.path.realpath(self.path or self.name)
+        return self.name if is_uri(self.name) else os.path.realpath(self.path or self.name)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Request:
     folder: `exclude` applies, and files of other formats are skipped.
     `images` are folders, or `PREFIX=FOLDER`, and `images_from` is the option or variable that gave them. `measurements`
     are paths and globs of files that `groundlint measure` wrote. `jobs` is the number of processes that read large
-    manifests and measure images, None for one per processor. `dask` is the scheduler of a cluster that measures. With
+    manifests and measure images, None for one per processor. `dask` is the scheduler of a cluster that measures. `s3`
+    says what may be read from S3, None if nothing, and `objects` has the bytes of manifests in S3 by URI. With
     `cache` None nothing is cached. `embeddings` and `pred_probs` are files with outputs of the user's own model,
     `evaluation` those of the evaluation of a trained model. `contents` are bytes to judge in place of those of files,
     by the identity of their source.
@@ -76,6 +82,8 @@ class Request:
     images_from: str = "--images"
     measurements: tuple[str, ...] = ()
     dask: str | None = None
+    s3: S3Access | None = None
+    objects: Mapping[str, bytes | OSError] = field(default_factory=dict)
     jobs: int | None = None
     cache: Path | None = None
     embeddings: Path | None = None
@@ -273,6 +281,9 @@ class _Search:
         if path == STDIN:
             source = Source(_as_text(name) or STDIN, split, data=request.stdin)
             return self._manifests([source]) if is_found else [source]
+        if is_uri(path):
+            source = _object(path, split, request.objects.get(path))
+            return self._manifests([source]) if is_found else [source]
         # Not with pathlib, which raises where a name is too long for the system; such a file is reported as missing.
         if not os.path.isdir(path):  # noqa: PTH112
             source = Source(_as_text(path), split, Path(path))
@@ -325,3 +336,16 @@ def _data_set(sources: Iterable[Source], name: str = "the data set", folders: tu
 def _as_text(name: str) -> str:
     """The name of a file with escapes for bytes that are not text."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _object(uri: str, split: str, content: bytes | OSError | None) -> Source:
+    """A manifest in S3.
+
+    Raises:
+        UsageError: Nothing may be read from S3.
+    """
+    if content is None:
+        raise UsageError(f"{uri}: reading from S3 needs --s3")
+    if isinstance(content, OSError):
+        return Source(_as_text(uri), split, error=content)
+    return Source(_as_text(uri), split, data=content)

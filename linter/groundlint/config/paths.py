@@ -22,12 +22,17 @@ _ESCAPE_OR_SET = re.compile(r"\\.|\[\^?\]?[^\]]*\]", re.DOTALL)
 
 
 def relative(path: str, root: Path) -> str:
-    """A path relative to a folder, with slashes. It does not depend on the links that lead to the folder.
+    """A path relative to a folder, with slashes; the URI of an object of S3 as it is.
+
+    It does not depend on the links that lead to the folder.
 
     Args:
         path: The path as given. Links below the folder keep their names.
         root: The folder, without links.
     """
+    if path.startswith("s3://"):
+        # An object is where it is from everywhere.
+        return path
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links below the folder are kept
     if not absolute.is_relative_to(root):
         ways = (

@@ -146,13 +146,13 @@ _BOX_COLUMNS = {
 
 _IMAGE_COLUMNS = {
     "source_ref": _IMAGE_REF,
-    "path": _null(_TEXT, "Path of the local file; null where none was found.", "1.jpg"),
-    "found": Column(_FLAG, "Whether a file was found.", True),
+    "path": _null(_TEXT, "Path of the local file; null where none was found, and for an image read from S3.", "1.jpg"),
+    "found": Column(_FLAG, "Whether a file was found, or an object in S3.", True),
     "fault": _null(
         _TEXT,
-        "Why it could not be measured: refused, leads-outside, misnamed, not-fetched, no-image, truncated, "
-        "unreadable, too-big, crashed or timed-out; null where it could be, where nothing needed decoding, or "
-        "where there is no file.",
+        "Why it could not be measured: refused, leads-outside, misnamed, not-fetched, no-object (S3 says that it does "
+        "not exist), inaccessible (in S3), no-image, truncated, unreadable, too-big, crashed or timed-out; null where "
+        "it could be, where nothing needed decoding, or where there is no file.",
     ),
     "detail": _null(
         _TEXT,

@@ -85,6 +85,10 @@ class Cache:
                 self._connection.executemany("UPDATE files SET used = ? WHERE path = ?", rows)
         return known
 
+    def known(self, paths: Iterable[str]) -> set[str]:
+        """Return those of some files that were measured before, though they may have changed since."""
+        return {path for (path,) in self._select("SELECT path FROM files WHERE path IN", paths)}
+
     def images(self, digests: Iterable[str]) -> dict[str, ImageRecord]:
         """Return the known records of contents, by digest."""
         rows = self._records("SELECT digest, record FROM images WHERE digest IN", digests, ImageRecord)

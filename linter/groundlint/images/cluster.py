@@ -75,7 +75,7 @@ class ClusterPool:
     def start(self, tasks: int) -> None:
         """Do nothing: the workers of the cluster are there already."""
 
-    def measure(self, tasks: Iterable[ImageTask]) -> Iterator[MeasuredImage]:
+    def measure(self, tasks: Iterable[ImageTask | None]) -> Iterator[MeasuredImage]:
         """Measure images, and yield the results in any order.
 
         Args:
@@ -84,7 +84,7 @@ class ClusterPool:
         Raises:
             PoolError: A worker cannot measure what this machine would, or the cluster lost too many workers.
         """
-        remaining = iter(tasks)
+        remaining = (task for task in tasks if task)
         batches = iter(lambda: list(islice(remaining, BATCH)), [])
         threads = sum(self._client.nthreads().values())
         first = [self._submitted(batch) for batch in islice(batches, max(threads, 1) * _BATCHES_OF_THREAD)]

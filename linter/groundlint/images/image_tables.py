@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import polars as pl
 from polars import DataFrame, col, lit
 
 from groundlint.config.data_sets import UsageError
+from groundlint.config.s3_access import is_uri
 from groundlint.engine.features import Feature
 from groundlint.engine.tables import BASE, RECTANGLE
 from groundlint.images.cache import Cache
@@ -24,10 +25,11 @@ from groundlint.images.parts import NOTHING, MeasuredParts, Part
 from groundlint.images.places import Stamp, as_text
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.search import found_images
-from groundlint.images.storage import LocalStorage
+from groundlint.images.storage import Storage
 
 if TYPE_CHECKING:
     from groundlint.images.cluster import ClusterPool
+    from groundlint.images.downloads import Downloads
     from groundlint.images.pool import Pool
 
 MAX_SAMPLED_OF_LABEL, MAX_SAMPLED = 20_000, 200_000
@@ -35,6 +37,9 @@ MAX_SAMPLED_OF_LABEL, MAX_SAMPLED = 20_000, 200_000
 
 _STORED_TOGETHER = 256
 """Measured images that are written to the cache together."""
+
+_STORED_EVERY = 2.0
+"""Seconds after which measured images are written to the cache all the same."""
 
 _READ_TOGETHER = 2_000
 """Contents that are read from the cache together."""
@@ -62,6 +67,7 @@ class ImageTables:
         jobs: Most worker processes.
         parts: What was measured before, perhaps on other machines. An image that was found there counts as found.
         cluster: Address of the scheduler of a Dask cluster that measures; on this machine if None.
+        downloads: Fetches images from S3; None if that is not allowed.
         on_progress: Called with a text on what is being done.
         raised: The exceptions of features, the first of each.
         opened: Number of images that were measured and not taken from the cache.
@@ -71,12 +77,13 @@ class ImageTables:
             what is measured on labeled images.
     """
 
-    storage: LocalStorage
+    storage: Storage
     cache: Cache
     features: Sequence[Feature]
     jobs: int
     parts: MeasuredParts = NOTHING
     cluster: str | None = None
+    downloads: Downloads | None = None
     on_progress: Callable[[str], None] = lambda _: None
     raised: list[RaisedError] = field(default_factory=list)
     opened: int = 0
@@ -124,9 +131,8 @@ class ImageTables:
             labels: The base table.
         """
         found, stamps = self._find_labeled(lines, labels)
+        found, places = self._know(found, boxes, stamps)
         files = found.drop_nulls("file")
-        places = self._places(boxes, files)
-        self._know(files, places, stamps)
         contents = self._contents()
         return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
 
@@ -141,9 +147,8 @@ class ImageTables:
         """
         found, stamps = self._find_labeled(lines, labels)
         found = found.filter(pl.Series([part.has(source_ref) for source_ref in found["source_ref"]], dtype=pl.Boolean))
+        found, places = self._know(found, boxes, stamps)
         files = found.drop_nulls("file")
-        places = self._places(boxes, files)
-        self._know(files, places, stamps)
         contents = self._contents()
         images = (
             self._images(found, contents)
@@ -193,22 +198,49 @@ class ImageTables:
             listed.append(rows)
         found = pl.concat([found, *listed], how="diagonal").unique(_IMAGE, keep="first", maintain_order=True)
         found = found.with_columns(labeled=lit(False), file=pl.coalesce("file", "path"))
-        self._know(found.drop_nulls("file"), self._places(BASE["boxes"].empty(), found), stamps)
+        found, _ = self._know(found, BASE["boxes"].empty(), stamps)
         return self._images(found, self._contents())
 
-    def _know(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
-        """Take files from the given measurements and from the cache, and measure those that these do not have."""
+    def _know(self, found: DataFrame, boxes: DataFrame, stamps: dict[str, Stamp]) -> tuple[DataFrame, DataFrame]:
+        """Take images from the given measurements and from the cache, and measure those that these do not have.
+
+        Returns:
+            The images, as far as they could be fetched, and the places of boxes in their files.
+        """
+        files = found.drop_nulls("file")
+        places = self._places(boxes, files)
         self._take(files)
-        if unknown := {path: stamps[path] for path in files.filter(col("file") == col("path"))["path"]}:
+        if unknown := files.filter(col("file") == col("path"))["path"].unique(maintain_order=True).to_list():
             self.cache.open()
-            self._recall(unknown)
+            if self.downloads:
+                self.downloads.look_up(self.cache.known(path for path in unknown if path not in stamps))
+                stamps |= self.downloads.stamps
+            self._recall({path: stamps[path] for path in unknown if path in stamps})
         of_files = files.group_by("file", maintain_order=True).agg(col("labeled").any(), col("path").first())
-        sizes = [stamps[path].size if path else 0 for path in of_files["path"]]
+        sizes = [stamps[path].size if path in stamps else 0 for path in of_files["path"]]
         # Files of equal bytes follow each other, so that a worker knows them. The largest are measured first.
         of_files = of_files.with_columns(bytes=pl.Series(sizes, dtype=pl.Int64)).sort(
             "bytes", descending=True, maintain_order=True
         )
         self._measure(of_files, places, stamps)
+        return self._without_failed(found), places
+
+    def _without_failed(self, found: DataFrame) -> DataFrame:
+        """Return images without the files of those that S3 did not give, and with the reason."""
+        if not self.downloads or not self.downloads.failed:
+            return found
+        failed = [(uri, place.fault, place.detail) for uri, place in self.downloads.failed.items()]
+        reasons = DataFrame(failed, schema=dict.fromkeys(("file", "why", "reason"), pl.String), orient="row")
+        is_failed = col("why").is_not_null()
+        return (
+            found.join(reasons, on="file", how="left", maintain_order="left")
+            .with_columns(
+                *(pl.when(~is_failed).then(name).alias(name) for name in ("file", "path")),
+                fault_of_search=pl.coalesce("why", "fault_of_search"),
+                detail_of_search=pl.coalesce("reason", "detail_of_search"),
+            )
+            .drop("why", "reason")
+        )
 
     @property
     def _sees_crops(self) -> bool:
@@ -266,7 +298,7 @@ class ImageTables:
         known = [(file, numbers[digest]) for file, digest in self._digests.items() if digest in numbers]
         return DataFrame(known, schema={"file": pl.String, "content": pl.Int32}, orient="row")
 
-    def _measure(self, files: DataFrame, places: DataFrame, stamps: Mapping[str, Stamp]) -> None:
+    def _measure(self, files: DataFrame, places: DataFrame, stamps: dict[str, Stamp]) -> None:
         unknown = self._unknown(files, places)
         tasks = unknown.drop_nulls("path")
         self.unmeasured += unknown.height - tasks.height
@@ -274,18 +306,30 @@ class ImageTables:
             return
         from groundlint.images.pool import PoolError
 
-        start = time.monotonic()
+        start = stored = time.monotonic()
         given: dict[int, ImageTask] = {}
+        wanted: Iterator[ImageTask | None] = _tasks(tasks, given)
         pending: list[tuple[ImageTask, MeasuredImage]] = []
+        workers = self._workers()
+        if self.downloads:
+            self.downloads.choose([path for path in tasks["path"] if is_uri(path)])
+            workers.start(tasks.height)
+            wanted = self.downloads.loaded(_tasks(tasks, given))
         try:
-            for done, measured in enumerate(self._workers().measure(_tasks(tasks, given)), 1):
+            for done, measured in enumerate(workers.measure(wanted), 1):
                 self.opened += 1
                 self._add_errors(measured.raised)
-                pending.append((given.pop(measured.number), measured))
-                if len(pending) >= _STORED_TOGETHER:
+                task = given.pop(measured.number)
+                if self.downloads and is_uri(task.path):
+                    self.downloads.release(task.path)
+                    stamps[task.path] = self.downloads.stamps[task.path]
+                pending.append((task, measured))
+                now = time.monotonic()
+                if len(pending) >= _STORED_TOGETHER or now - stored > _STORED_EVERY:
                     self._keep(pending, stamps)
-                    pending = []
-                self._report(done, tasks.height, time.monotonic() - start)
+                    pending, stored = [], now
+                self._report(done, tasks.height, now - start)
+            pending += self._too_big(given.values())
         except PoolError as error:
             if error.raised is None:
                 raise
@@ -294,6 +338,14 @@ class ImageTables:
         finally:
             # What was measured before the user interrupted the run need not be measured again.
             self._keep(pending, stamps)
+
+    def _too_big(self, tasks: Iterable[ImageTask]) -> Iterator[tuple[ImageTask, MeasuredImage]]:
+        """Yield the answers to tasks whose objects are too big to be fetched, as workers give them on files."""
+        sizes = self.downloads.too_big if self.downloads else {}
+        for task in tasks:
+            if size := sizes.get(task.path):
+                record = ImageRecord(bytes=size, fault=ImageFault.TOO_BIG, detail=f"the object has {size:,} bytes")
+                yield task, MeasuredImage(task.number, record)
 
     def _workers(self) -> Pool | ClusterPool:
         # A run that finds everything in the cache starts no process, and need not import what starts them.
@@ -340,7 +392,11 @@ class ImageTables:
     def _report(self, done: int, count: int, seconds: float) -> None:
         rate = done / max(seconds, 1e-6)
         left = (count - done) / rate
-        self.on_progress(f"measuring images: {done:,} of {count:,} ({rate:,.0f}/s, {left:,.0f} s left)")
+        text = f"measuring images: {done:,} of {count:,} ({rate:,.0f}/s, {left:,.0f} s left)"
+        if self.downloads:
+            size = self.downloads.bytes / 1e6
+            text += f", {size:,.0f} MB from S3 ({size / max(seconds, 1e-6):,.1f} MB/s)"
+        self.on_progress(text)
 
     def _keep(self, measured: Sequence[tuple[ImageTask, MeasuredImage]], stamps: Mapping[str, Stamp]) -> None:
         """Keep the measurements, and store those in the cache that will be the same next time."""
@@ -412,10 +468,13 @@ def _tasks(rows: DataFrame, given: dict[int, ImageTask]) -> Iterator[ImageTask]:
 
 
 def _relative(paths: pl.Series) -> Iterator[str | None]:
-    """Yield paths relative to the working directory. Many files share a folder, and `relpath` is slow."""
+    """Yield paths relative to the working directory. Many files share a folder, and `relpath` is slow.
+
+    An object of S3 has no path.
+    """
     folders: dict[str, str] = {}
     for path in paths:
-        if path is None:
+        if path is None or is_uri(path):
             yield None
             continue
         folder, separator, name = path.rpartition(os.sep)

@@ -78,7 +78,7 @@ class Measurer:
         measured = MeasuredImage(task.number, ImageRecord())
         try:
             start = time.process_time()
-            data = decoding.read(task.path)
+            data = decoding.read(task.path) if task.data is None else task.data
             content = self._content(hashlib.sha256(data).hexdigest(), len(data))
             self.seconds[READING] += time.process_time() - start
             measured.record = content.record

@@ -11,16 +11,19 @@ from groundlint.images.record import ImageFault
 
 
 class Stamp(NamedTuple):
-    """Facts about a file that change when it is written, known without opening it."""
+    """Facts about a file or object that change when it is written, known without opening it.
+
+    `version` is the inode of a file or the ETag of an object. `modified` is in nanoseconds since 1970, 0 for an object.
+    """
 
     size: int
     modified: int
-    inode: int
+    version: int | str
 
     @property
     def text(self) -> str:
         """The form in which the cache stores it."""
-        return f"{self.size}:{self.modified}:{self.inode}"
+        return f"{self.size}:{self.modified}:{self.version}"
 
 
 class Place(NamedTuple):

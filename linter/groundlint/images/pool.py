@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +28,12 @@ _START_TIMEOUT = 120.0
 
 _POLL = 0.5
 """Seconds between looks for workers that take too long."""
+
+_SHORT_POLL = 0.01
+"""Seconds between looks for tasks, where images come slower than they are measured."""
+
+_MAX_BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes of images that a worker is sent at once, unless one image has more."""
 
 _WORKER = "worker for images"
 
@@ -79,7 +84,8 @@ class Pool:
         self._jobs = jobs
         self._timeout = timeout
         self._waiting: deque[ImageTask] = deque()
-        self._remaining: Iterator[ImageTask] = iter(())
+        self._remaining: Iterator[ImageTask | None] = iter(())
+        self._is_exhausted = True
         self._workers: list[_ImageWorker] = []
         self._decoder = msgspec.msgpack.Decoder(Answer)
         self._suspects: set[int] = set()
@@ -96,19 +102,21 @@ class Pool:
             if len(self._workers) == count:
                 return
 
-    def measure(self, tasks: Iterable[ImageTask]) -> Iterator[MeasuredImage]:
+    def measure(self, tasks: Iterable[ImageTask | None]) -> Iterator[MeasuredImage]:
         """Measure images, and yield the results in any order. The workers wait for more, until `close`.
 
         Args:
-            tasks: The images; taken one by one as workers become free.
+            tasks: The images; taken one by one as workers become free. None says that the next is not there yet.
 
         Raises:
             PoolError: No worker can be started.
         """
-        self._remaining = iter(tasks)
-        self._waiting.extend(itertools.islice(self._remaining, self._jobs * TASKS_OF_WORKER))
+        self._remaining, self._is_exhausted = iter(tasks), False
         try:
+            self._take(self._jobs * TASKS_OF_WORKER)
             self.start(len(self._waiting))
+            if not self._is_exhausted:
+                self.start(1)
             while self._is_busy:
                 yield from self._answers()
                 yield from self._overdue()
@@ -126,7 +134,19 @@ class Pool:
 
     @property
     def _is_busy(self) -> bool:
-        return bool(self._waiting) or any(worker.tasks for worker in self._workers)
+        return not self._is_exhausted or bool(self._waiting) or any(worker.tasks for worker in self._workers)
+
+    def _take(self, most: int) -> None:
+        """Have so many tasks waiting, as far as they are there."""
+        while not self._is_exhausted and len(self._waiting) < most:
+            try:
+                task = next(self._remaining)
+            except StopIteration:
+                self._is_exhausted = True
+                return
+            if task is None:
+                return
+            self._waiting.append(task)
 
     def _start_worker(self) -> None:
         try:
@@ -137,7 +157,7 @@ class Pool:
 
     def _answers(self) -> Iterator[MeasuredImage]:
         """Wait for messages of workers and yield the measured images in them."""
-        for worker in ready(self._workers, _POLL):
+        for worker in ready(self._workers, _POLL if self._is_exhausted or self._waiting else _SHORT_POLL):
             failure: WorkerError | None = None
             message: bytes | None = None
             try:
@@ -181,16 +201,20 @@ class Pool:
     def _give(self, worker: _ImageWorker) -> None:
         if worker.tasks and worker.tasks[0].number in self._suspects:
             return
+        if not self._waiting:
+            self._take(BATCH)
         batch: list[ImageTask] = []
-        while self._waiting and len(batch) < BATCH:
+        size = 0
+        while self._waiting and len(batch) < BATCH and size < _MAX_BATCH_BYTES:
             is_suspect = self._waiting[0].number in self._suspects
             if is_suspect and (batch or worker.tasks):
                 break
             batch.append(self._waiting.popleft())
+            size += len(batch[-1].data or b"")
             if is_suspect:
                 break
         if not self._waiting:
-            self._waiting.extend(itertools.islice(self._remaining, BATCH))
+            self._take(BATCH)
         if batch:
             if not worker.tasks:
                 worker.since = time.monotonic()

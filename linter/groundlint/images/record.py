@@ -27,6 +27,8 @@ class ImageFault(StrEnum):
     LEADS_OUTSIDE = "leads-outside"
     MISNAMED = "misnamed"
     NOT_FETCHED = "not-fetched"
+    NO_OBJECT = "no-object"
+    INACCESSIBLE = "inaccessible"
     NO_IMAGE = "no-image"
     TRUNCATED = "truncated"
     UNREADABLE = "unreadable"
@@ -77,6 +79,7 @@ class ImageTask(msgspec.Struct, array_like=True):
         boxes: The boxes whose crops are measured.
         sampled: For each box, whether features with `only_sampled` are measured too.
         labeled: Whether the image has a label of its own, so that features with `only_labeled` are measured too.
+        data: The bytes of the file, where the worker is not to read it.
     """
 
     number: int
@@ -84,6 +87,7 @@ class ImageTask(msgspec.Struct, array_like=True):
     boxes: list[Rectangle] = []
     sampled: list[bool] = []
     labeled: bool = False
+    data: bytes | None = None
 
 
 class RaisedError(msgspec.Struct, array_like=True):

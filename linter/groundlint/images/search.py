@@ -6,12 +6,12 @@ import polars as pl
 from polars import DataFrame, col, lit
 
 from groundlint.images.places import Stamp
-from groundlint.images.storage import LocalStorage
+from groundlint.images.storage import Storage
 
 _IMAGE = ["data_set", "source_ref"]
 
 
-def found_images(lines: DataFrame, storage: LocalStorage, measured: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
+def found_images(lines: DataFrame, storage: Storage, measured: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
     """Return the images of all data sets, each once, and the stamps of those that are on this machine, by path.
 
     A data set none of whose images is found has rows only for images of which more is known.
@@ -22,9 +22,10 @@ def found_images(lines: DataFrame, storage: LocalStorage, measured: DataFrame) -
         measured: What was measured before, as `MeasuredParts.images`.
 
     Returns:
-        data_set, source_ref, `path` (null if it is not on this machine), `file` (what identifies the file of the image
-        in this run: its path, or, if it was found when it was measured, a text made from its source-ref; null if it was
-        not found), `fault_of_search` and `detail_of_search` (why it was not found).
+        data_set, source_ref, `path` (the file, or the URI of an object of S3, which may not exist; null if there is
+        none), `file` (what identifies the file of the image in this run: its path, or, if it was found when it was
+        measured, a text made from its source-ref; null if it was not found), `fault_of_search` and `detail_of_search`
+        (why it was not found).
     """
     named = lines.select(*_IMAGE, "manifest").drop_nulls("source_ref").unique(_IMAGE, keep="first", maintain_order=True)
     stamps: dict[str, Stamp] = {}

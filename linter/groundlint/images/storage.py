@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from groundlint.images.absent import AbsentImages, dangling
 from groundlint.images.listings import Listings, is_folder
@@ -41,6 +41,30 @@ class _Candidate(NamedTuple):
     allowed: list[Path]
     is_expected: bool
     has_links_only: bool = False
+
+
+class Storage(Protocol):
+    """Where the images of a run are looked for.
+
+    Attributes:
+        followed: Given folders with links that were followed into another given folder.
+    """
+
+    followed: set[str]
+
+    def find(self, source_ref: str, manifest: str) -> Place:
+        """Return where the image of a line is.
+
+        Args:
+            source_ref: The image as the manifest names it.
+            manifest: Path of the manifest.
+        """
+
+    def looked_for(self, source_ref: str, manifest: str) -> str:
+        """Return what was looked for and where, as text for the user."""
+
+    def searched(self, manifests: Iterable[str]) -> list[str]:
+        """Return where images of manifests are searched, as text for the user."""
 
 
 class LocalStorage:

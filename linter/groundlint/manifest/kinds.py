@@ -166,6 +166,7 @@ class Kind(StrEnum):
     NO_VALID_BOXES = "no-valid-boxes", "BOX104", "ERROR_NO_VALID_ANNOTATIONS", _LINE
 
     # The image of a line.
+    MISSING_IMAGE = "missing-image", "IMG101", _IMAGE, _LINE
     NOT_AN_IMAGE = "not-an-image", "IMG101", _IMAGE, _LINE
     UNSUPPORTED_IMAGE_FORMAT = "unsupported-image-format", "IMG101", _IMAGE, _LINE
     IMAGE_FILE_TOO_LARGE = "image-file-too-large", "IMG101", _IMAGE, _LINE

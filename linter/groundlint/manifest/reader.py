@@ -7,12 +7,13 @@ import io
 import itertools
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 from polars import DataFrame
 
 from groundlint.config.data_sets import DataSet, Source
+from groundlint.config.s3_access import is_uri
 from groundlint.manifest.assemble import READ_TABLES, Assembler
 from groundlint.manifest.filetype import kind_of_head
 from groundlint.manifest.first_line import MAX_HEAD, reason_of
@@ -105,13 +106,16 @@ class _ManifestReader:
             OSError: The file cannot be opened or read.
         """
         path, data = self._source.path, self._source.data
+        if self._source.error:
+            raise self._source.error
         if path is not None and data is None:
             self.bytes = _size(path)
         else:
             data = data or b""
             self.bytes = len(data)
-        if path is not None and not path.suffix:
-            self._add(Kind.MANIFEST_WITHOUT_SUFFIX, {"expected": f"{path.name}.manifest"})
+        named = PurePosixPath(self._source.name) if is_uri(self._source.name) else path
+        if named is not None and not named.suffix:
+            self._add(Kind.MANIFEST_WITHOUT_SUFFIX, {"expected": f"{named.name}.manifest"})
         if self.bytes > TOO_LARGE:
             self._add(Kind.MANIFEST_TOO_LARGE, {"count": self.bytes})
             return

@@ -119,10 +119,11 @@ def _is_refused_for_size() -> Expr:
 
 
 class MissingImage(Rule):
-    """The image of a line is not among the local files.
+    """The image of a line is not among the local files, or S3 does not give it.
 
     ## Why it matters
     The image is not judged. It may exist in S3 all the same, so this says nothing about what the service would do.
+    That an object does not exist, which only S3 says with `--s3`, is IMG101.
 
     ## How to fix it
     Copy the image, name its folder with `--images`, or correct the source-ref.
@@ -135,7 +136,11 @@ class MissingImage(Rule):
       or extension. This is always a finding of its own.
     - Links lead outside the folders that are searched, as DVC makes them: one info for the manifest. They are followed
       if the folder that they lead to is given with `--images`.
-    - Under `--target ground-truth`, the file is not an image; the labeling job fails on it.
+    - With `--s3`, S3 refuses to give the image: access is denied, or it is archived, or encrypted with a key that the
+      credentials may not use. More than 3 images and more than 5% of a manifest's images with the same reason give one
+      warning for the manifest.
+    - Under `--target ground-truth`, the file is not an image, or S3 says that it does not exist; the labeling job fails
+      on it.
 
     With `--require-images` all findings are errors.
     """
@@ -154,6 +159,9 @@ class MissingImage(Rule):
         "folder with --images",
         "links": "{count:,} of {total:# image} not opened: links that lead outside the roots; name the folder that "
         "they lead to with `--images CACHE`",
+        "inaccessible": "image not read from S3: {detail}",
+        "inaccessible-images": "{count:,} of {total:# image} not read from S3: {detail}",
+        "no-object": "the image cannot be loaded: {detail}; upload it or correct the source-ref",
         "no-image": "the file is not an image that can be read: {detail}; replace or convert the file",
     }
     fixes = {Safety.SAFE: "Decodes a URL-encoded key if a file with the decoded name exists."}
@@ -198,6 +206,15 @@ class MissingImage(Rule):
             "`--images CACHE`",
         ),
         Bad(
+            images=[{"found": False, "path": None, "fault": "inaccessible", "detail": "it is archived in Glacier"}],
+            lines=[{}],
+            says="image not read from S3: it is archived in Glacier",
+        ),
+        Good(
+            images=[{"found": False, "path": None, "fault": "no-object", "detail": "the object does not exist"}],
+            lines=[{}],
+        ),
+        Bad(
             lines=[{}, {"line": 2, "source_ref": "s3://bucket/2.jpg"}],
             says="partial copy: 2 of 2 images are not among the local files; copy them, or name their folder with "
             "--images",
@@ -206,7 +223,7 @@ class MissingImage(Rule):
 
     def check(self, missing_images: LazyFrame, images: LazyFrame, limits: LazyFrame, lines: LazyFrame) -> LazyFrame:
         """Missing images, one by one or counted for their manifest, and files that a labeling job cannot read."""
-        counted = missing_images.filter("is_counted", col("kind") != "not-fetched")
+        counted = missing_images.filter("is_counted", ~col("kind").is_in(["not-fetched", "inaccessible"]))
         of_manifests = (
             counted.with_columns(
                 example=pl.when(col("kind") == "absent").then(worded("no {}", "detail")).otherwise("detail"),
@@ -218,12 +235,18 @@ class MissingImage(Rule):
         )
         has_example = (col("kind") == "none") & col("example").is_not_null()
         of_manifests = of_manifests.with_columns(kind=pl.when(has_example).then(lit("partial")).otherwise("kind"))
+        refused = missing_images.filter("is_counted", col("kind") == "inaccessible")
+        of_reasons = refused.group_by("data_set", "manifest", "detail").agg(
+            count=pl.len(), total=col("total").first(), kind=lit("inaccessible-images")
+        )
         is_ground_truth = limits.filter(col("target") == "ground-truth").select("target")
-        unusable = images.filter(col("fault") == "no-image").select("data_set", "source_ref", "detail", kind="fault")
+        unusable = images.filter(col("fault").is_in(["no-image", "no-object"]))
+        unusable = unusable.select("data_set", "source_ref", "detail", kind="fault")
         unusable = unusable.with_columns(severity=lit(Severity.ERROR.value)).join(is_ground_truth, how="cross")
-        single = missing_images.filter(~col("is_counted"))
+        # For Custom Labels, the service's code for an image that it cannot load covers a missing object.
+        single = missing_images.filter(~col("is_counted"), col("kind") != "no-object")
         single = single.join(_decoded(single, lines), on=["data_set", "manifest", "source_ref"], how="left")
-        return pl.concat([single, of_manifests, unusable], how="diagonal_relaxed")
+        return pl.concat([single, of_manifests, of_reasons, unusable], how="diagonal_relaxed")
 
 
 def _decoded(missing: LazyFrame, lines: LazyFrame) -> LazyFrame:
@@ -264,6 +287,7 @@ class UnfetchedImage(Rule):
     - A `.dvc` file stands for the images or their folder, or a link leads to a file that is missing from the cache of
       DVC: run `dvc pull`.
     - The files are pointers or broken links of git-annex: run `git annex get`.
+    - With `--s3`, the limit of `--max-download` was reached, or `--s3-bucket` does not name the bucket.
 
     With `--require-images` the finding is an error.
     """

@@ -139,8 +139,8 @@ def _unusual() -> Expr:
 
 
 def _extension() -> Expr:
-    """The extension of the local file, in lower case and without its dot."""
-    return col("path").str.to_lowercase().str.extract(r"\.([a-z]+)$")
+    """The extension of the local file, or of the object in S3, in lower case and without its dot."""
+    return pl.coalesce("path", "source_ref").str.to_lowercase().str.extract(r"\.([a-z]+)$")
 
 
 def _has_other_extension() -> Expr:

@@ -21,6 +21,7 @@ class InvalidImage(PlainLostLineRule):
     - The file has more than 15 MB.
     - A side is below 64 or above 4,096 px, and the line has no boxes; on a line with boxes this is IMG102.
     - The longer side is more than 20 times the shorter one.
+    - The object does not exist. Only S3 says that, with `--s3`; an image that is not among the local files may exist.
 
     ## Undocumented service behavior
     The documents do not say whether exactly 20:1 is too long; here it is not. The aspect ratio is that of `image_size`
@@ -32,6 +33,7 @@ class InvalidImage(PlainLostLineRule):
     severity = Severity.ERROR
     aws = "ERROR_INVALID_IMAGE"
     messages = {
+        "missing-image": "the image cannot be loaded: {found}; upload it or correct the source-ref",
         "not-an-image": "not an image: {found}; replace or convert the file",
         "unsupported-image-format": "unsupported image format {found}; convert the image to JPEG or PNG",
         "image-file-too-large": "image file too large: {count:,} bytes, but {limit:,} are allowed; compress it",
@@ -59,6 +61,10 @@ class InvalidImage(PlainLostLineRule):
             says="not an image: the file is empty; replace or convert the file",
         ),
         Bad(images=[{"format": "GIF"}, {"source_ref": "s3://bucket/2.jpg"}]),
+        Bad(
+            images=[{"found": False, "path": None, "fault": "no-object", "detail": "the object does not exist"}],
+            says="the image cannot be loaded: the object does not exist; upload it or correct the source-ref",
+        ),
     )
 
 

@@ -200,19 +200,22 @@ def repeated_lines(lines: LazyFrame, manifests: LazyFrame) -> LazyFrame:
 def image_losses(lines: LazyFrame, problems: LazyFrame, attributes: LazyFrame, images: LazyFrame) -> LazyFrame:
     """One line whose image the service does not accept, judged by its file: `kind` and `values`.
 
-    Images that are not on this machine are not judged, nor are images of lines whose structure the service refuses
-    first. Where a line declares `image_size`, the aspect ratio is judged by that, in `declared_size_losses`.
+    Images that are not on this machine are not judged, unless S3 says that they do not exist, nor are images of lines
+    whose structure the service refuses first. Where a line declares `image_size`, the aspect ratio is judged by that,
+    in `declared_size_losses`.
     """
     short, long = pl.min_horizontal("width", "height"), pl.max_horizontal("width", "height")
     is_out = (short < MIN_IMAGE_SIDE) | (long > MAX_IMAGE_SIDE)
     reasons = (
+        (Kind.MISSING_IMAGE, col("fault") == "no-object", col("detail")),
         (Kind.NOT_AN_IMAGE, col("fault") == "no-image", col("detail")),
         (Kind.UNSUPPORTED_IMAGE_FORMAT, ~col("format").is_in(["JPEG", "PNG", "MPO"]), col("format")),
         (Kind.IMAGE_FILE_TOO_LARGE, col("bytes") > MAX_IMAGE_BYTES, lit(None)),
         (Kind.IMAGE_SIDE_OUT_OF_RANGE, is_out, _size("width", "height")),
         (Kind.IMAGE_TOO_ELONGATED, long > MAX_ASPECT * short, _size("width", "height")),
     )
-    judged = images.filter("found", ~col("fault").is_in(["not-fetched", "refused"]).fill_null(False))
+    fault = col("fault").fill_null("")
+    judged = images.filter((col("found") & ~fault.is_in(["not-fetched", "refused"])) | (fault == "no-object"))
     bad = judged.select(
         *("data_set", "source_ref", "bytes"),
         kind=pl.coalesce(pl.when(is_true).then(lit(kind.value)) for kind, is_true, _ in reasons),

@@ -1,0 +1,392 @@
+"""Downloads from S3: many requests at once, repeated where they fail, within limits of memory and of the run."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+import msgspec
+
+from groundlint.config.s3_access import SCHEME, S3Access, is_uri
+from groundlint.images.limits import MAX_FILE_BYTES
+from groundlint.images.places import Place, Stamp
+from groundlint.images.record import ImageFault, ImageTask
+from groundlint.images.s3 import S3
+from groundlint.images.s3_errors import Refusal, S3Error
+from groundlint.phrases import number_of
+
+_Result = TypeVar("_Result")
+
+MAX_REQUESTS = 64
+"""Requests at once."""
+
+WINDOW = 256 * 1024 * 1024
+"""Bytes of images that have come and are not measured yet, at most, unless one image has more."""
+
+_ATTEMPTS = 7
+_FIRST_DELAY, _MAX_DELAY = 0.1, 5.0
+"""Seconds before a request is repeated; they double each time."""
+
+_MAX_FAILURES = 8
+"""Objects of a bucket that fail in a row, after all attempts, before nothing more is requested from it."""
+
+_PAGE = 1000
+"""Objects of a page of a listing."""
+
+_REQUESTS_PER_PAGE = 50
+"""Requests for single objects that take as long as listing a page, because they run at once."""
+
+
+class Limiter:
+    """Requests at once: half as many when the service is busy, and one more after as many successes as there are."""
+
+    def __init__(self, most: int = MAX_REQUESTS) -> None:
+        self.limit = most
+        self._most = most
+        self._active = 0
+        self._successes = 0
+        self._started = 0
+        self._cut_at = 0
+        self._condition = threading.Condition()
+
+    def enter(self) -> int:
+        """Wait until a request may start, and return its number."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._active < self.limit)
+            self._active += 1
+            self._started += 1
+            return self._started
+
+    def leave(self, number: int, *, is_busy: bool) -> None:
+        """End a request.
+
+        Args:
+            number: The number of the request.
+            is_busy: Whether the service asked for fewer requests.
+        """
+        with self._condition:
+            self._active -= 1
+            if not is_busy:
+                self._successes += 1
+                if self._successes >= self.limit and self.limit < self._most:
+                    self._successes = 0
+                    self.limit += 1
+            # Requests that were under way say nothing about the new limit.
+            elif number > self._cut_at:
+                self._successes = 0
+                self.limit = max(1, self.limit // 2)
+                self._cut_at = self._started
+            self._condition.notify_all()
+
+
+class _Window:
+    """Bytes that may be held at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._condition = threading.Condition()
+
+    def take(self, size: int) -> None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._held == 0 or self._held + size <= self._most)
+            self._held += size
+
+    def release(self, size: int) -> None:
+        with self._condition:
+            self._held -= size
+            self._condition.notify_all()
+
+
+class Downloads:
+    """Fetches the objects of a run.
+
+    Attributes:
+        stamps: The stamps of objects that were fetched or looked up, by URI.
+        failed: Why objects have no bytes, by URI.
+        too_big: The sizes of objects that are too big to be fetched, in bytes, by URI.
+        left_out: How many objects a limit left out.
+        bytes: How many bytes have come.
+    """
+
+    def __init__(
+        self,
+        s3: S3,
+        access: S3Access,
+        *,
+        window: int = WINDOW,
+        first_delay: float = _FIRST_DELAY,
+    ) -> None:
+        """Prepare downloads, without a request.
+
+        Args:
+            s3: The client.
+            access: The limits.
+            window: Bytes that may be held at once.
+            first_delay: Seconds before a request is repeated for the first time.
+        """
+        self.stamps: dict[str, Stamp] = {}
+        self.failed: dict[str, Place] = {}
+        self.too_big: dict[str, int] = {}
+        self.left_out = 0
+        self.bytes = 0
+        self._s3 = s3
+        self._access = access
+        self._limiter = Limiter()
+        self._window = _Window(window)
+        self._first_delay = first_delay
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self._hopeless: dict[str, S3Error] = {}
+        self._excused: set[str] = set()
+
+    @property
+    def unread(self) -> list[str]:
+        """Sentences on what kept images from being read that is no fault of theirs."""
+        read = {_bucket(uri) for uri in self.stamps}
+        counts: Counter[tuple[str, str]] = Counter()
+        for uri, place in self.failed.items():
+            if place.fault == ImageFault.INACCESSIBLE and (uri in self._excused or _bucket(uri) not in read):
+                counts[_bucket(uri), place.detail or ""] += 1
+        return [
+            f"{SCHEME}{bucket}: {number_of(count, 'image')} could not be read: {why}"
+            for (bucket, why), count in sorted(counts.items())
+        ]
+
+    def look_up(self, uris: Collection[str]) -> None:
+        """Learn the stamps of objects without fetching them.
+
+        Objects that were not measured before need no look: their stamps come with their bytes.
+
+        Args:
+            uris: The objects. Those of one folder are listed, where that takes less time than asking for each.
+        """
+        wanted = frozenset(uris)
+        folders = Counter((_bucket(uri), uri[len(SCHEME) :].partition("/")[2].rpartition("/")[0]) for uri in wanted)
+        with ThreadPoolExecutor(MAX_REQUESTS) as threads:
+            list(threads.map(lambda folder: self._list(folder, wanted, folders[folder]), sorted(folders)))
+            list(threads.map(self._look_up, sorted(wanted - self.stamps.keys())))
+
+    def choose(self, uris: Collection[str]) -> None:
+        """Decide which objects are fetched within the limits; the others are `failed`.
+
+        They are an even sample, which depends on the URIs alone and not on their order.
+        """
+        access = self._access
+        if access.max_images is None and access.max_bytes is None:
+            return
+        if access.max_bytes is not None:
+            self.look_up([uri for uri in uris if uri not in self.stamps])
+        most_images = math.inf if access.max_images is None else access.max_images
+        most_bytes = math.inf if access.max_bytes is None else access.max_bytes
+        size = 0
+        for count, uri in enumerate(sorted(uris, key=_digest), 1):
+            size += self.stamps[uri].size if uri in self.stamps else 0
+            if count > most_images or size > most_bytes:
+                self.left_out += 1
+                detail = f"the limit of --max-download {access.limit} was reached"
+                self.failed[uri] = Place(None, fault=ImageFault.NOT_FETCHED, detail=detail)
+
+    def loaded(self, tasks: Iterable[ImageTask]) -> Iterator[ImageTask | None]:
+        """Yield the tasks with the bytes of their objects, in any order; None where none has come yet.
+
+        Tasks whose file is on this machine are yielded as they are, those without bytes not at all. The bytes of a
+        task count as held until `release`.
+
+        Args:
+            tasks: The tasks.
+        """
+        remaining = iter(tasks)
+        ready: SimpleQueue[ImageTask | Exception | None] = SimpleQueue()
+        is_stopped = threading.Event()
+
+        def work() -> None:
+            try:
+                while not is_stopped.is_set():
+                    with self._lock:
+                        task = next(remaining, None)
+                    if task is None:
+                        return
+                    if not is_uri(task.path):
+                        ready.put(task)
+                    elif (data := self._fetched(task.path)) is not None:
+                        ready.put(msgspec.structs.replace(task, data=data))
+            # It is raised where the tasks are taken.
+            except Exception as error:  # noqa: BLE001
+                ready.put(error)
+            finally:
+                ready.put(None)
+
+        for _ in range(MAX_REQUESTS):
+            threading.Thread(target=work, daemon=True).start()
+        at_work = MAX_REQUESTS
+        try:
+            while at_work:
+                try:
+                    task = ready.get_nowait()
+                except Empty:
+                    yield None
+                    continue
+                if task is None:
+                    at_work -= 1
+                elif isinstance(task, Exception):
+                    raise task
+                else:
+                    yield task
+        finally:
+            is_stopped.set()
+
+    def content(self, uri: str) -> bytes:
+        """Return the bytes of an object that is not an image, of whatever size.
+
+        Raises:
+            S3Error: It cannot be read.
+        """
+        return self._repeated(uri, lambda: self._s3.get(uri).read())
+
+    def write(self, uri: str, data: bytes) -> None:
+        """Write an object as a whole.
+
+        Raises:
+            S3Error: It cannot be written.
+        """
+        self._repeated(uri, lambda: self._s3.put(uri, data))
+
+    def release(self, uri: str) -> None:
+        """Say that the bytes of an object are no longer held."""
+        self._window.release(self.stamps[uri].size)
+
+    def _list(self, folder: tuple[str, str], wanted: Collection[str], count: int) -> None:
+        """List a folder, as far as that takes less time than asking for so many single objects."""
+        listed = 0
+        try:
+            for page in self._s3.list(*folder):
+                self.stamps.update((uri, stamp) for uri, stamp in page if uri in wanted)
+                listed += len(page)
+                if listed >= _PAGE * (1 + count // _REQUESTS_PER_PAGE):
+                    return
+        except S3Error:
+            # Many may read objects and not list them.
+            return
+
+    def _look_up(self, uri: str) -> None:
+        try:
+            self.stamps[uri] = self._repeated(uri, lambda: self._s3.stamp(uri))
+        except S3Error:
+            # The request for its bytes says why.
+            return
+
+    def _fetched(self, uri: str) -> bytes | None:
+        """The bytes of an object; None where there are none, and `failed` or `too_big` says why."""
+        if uri in self.failed:
+            return None
+        try:
+            return self._repeated(uri, lambda: self._bytes_of(uri))
+        except S3Error as error:
+            is_missing = error.refusal == Refusal.MISSING
+            fault = ImageFault.NO_OBJECT if is_missing else ImageFault.INACCESSIBLE
+            if not is_missing and error.refusal != Refusal.OBJECT:
+                self._excused.add(uri)
+            self.failed[uri] = Place(None, fault=fault, detail=str(error))
+            return None
+
+    def _bytes_of(self, uri: str) -> bytes | None:
+        found = self._s3.get(uri)
+        self.stamps[uri] = found.stamp
+        size = found.stamp.size
+        if size > MAX_FILE_BYTES:
+            self.too_big[uri] = size
+            return None
+        self._window.take(size)
+        try:
+            data = found.read()
+        except BaseException:
+            self._window.release(size)
+            raise
+        with self._lock:
+            self.bytes += size
+        return data
+
+    def _repeated(self, uri: str, request: Callable[[], _Result]) -> _Result:
+        """Send a request until it succeeds or is refused.
+
+        Raises:
+            S3Error: It was refused, or failed too often, or others failed in a way that says that it will too.
+        """
+        bucket = _bucket(uri)
+        delay = self._first_delay
+        attempt = 0
+        while True:
+            attempt += 1
+            if hopeless := self._hopeless.get(bucket):
+                raise hopeless
+            number = self._limiter.enter()
+            failure: S3Error | None = None
+            try:
+                result = request()
+            except S3Error as error:
+                failure = error
+            finally:
+                self._limiter.leave(number, is_busy=failure is not None and failure.refusal == Refusal.SLOW_DOWN)
+            if failure is None:
+                self._failures[bucket] = 0
+                return result
+            if failure.refusal == Refusal.BUCKET:
+                self._hopeless[bucket] = failure
+            if not failure.is_transient:
+                raise failure
+            if attempt == _ATTEMPTS:
+                self._give_up(bucket, failure)
+                raise failure
+            # As long for all would make them come back together.
+            time.sleep(min(delay, _MAX_DELAY) * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            delay *= 2
+
+    def _give_up(self, bucket: str, failure: S3Error) -> None:
+        with self._lock:
+            self._failures[bucket] += 1
+            if self._failures[bucket] >= _MAX_FAILURES:
+                self._hopeless[bucket] = failure
+
+
+def contents(uris: Iterable[str], access: S3Access) -> dict[str, bytes | OSError]:
+    """Return the bytes of a few objects, such as manifests, or why they cannot be read.
+
+    Args:
+        uris: The objects. The user named them, so their buckets need not be allowed.
+        access: Whether requests are anonymous.
+    """
+    downloads = Downloads(S3(access), access)
+    found: dict[str, bytes | OSError] = {}
+    for uri in uris:
+        try:
+            found[uri] = downloads.content(uri)
+        except S3Error as error:
+            found[uri] = OSError(str(error))
+    return found
+
+
+def write_object(uri: str, data: bytes) -> None:
+    """Write an object as a whole, with the user's credentials.
+
+    Raises:
+        S3Error: It cannot be written.
+    """
+    access = S3Access()
+    Downloads(S3(access), access).write(uri, data)
+
+
+def _digest(uri: str) -> bytes:
+    return hashlib.sha256(uri.encode("utf-8", "surrogatepass")).digest()
+
+
+def _bucket(uri: str) -> str:
+    return uri[len(SCHEME) :].partition("/")[0]

@@ -1,0 +1,275 @@
+"""Images, manifests and reports in S3: the report of local files, on a server that speaks its protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import groundlint
+from image_sets import image_bytes
+from lines import classification, manifest
+from s3_server import Proxy, Server, running_proxy, running_server
+
+pytest.importorskip("obstore")
+
+COUNT = 12
+KEYS = [f"images/{n} ü+%.jpg" for n in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A bucket with images, one of them broken, and a private one."""
+    with running_server() as running:
+        images = {key: image_bytes(seed=n) for n, key in enumerate(KEYS)}
+        images[KEYS[3]] = images[KEYS[3]][:600]
+        running.fill("pictures", images | {"out/output.manifest": _manifest().encode()})
+        yield running
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    """A proxy before the server, which counts the requests."""
+    with running_proxy(server) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a manifest, and without images."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.manifest").write_text(_manifest())
+    return tmp_path
+
+
+def _manifest(*keys: str, bucket: str = "pictures") -> str:
+    refs = [f"s3://{bucket}/{key}" for key in keys or KEYS]
+    return manifest(*(classification(ref, "ab"[n % 2]) for n, ref in enumerate(refs)))
+
+
+def _checked(folder: Path, *arguments: str, status: int | None = None, **environment: str) -> Any:
+    """The report of a check of a.manifest with the given flags; the run's standard error is in `said`."""
+    done = groundlint("check", *arguments, "--output", "json:report.json", cwd=folder, **environment)
+    assert done.returncode in ((0, 1) if status is None else (status,)), done.stderr
+    report = json.loads((folder / "report.json").read_text())
+    return {**report, "said": done.stderr}
+
+
+def _findings(report: Any, code: str) -> list[Any]:
+    return [finding for finding in report["findings"] if finding["code"] == code]
+
+
+def test_images_in_s3_give_the_report_of_local_files(folder: Path, server: Server) -> None:
+    remote = _checked(folder, "a.manifest", "--s3", "--no-cache", **server.environment)
+    for n, key in enumerate(KEYS):
+        path = folder / "local" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image_bytes(seed=n) if n != 3 else image_bytes(seed=3)[:600])
+    local = _checked(folder, "a.manifest", "--images", "local", "--no-cache")
+    for finding in local["findings"]:
+        finding["image"] = None
+    assert remote["findings"] == local["findings"]
+    assert remote["summary"] == local["summary"]
+    assert _findings(remote, "IMG202")
+
+
+def test_without_the_flag_nothing_is_read_from_s3(folder: Path, server: Server) -> None:
+    report = _checked(folder, "a.manifest", **server.environment)
+    assert report["summary"]["images"]["found"] == 0
+    assert "reading from S3 needs --s3" in groundlint("check", "s3://pictures/out/output.manifest", cwd=folder).stderr
+
+
+def test_the_environment_allows_reading_s3(folder: Path, server: Server) -> None:
+    report = _checked(folder, "a.manifest", **server.environment, GROUNDLINT_S3="1")
+    assert report["summary"]["images"]["found"] == COUNT
+
+
+def test_a_configuration_cannot_allow_it(folder: Path, server: Server) -> None:
+    for setting in ("s3 = true", 's3-bucket = ["*"]', 'endpoint = "http://127.0.0.1:9"'):
+        Path("groundlint.toml").write_text(setting)
+        assert groundlint("check", "a.manifest", cwd=folder, **server.environment).returncode == 2
+
+
+def _through(server: Server, proxy: Proxy) -> dict[str, str]:
+    return {**server.environment, "AWS_ENDPOINT_URL_S3": proxy.url}
+
+
+def test_a_second_run_downloads_only_what_has_changed(folder: Path, server: Server, proxy: Proxy) -> None:
+    keys = [f"cached/{n}.jpg" for n in range(30)]
+    for n, key in enumerate(keys):
+        server.put(f"s3://pictures/{key}", image_bytes(seed=n))
+    Path("a.manifest").write_text(_manifest(*keys))
+    first = _checked(folder, "a.manifest", "--s3", **_through(server, proxy))
+    assert proxy.count("GET") == len(keys)
+    proxy.requests.clear()
+    assert _checked(folder, "a.manifest", "--s3", **_through(server, proxy)) == first
+    assert proxy.count("GET") + proxy.count("HEAD") == 0
+    server.put(f"s3://pictures/{keys[7]}", image_bytes(seed=7)[:600])
+    proxy.requests.clear()
+    changed = _checked(folder, "a.manifest", "--s3", **_through(server, proxy))
+    assert proxy.count("GET") == 1
+    assert [finding["line"] for finding in _findings(changed, "IMG202")] == [8]
+
+
+def test_folders_of_images_win_over_s3(folder: Path, server: Server, proxy: Proxy) -> None:
+    Path("local/images").mkdir(parents=True)
+    for key in KEYS[:5]:
+        Path("local", key).write_bytes(image_bytes(seed=1))
+    flags = ("--s3", "--images", "local", "--no-cache")
+    report = _checked(folder, "a.manifest", *flags, **_through(server, proxy))
+    assert report["summary"]["images"]["found"] == COUNT
+    assert proxy.count("GET") == COUNT - 5
+
+
+def test_a_missing_object_is_an_error_of_the_service(folder: Path, server: Server) -> None:
+    Path("a.manifest").write_text(_manifest(*KEYS, "images/gone.jpg"))
+    report = _checked(folder, "a.manifest", "--s3", status=1, **server.environment)
+    (finding,) = _findings(report, "IMG101")
+    assert (finding["aws"], finding["line"], finding["loses"]) == ("ERROR_INVALID_IMAGE", COUNT + 1, "line")
+    assert finding["message"].startswith("the image cannot be loaded: the object does not exist")
+    assert not _findings(report, "IMG203")
+    other = _checked(folder, "a.manifest", "--s3", "--target", "ground-truth", **server.environment)
+    assert [finding["line"] for finding in _findings(other, "IMG203")] == [COUNT + 1]
+    Path("a.manifest").write_text(_manifest("1.jpg", "2.jpg", bucket="no-such-bucket"))
+    report = _checked(folder, "a.manifest", "--s3", status=1, **server.environment)
+    assert [finding["message"] for finding in _findings(report, "IMG101")] == [
+        "the image cannot be loaded: the bucket does not exist; upload it or correct the source-ref"
+    ] * 2
+
+
+REFUSALS = {
+    (403, "AccessDenied"): "access denied",
+    (403, "InvalidObjectState"): "it is archived in Glacier; restore it",
+    (400, "KMS.DisabledException"): "it is encrypted with a KMS key",
+    (403, "AllAccessDisabled"): "all access to the bucket is disabled",
+    (400, "InvalidToken"): "the AWS credentials are not valid (InvalidToken)",
+    (400, "AuthorizationHeaderMalformed"): "the bucket is in another region",
+    (400, "Odd"): "the service refused the request (Odd)",
+}
+
+
+@pytest.mark.parametrize(("answer", "says"), REFUSALS.items(), ids=lambda value: str(value[1]))
+def test_a_refusal_is_one_clear_warning(
+    folder: Path, server: Server, proxy: Proxy, answer: tuple[int, str], says: str
+) -> None:
+    proxy.fault = lambda _path, _time: answer
+    report = _checked(folder, "a.manifest", "--s3", "--no-cache", status=2, **_through(server, proxy))
+    (finding,) = _findings(report, "IMG203")
+    assert finding["message"].startswith(f"12 of 12 images not read from S3: {says}")
+    assert f"error: s3://pictures: 12 images could not be read: {says}" in report["said"]
+    everything = (folder / "report.json").read_text() + report["said"]
+    assert not [leak for leak in ("123456789012", "arn:", "secret", "Debug", "http://") if leak in everything.lower()]
+
+
+def test_one_refused_object_is_a_warning_on_its_line(folder: Path, server: Server, proxy: Proxy) -> None:
+    proxy.fault = lambda path, _time: (403, "InvalidObjectState") if path.startswith("/pictures/images/5") else None
+    report = _checked(folder, "a.manifest", "--s3", "--no-cache", **_through(server, proxy))
+    (finding,) = _findings(report, "IMG203")
+    assert (finding["line"], finding["severity"]) == (6, "warning")
+
+
+def test_passing_faults_change_nothing(folder: Path, server: Server, proxy: Proxy) -> None:
+    expected = _checked(folder, "a.manifest", "--s3", "--no-cache", **server.environment)
+    faults = ["reset", "truncated", (503, "SlowDown"), (500, "InternalError")]
+    proxy.fault = lambda path, time: faults[(len(path) + time) % 4] if time < 4 else None
+    proxy.latency = 0.01
+    assert _checked(folder, "a.manifest", "--s3", "--no-cache", **_through(server, proxy)) == expected
+    assert proxy.count("GET") == 4 * COUNT
+
+
+def test_a_service_that_stays_busy_ends_the_run_with_2(folder: Path, server: Server, proxy: Proxy) -> None:
+    proxy.fault = lambda _path, _time: (503, "SlowDown")
+    report = _checked(folder, "a.manifest", "--s3", "--no-cache", status=2, **_through(server, proxy))
+    assert "error: s3://pictures: 12 images could not be read: the service is busy (SlowDown)" in report["said"]
+
+
+def test_other_buckets_than_those_allowed_are_not_asked(folder: Path, server: Server, proxy: Proxy) -> None:
+    server.fill("private", {"1.jpg": image_bytes()})
+    Path("a.manifest").write_text(_manifest() + _manifest("1.jpg", bucket="private"))
+    flags = ("--s3", "--s3-bucket", "pic*", "--no-cache")
+    report = _checked(folder, "a.manifest", *flags, **_through(server, proxy))
+    assert not [path for _, path, _ in proxy.requests if "private" in path]
+    (finding,) = _findings(report, "IMG204")
+    assert "--s3-bucket does not allow to read the bucket 'private'" in finding["message"]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("5images", 5), ("20kB", COUNT - 1)])
+def test_a_limit_of_downloads_takes_an_even_sample(
+    folder: Path, server: Server, proxy: Proxy, limit: str, most: int
+) -> None:
+    flags = ("--s3", "--no-cache", "--max-download", limit)
+    report = _checked(folder, "a.manifest", *flags, **_through(server, proxy))
+    found = report["summary"]["images"]["found"]
+    assert 0 < found <= most
+    assert proxy.count("GET") == found
+    (note,) = [note for note in report["summary"]["notes"] if note["kind"] == "download-limit"]
+    assert note["count"] == COUNT - found
+    Path("a.manifest").write_text("".join(reversed(_manifest().splitlines(keepends=True))))
+    again = _checked(folder, "a.manifest", *flags, **_through(server, proxy))
+    assert again["summary"]["images"] == report["summary"]["images"]
+
+
+def test_the_address_of_instance_metadata_is_not_asked(folder: Path, server: Server) -> None:
+    with running_proxy(server) as metadata, running_proxy(server) as proxy:
+        elsewhere = {"AWS_METADATA_ENDPOINT": metadata.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url}
+        _checked(folder, "a.manifest", "--s3", "--no-cache", **elsewhere, **_through(server, proxy))
+        assert "authorization" in proxy.requests[-1][2]
+        proxy.requests.clear()
+        flags = ("--s3", "--s3-anonymous", "--no-cache")
+        _checked(folder, "a.manifest", *flags, **elsewhere, AWS_ENDPOINT_URL=proxy.url)
+        assert not any("authorization" in headers for _, _, headers in proxy.requests)
+        assert proxy.count("GET") == COUNT
+        assert not metadata.requests
+
+
+def test_profiles_are_read_by_boto3(folder: Path, server: Server, proxy: Proxy) -> None:
+    Path(".aws").mkdir()
+    Path(".aws/credentials").write_text("[lab]\naws_access_key_id = of-profile\naws_secret_access_key = x\n")
+    environment = {"AWS_ENDPOINT_URL_S3": proxy.url, "AWS_PROFILE": "lab", "AWS_EC2_METADATA_DISABLED": "true"}
+    _checked(folder, "a.manifest", "--s3", "--no-cache", **environment)
+    assert "Credential=of-profile/" in proxy.requests[-1][2]["authorization"]
+    report = _checked(folder, "a.manifest", "--s3", "--no-cache", status=2, **{**environment, "AWS_PROFILE": "none"})
+    assert "boto3 has no AWS credentials (ProfileNotFound)" in report["said"]
+
+
+def test_manifests_and_reports_may_be_in_s3(folder: Path, server: Server) -> None:
+    outputs = ("--output", "json:s3://pictures/out/report.json", "--summary-file", "s3://pictures/out/gate.json")
+    remote = "s3://pictures/out/output.manifest"
+    done = groundlint("check", remote, "--s3", "--no-cache", *outputs, cwd=folder, **server.environment)
+    assert done.returncode in (0, 1), done.stderr
+    report = json.loads(server.get("s3://pictures/out/report.json"))
+    assert json.loads(server.get("s3://pictures/out/gate.json"))["images"]["found"] == COUNT
+    local = _checked(folder, "a.manifest", "--s3", "--no-cache", **server.environment)
+    assert {finding["manifest"] for finding in report["findings"]} == {remote}
+    assert [f["message"] for f in report["findings"]] == [f["message"] for f in local["findings"]]
+
+
+def test_a_manifest_that_is_not_in_s3_does_not_hide_the_others(folder: Path, server: Server) -> None:
+    names = ("s3://pictures/none.manifest", "a.manifest")
+    report = _checked(folder, *names, "--s3", status=2, **server.environment)
+    assert "error: s3://pictures/none.manifest: the object does not exist" in report["said"]
+    assert report["summary"]["lines"] == COUNT
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--s3-anonymous",), "--s3-anonymous needs --s3"),
+        (("--s3", "--max-download", "5"), "--max-download: '5' is neither a size such as 500MB nor a number"),
+        (("--output", "json:s3://pictures/x.json"), "s3://pictures/x.json: writing to S3 needs --s3"),
+        (("--s3", "--dask", "tcp://127.0.0.1:9"), "--dask and --s3 exclude each other"),
+    ],
+)
+def test_flags_that_do_not_go_together(folder: Path, flags: tuple[str, ...], says: str) -> None:
+    done = groundlint("check", "a.manifest", *flags, cwd=folder)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_keys_that_the_client_would_change_are_not_requested(folder: Path, server: Server, proxy: Proxy) -> None:
+    Path("a.manifest").write_text(_manifest(*KEYS, "a//b.jpg", "images/../c.jpg", "/d.jpg"))
+    report = _checked(folder, "a.manifest", "--s3", "--no-cache", **_through(server, proxy))
+    assert proxy.count("GET") == COUNT
+    assert len(_findings(report, "IMG203")) == 3
