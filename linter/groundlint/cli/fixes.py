@@ -59,6 +59,8 @@ class Fixing:
         """The fixed manifests; None if no fixes are wanted."""
         if not self.is_wanted:
             return None
+        if request.objects:
+            fail(f"{min(request.objects)}: manifests in S3 are not fixed; copy it, and fix the copy")
         from groundlint.fixing import fixed
 
         return fixed(judge, config, request, unsafe=self.unsafe_fixes)
