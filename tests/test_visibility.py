@@ -172,3 +172,8 @@ def test_the_boxes_that_a_finding_speaks_of_are_related(
     assert {(place["line"], place["attribute"], place["source_ref"]) for place in places} == {
         (1, "animals", "s3://bucket/1.jpg")
     }
+
+
+def test_a_width_that_is_lost_beside_a_large_number_covers_nothing(tmp_path: Path) -> None:
+    boxes = [{"left": 238, "width": 8e-262, "top": 0, "height": 40}, {"left": 0, "width": 309, "top": 20, "height": 40}]
+    assert exported(tmp_path, boxes)["covered"].to_list() == [0, 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import polars as pl
-from polars import DataFrame, LazyFrame, col
+from polars import DataFrame, Expr, LazyFrame, col
 
 from groundlint import note, table
 from groundlint.engine.tables import RECTANGLE
@@ -43,12 +43,17 @@ def overlaps(boxes: LazyFrame) -> DataFrame:
     return pl.concat(found)
 
 
+def _has_area() -> tuple[Expr, Expr]:
+    """Whether a box has area. Beside a large `left`, a tiny width is lost: its right edge is its left one."""
+    return col("left") + col("width") > col("left"), col("top") + col("height") > col("top")
+
+
 def _batches(boxes: LazyFrame) -> Iterator[DataFrame]:
     """The boxes with area in attributes of several boxes, in parts of about `_PAIRS` pairs; at least one part."""
     columns = ("data_set", "attribute_id", "box_id", "box", "label", *RECTANGLE)
     beside = (
         boxes.select(*columns, count=pl.len().over("attribute_id"))
-        .filter(col("count").is_between(2, MAX_COMPARED_BOXES), col("width") > 0, col("height") > 0)
+        .filter(col("count").is_between(2, MAX_COMPARED_BOXES), *_has_area())
         .collect()
     )
     parts = 1 + beside["count"].cast(pl.Int64).sum() // _PAIRS
