@@ -103,7 +103,8 @@ class Proxy(ThreadingHTTPServer):
         with self._lock:
             self.requests.append((method, path, headers))
             self._asked[path] += 1
-            return self.fault(path, self._asked[path]) if method == "GET" else None
+            times = self._asked[path]
+        return self.fault(path, times) if method == "GET" else None
 
 
 class _Forwarding(BaseHTTPRequestHandler):

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import groundlint
+from command import PLACES, groundlint
 from image_sets import image_bytes
 from lines import classification, manifest
 from s3_server import Proxy, Server, running_proxy, running_server
 
-pytest.importorskip("obstore")
+from groundlint.config.s3_access import S3Access
+from groundlint.images.downloads import Downloads, Limiter
+from groundlint.images.record import ImageTask
+from groundlint.images.s3 import S3
 
 COUNT = 12
 KEYS = [f"images/{n} ü+%.jpg" for n in range(COUNT)]
@@ -243,6 +252,8 @@ def test_manifests_and_reports_may_be_in_s3(folder: Path, server: Server) -> Non
     assert json.loads(server.get("s3://pictures/out/gate.json"))["images"]["found"] == COUNT
     local = _checked(folder, "a.manifest", "--s3", "--no-cache", **server.environment)
     assert {finding["manifest"] for finding in report["findings"]} == {remote}
+    done = groundlint("check", remote, "--s3", "--output", "sarif", cwd=folder, **server.environment)
+    assert '"outside-working-directory/pictures/out/output.manifest"' in done.stdout
     assert [f["message"] for f in report["findings"]] == [f["message"] for f in local["findings"]]
 
 
@@ -273,3 +284,101 @@ def test_keys_that_the_client_would_change_are_not_requested(folder: Path, serve
     report = _checked(folder, "a.manifest", "--s3", "--no-cache", **_through(server, proxy))
     assert proxy.count("GET") == COUNT
     assert len(_findings(report, "IMG203")) == 3
+
+
+def test_what_was_measured_before_ctrl_c_is_kept(folder: Path, server: Server, proxy: Proxy) -> None:
+    keys = [f"slow/{n}.jpg" for n in range(40)]
+    for n, key in enumerate(keys):
+        server.put(f"s3://pictures/{key}", image_bytes(seed=n))
+    Path("a.manifest").write_text(_manifest(*keys))
+
+    def trickle(path: str, _time: int) -> None:
+        # One every quarter of a second, the last ones never.
+        n = int(Path(path).stem)
+        time.sleep(n / 4 if n < 30 else 120)
+
+    proxy.fault = trickle
+    command = [sys.executable, "-m", "groundlint", "check", "a.manifest", "--s3", "--select", "IMG201"]
+    environment = {**PLACES, "HOME": str(folder), **_through(server, proxy)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 60
+        while _stored(folder) < 5 and time.monotonic() < until:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+    stored = _stored(folder)
+    assert stored >= 5
+    proxy.fault = lambda _path, _time: None
+    proxy.requests.clear()
+    _checked(folder, "a.manifest", "--s3", "--select", "IMG201", **_through(server, proxy))
+    assert proxy.count("GET") == len(keys) - stored
+
+
+def _stored(folder: Path) -> int:
+    """How many files the cache knows."""
+    for file in folder.glob(".groundlint_cache/*.sqlite"):
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM files").fetchone()[0])
+    return 0
+
+
+def test_without_the_flag_no_client_is_imported(folder: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "groundlint", "check", "a.manifest"]
+    done = subprocess.run(command, env={**PLACES, "HOME": str(folder)}, capture_output=True, check=False)
+    assert b"groundlint.session" in done.stderr
+    assert not [name for name in (b"obstore", b"boto3", b"groundlint.images.s3") if name in done.stderr]
+
+
+def test_more_bytes_than_may_be_held_come_one_after_the_other(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    downloads = Downloads(S3(S3Access()), S3Access(), window=1)
+    came = []
+    for task in downloads.loaded(ImageTask(n, f"s3://pictures/{key}") for n, key in enumerate(KEYS)):
+        if task:
+            came.append(task)
+            assert downloads.bytes == sum(len(each.data or b"") for each in came)
+            downloads.release(task.path)
+    assert sorted(task.number for task in came) == list(range(COUNT))
+
+
+def test_a_busy_service_gets_half_the_requests_and_slowly_more_again() -> None:
+    limiter = Limiter(64)
+    under_way = [limiter.enter() for _ in range(64)]
+    for number in under_way:
+        limiter.leave(number, is_busy=True)
+    # What was under way when the service first said so counts once.
+    assert limiter.limit == 32
+    limiter.leave(limiter.enter(), is_busy=True)
+    assert limiter.limit == 16
+    for _ in range(33):
+        limiter.leave(limiter.enter(), is_busy=False)
+    assert limiter.limit == 18
+    for _ in range(10):
+        limiter.leave(limiter.enter(), is_busy=True)
+    assert limiter.limit == 1
+
+
+def test_without_the_permission_to_list_objects_are_asked_for_one_by_one(
+    folder: Path, server: Server, proxy: Proxy
+) -> None:
+    keys = [f"unlisted/{n}.jpg" for n in range(6)]
+    for n, key in enumerate(keys):
+        server.put(f"s3://pictures/{key}", image_bytes(seed=n))
+    Path("a.manifest").write_text(_manifest(*keys))
+    proxy.fault = lambda path, _time: (403, "AccessDenied") if "list-type" in path else None
+    first = _checked(folder, "a.manifest", "--s3", **_through(server, proxy))
+    proxy.requests.clear()
+    assert _checked(folder, "a.manifest", "--s3", **_through(server, proxy)) == first
+    assert (proxy.count("HEAD"), proxy.count("GET")) == (len(keys), 0)
+
+
+def test_images_measured_in_s3_are_judged_elsewhere(folder: Path, server: Server) -> None:
+    Path("a.manifest").write_text(_manifest(*KEYS, "images/gone.jpg"))
+    expected = _checked(folder, "a.manifest", "--s3", "--no-cache", **server.environment)
+    for part in ("1/2", "2/2"):
+        flags = ("--s3", "--no-cache", "--part", part, "--to", f"part-{part[0]}.parquet")
+        done = groundlint("measure", "a.manifest", *flags, cwd=folder, **server.environment)
+        assert done.returncode == 0, done.stderr
+    judged = _checked(folder, "a.manifest", "--no-cache", "--measurements", "part-*.parquet")
+    assert judged["findings"] == expected["findings"]

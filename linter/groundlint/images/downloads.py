@@ -60,7 +60,8 @@ class Limiter:
     def enter(self) -> int:
         """Wait until a request may start, and return its number."""
         with self._condition:
-            self._condition.wait_for(lambda: self._active < self.limit)
+            while self._active >= self.limit:
+                self._condition.wait()
             self._active += 1
             self._started += 1
             return self._started
@@ -84,7 +85,8 @@ class Limiter:
                 self._successes = 0
                 self.limit = max(1, self.limit // 2)
                 self._cut_at = self._started
-            self._condition.notify_all()
+            # One for the place that is free, and one for a limit that has grown.
+            self._condition.notify(2)
 
 
 class _Window:
@@ -97,7 +99,8 @@ class _Window:
 
     def take(self, size: int) -> None:
         with self._condition:
-            self._condition.wait_for(lambda: self._held == 0 or self._held + size <= self._most)
+            while self._held and self._held + size > self._most:
+                self._condition.wait()
             self._held += size
 
     def release(self, size: int) -> None:

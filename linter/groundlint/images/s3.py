@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import re
@@ -30,22 +29,12 @@ _CREDENTIALS_LAST = timedelta(minutes=15)
 """How long credentials from boto3 are used before it is asked again; it renews them itself."""
 
 
-@contextlib.contextmanager
-def _own_errors() -> Iterator[None]:
-    """Turn what obstore raises into `S3Error`."""
-    # It is imported by now.
-    obstore: Any = importlib.import_module("obstore.exceptions")
-    try:
-        yield
-    except (obstore.BaseError, OSError, ValueError) as error:
-        raise s3_error(error) from None
-
-
 class S3Object(NamedTuple):
     """An object that the service is sending."""
 
     stamp: Stamp
     answer: Any
+    errors: tuple[type[Exception], ...]
 
     def read(self) -> bytes:
         """Return its bytes.
@@ -53,8 +42,10 @@ class S3Object(NamedTuple):
         Raises:
             S3Error: The connection failed, or not all bytes came.
         """
-        with _own_errors():
+        try:
             data: bytes = self.answer.bytes().to_bytes()
+        except self.errors as error:
+            raise s3_error(error) from None
         if len(data) != self.stamp.size:
             raise S3Error("the connection ended early", Refusal.TRANSIENT)
         return data
@@ -74,8 +65,11 @@ class S3:
         """
         try:
             self._obstore: Any = importlib.import_module("obstore.store")
+            errors = importlib.import_module("obstore.exceptions")
         except ImportError as error:
             raise S3Error("--s3 needs the package obstore: pip install 'groundlint[s3]'") from error
+        # An unknown object and a key that cannot be requested have the exceptions of Python.
+        self._errors: tuple[type[Exception], ...] = (errors.BaseError, OSError, ValueError)
         self._is_anonymous = access.is_anonymous
         self._endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         self._stores: dict[str, Any] = {}
@@ -89,9 +83,11 @@ class S3:
             S3Error: It cannot be read.
         """
         bucket, key = _parts(uri)
-        with _own_errors():
+        try:
             answer = self._store(bucket).get(key)
-        return S3Object(_stamp(answer.meta), answer)
+        except self._errors as error:
+            raise s3_error(error) from None
+        return S3Object(_stamp(answer.meta), answer, self._errors)
 
     def stamp(self, uri: str) -> Stamp:
         """Return size and ETag of an object.
@@ -100,8 +96,10 @@ class S3:
             S3Error: It cannot be read. Why is not always said: answers to this request have no body.
         """
         bucket, key = _parts(uri)
-        with _own_errors():
+        try:
             return _stamp(self._store(bucket).head(key))
+        except self._errors as error:
+            raise s3_error(error) from None
 
     def list(self, bucket: str, folder: str) -> Iterator[list[tuple[str, Stamp]]]:
         """Yield pages of up to 1,000 objects below a folder: URI and stamp.
@@ -109,9 +107,11 @@ class S3:
         Raises:
             S3Error: It cannot be listed.
         """
-        with _own_errors():
+        try:
             for page in self._store(bucket).list(folder or None, chunk_size=1000):
                 yield [(f"{SCHEME}{bucket}/{meta['path']}", _stamp(meta)) for meta in page]
+        except self._errors as error:
+            raise s3_error(error) from None
 
     def put(self, uri: str, data: bytes) -> None:
         """Write an object as a whole.
@@ -120,14 +120,17 @@ class S3:
             S3Error: It cannot be written.
         """
         bucket, key = _parts(uri)
-        with _own_errors():
+        try:
             self._store(bucket).put(key, data)
+        except self._errors as error:
+            raise s3_error(error) from None
 
     def _store(self, bucket: str) -> Any:
-        with self._lock:
-            if bucket not in self._stores:
-                self._stores[bucket] = self._new_store(bucket)
-            return self._stores[bucket]
+        if bucket not in self._stores:
+            with self._lock:
+                if bucket not in self._stores:
+                    self._stores[bucket] = self._new_store(bucket)
+        return self._stores[bucket]
 
     def _new_store(self, bucket: str) -> Any:
         if self._credentials is None:

@@ -148,8 +148,10 @@ def with_unique_fingerprints(findings: DataFrame) -> DataFrame:
 def repository_path(manifest: str, folder: str) -> str:
     """The path of a manifest relative to a folder, with slashes and never upwards.
 
-    What lies outside is put below `OUTSIDE`, so that it is not mistaken for a file of the repository.
+    What lies outside, as in S3, is put below `OUTSIDE`, so that it is not mistaken for a file of the repository.
     """
+    if manifest.startswith("s3://"):
+        return f"{OUTSIDE}/{manifest.removeprefix('s3://')}"
     path = os.path.relpath(os.path.join(folder, manifest), folder)  # noqa: PTH118 - a path keeps its `..`
     parts = PurePath(path).parts
     below = [part for part in parts if part != ".."]
