@@ -5,12 +5,9 @@ The command, the export of tables and the Python API share it.
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Mapping, Sequence, Set
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polars import Boolean, DataFrame, Series, col
@@ -31,36 +28,26 @@ from groundlint.engine.trade_offs import TRADE_OFFS
 from groundlint.evaluation.evaluation_files import EvaluationFiles
 from groundlint.evaluation.model_outputs import ModelOutputs
 from groundlint.fixes.manifests import with_safe_copies
+from groundlint.image_access import OnProgress, expected_images, image_notes, image_tables, unused_roots
 from groundlint.images import parts
-from groundlint.images.cache import Cache
-from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
-from groundlint.images.listings import is_folder
 from groundlint.images.record import ImageFault
-from groundlint.images.storage import LocalStorage, Roots, Storage
 from groundlint.manifest.foreign import looks_like
 from groundlint.manifest.raw_lines import raw_lines
 from groundlint.manifest.reader import read
-from groundlint.phrases import first_of, number_of
+from groundlint.phrases import first_of
 from groundlint.policy import severity
 from groundlint.policy.baseline import Baseline, Entry
 from groundlint.policy.selection import Selection, nothing_selected
 
 if TYPE_CHECKING:
-    from groundlint.images.downloads import Downloads
+    pass
 
-OnProgress = Callable[[str], None]
 
-_MAX_FIRST_LINE = 100_000
-# Nothing is parsed here, because a line may be hostile.
-_SOURCE_REF = re.compile(rb'"source-ref"\s*:\s*"([^"\\]+)"')
 _EXPLAINED = [
     fault.value
     for fault in (ImageFault.NOT_FETCHED, ImageFault.LEADS_OUTSIDE, ImageFault.NO_OBJECT, ImageFault.INACCESSIBLE)
 ]
 """Faults of images that are not missing merely because their folder was not named."""
-
-_BYTES_OF_LINE = 400
-"""Length of a usual line of a manifest."""
 
 
 @dataclass(frozen=True)
@@ -179,14 +166,15 @@ class Session:
             GroundlintError: There is nothing to read, or images cannot be looked for as asked.
         """
         request, settings = self._request, self._config.settings
-        images = self._image_tables(plan)
+        is_seen = bool(plan.base & IMAGE_TABLES)
+        images = image_tables(request, self._config, plan.features, self._on_progress) if is_seen else None
         found: list[DiscoveryNote] = []
         with closing(images) if images else nullcontext():
             with self._stopwatch.timing("stage", "reading manifests"):
                 asked = data_sets(self._config, request, looks_like=looks_like, on_note=found.append)
                 self._on_progress("reading manifests")
                 if images:
-                    images.prepare(_expected_images(asked, images.storage))
+                    images.prepare(expected_images(asked, images.storage))
                 of_base = plan.base | {"lines", "labels", "boxes"}
                 reading = read([each.judged for each in asked], tables=of_base, jobs=request.processes)
                 compared = read([each.references for each in asked], tables={"lines"}, jobs=request.processes)
@@ -214,18 +202,11 @@ class Session:
             names = sorted({name for number in without_images for name in asked[number].named})
             tried = images.storage.searched(names) if names else []
             raised = [Raised(each.what, each.error, each.traceback, ()) for each in images.raised]
-            if images.cache.warning:
-                notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
-            notes += [_sampling_note(asked[number], count) for number, count in images.left_out.items()]
-            if len(images.parts.processors) > 1:
-                notes.append(_processors_note(images.parts.processors))
-            if images.unmeasured:
-                notes.append(_unmeasured_note(images.unmeasured))
-            notes += _download_notes(images)
+            notes += image_notes(images, asked)
         unread = [f"{source.name}: {error.strerror or error}" for source, error in unreadable]
         if images:
             unread += images.downloads.unread if images.downloads else []
-            unread += _unused_roots(request, tables, images.storage.followed)
+            unread += unused_roots(request, tables, images.storage.followed)
         self._on_progress("checking")
         return Loaded(
             tuple(asked),
@@ -304,8 +285,7 @@ class Session:
             GroundlintError: There is nothing to read, or images cannot be looked for as asked.
         """
         plan = self._registry.graph.plan((), tables=("images", "crops"))
-        images = self._image_tables(plan)
-        assert images is not None
+        images = image_tables(self._request, self._config, plan.features, self._on_progress)
         found: list[DiscoveryNote] = []
         asked = data_sets(self._config, self._request, looks_like=looks_like, on_note=found.append)
         with closing(images):
@@ -317,9 +297,7 @@ class Session:
         lines = tables["lines"].drop_nulls("source_ref").unique("source_ref")
         lines = lines.filter(Series([part.has(source_ref) for source_ref in lines["source_ref"]], dtype=Boolean))
         notes = [MadeNote(note.kind, None, note.files, note.message) for note in dict.fromkeys(found)]
-        if images.cache.warning:
-            notes.append(MadeNote("cache-unusable", None, None, images.cache.warning))
-        notes += _download_notes(images)
+        notes += image_notes(images, asked)
         return Measured(
             measured,
             plan.features,
@@ -329,7 +307,7 @@ class Session:
             [
                 *unread,
                 *(images.downloads.unread if images.downloads else []),
-                *_unused_roots(self._request, {"lines": lines, "images": measured.images}, images.storage.followed),
+                *unused_roots(self._request, {"lines": lines, "images": measured.images}, images.storage.followed),
             ],
         )
 
@@ -367,52 +345,6 @@ class Session:
             list(loaded.unread),
         )
 
-    def _image_tables(self, plan: Plan) -> ImageTables | None:
-        """Where the images of a run come from; None where no rule needs them."""
-        if not plan.base & IMAGE_TABLES:
-            return None
-        request, config = self._request, self._config
-        named = [_root(image) for image in request.images]
-        for _, folder in named:
-            if not is_folder(str(folder)):
-                raise UsageError(f"{request.images_from}: there is no folder {folder}")
-        # A flag starts from the working directory, the configuration from its own folder.
-        given = {prefix: folder for prefix, folder in named if prefix}
-        configured = {prefix: config.root / folder for prefix, folder in config.settings.images.items()}
-        roots = Roots({**configured, **given}, [folder for prefix, folder in named if not prefix])
-        local = LocalStorage(roots, [Path.cwd(), config.root])
-        storage: Storage = local
-        downloads: Downloads | None = None
-        if request.s3:
-            if request.dask:
-                raise UsageError("--dask and --s3 exclude each other; use `groundlint measure --part 1/2`")
-            from groundlint.images.downloads import Downloads
-            from groundlint.images.s3 import S3
-            from groundlint.images.s3_storage import S3Storage
-
-            # Folders that nobody named, such as that of a manifest, must not stand for what is in S3.
-            named_folders = local if roots.prefixes or roots.folders else None
-            storage, downloads = S3Storage(named_folders, request.s3), Downloads(S3(request.s3), request.s3)
-        cache, progress = Cache(request.cache), self._on_progress
-        measured = parts.read(request.measurements, plan.features) if request.measurements else parts.NOTHING
-        return ImageTables(
-            storage, cache, plan.features, request.processes, measured, request.dask, downloads, progress
-        )
-
-
-def _expected_images(asked: Sequence[DataSet], storage: Storage) -> int:
-    """Roughly how many images there will be to measure; 0 unless the first one that is named is found."""
-    files = [(source.name, source.path) for data_set in asked for source in data_set.sources if source.path]
-    # What keeps a manifest from being read is reported when it is read.
-    with suppress(OSError):
-        if files and files[0][1].is_file():
-            name, path = files[0]
-            with path.open("rb") as stream:
-                first = _SOURCE_REF.search(stream.readline(_MAX_FIRST_LINE))
-            if first and storage.find(first[1].decode("utf-8", "replace"), name).path:
-                return sum(path.stat().st_size for _, path in files) // _BYTES_OF_LINE
-    return 0
-
 
 def _described(loaded: Loaded, judged: pipeline.Judgement) -> Described:
     tables = {**loaded.tables, **{name: judged.kept[name] for name in portrait.TABLES if name in judged.kept}}
@@ -425,74 +357,6 @@ def _described(loaded: Loaded, judged: pipeline.Judgement) -> Described:
         {(number, name): split for number, name, split in first.iter_rows()},
         tables,
     )
-
-
-def _sampling_note(data_set: DataSet, count: int) -> MadeNote:
-    """The note that a data set has more boxes than are measured with costly features."""
-    message = (
-        f"{number_of(count, 'box')} {'was' if count == 1 else 'were'} left out by rules of cost slow: they judge an "
-        "even sample of at most "
-        f"{MAX_SAMPLED_OF_LABEL:,} boxes of a label and {MAX_SAMPLED:,} of a data set"
-    )
-    return MadeNote("boxes-sampled", min(data_set.named) if len(data_set.named) == 1 else None, count, message)
-
-
-def _processors_note(processors: Set[str]) -> MadeNote:
-    """The note that `--measurements` come from different machines."""
-    message = (
-        f"the measurements come from processors of several types ({', '.join(sorted(processors))}): scores may differ "
-        "in their last digits from those of one machine"
-    )
-    return MadeNote("measurements-of-several-processors", None, len(processors), message)
-
-
-def _unmeasured_note(count: int) -> MadeNote:
-    """The note that images of `--measurements` were measured for other manifests."""
-    message = (
-        f"{number_of(count, 'image')} had other boxes or no label when measured, and are not on this machine; "
-        "measure them again with these manifests"
-    )
-    return MadeNote("measurements-incomplete", None, count, message)
-
-
-def _download_notes(images: ImageTables) -> list[MadeNote]:
-    """The note that a limit of downloads was reached."""
-    count = images.downloads.left_out if images.downloads else 0
-    if not count:
-        return []
-    were = "was" if count == 1 else "were"
-    message = (
-        f"{number_of(count, 'image')} {were} not read from S3, because the limit of --max-download was reached; the "
-        "others are an even sample"
-    )
-    return [MadeNote("download-limit", None, count, message)]
-
-
-def _root(image: str) -> tuple[str, Path]:
-    """The prefix and folder of an `--images` option; the prefix is empty where only a folder is given."""
-    # A folder may have an equals sign in its name.
-    if is_folder(image):
-        return "", Path(image)
-    prefix, _, folder = image.rpartition("=")
-    return prefix, Path(folder)
-
-
-def _unused_roots(request: Request, tables: Mapping[str, DataFrame], followed: Set[str]) -> list[str]:
-    """A sentence for each folder of images under which no image was found, although the manifests name some."""
-    images = tables["images"].filter("found")
-    if tables["lines"]["source_ref"].drop_nulls().is_empty():
-        return []
-    unused = []
-    for image in request.images:
-        prefix, folder = _root(image)
-        found = images.filter(col("source_ref").str.starts_with(prefix))["path"]
-        root = f"{os.path.realpath(folder).rstrip(os.sep)}{os.sep}"
-        # A link in a folder may lead to another root; by its prefix an image belongs to it all the same.
-        is_used = len(found) if prefix else any(os.path.realpath(path).startswith(root) for path in found)
-        if not is_used and root.rstrip(os.sep) not in followed:
-            given = f"{request.images_from} {image}"
-            unused.append(f"{given}: no image was found there; check the prefix and the folder")
-    return unused
 
 
 def no_images_note(loaded: Loaded) -> MadeNote | None:
