@@ -382,3 +382,16 @@ def test_images_measured_in_s3_are_judged_elsewhere(folder: Path, server: Server
         assert done.returncode == 0, done.stderr
     judged = _checked(folder, "a.manifest", "--no-cache", "--measurements", "part-*.parquet")
     assert judged["findings"] == expected["findings"]
+
+
+def test_requests_are_signed_for_the_region_of_the_bucket(folder: Path, server: Server, proxy: Proxy) -> None:
+    region = {"LocationConstraint": "eu-west-3"}
+    server.client.create_bucket(Bucket="elsewhere", CreateBucketConfiguration=region)
+    server.put("s3://elsewhere/1.jpg", image_bytes())
+    Path("a.manifest").write_text(_manifest("1.jpg", bucket="elsewhere"))
+    environment = {**_through(server, proxy), "AWS_REGION": "us-west-1", "AWS_REQUEST_PAYER": "requester"}
+    report = _checked(folder, "a.manifest", "--s3", "--no-cache", **environment)
+    assert report["summary"]["images"]["found"] == 1
+    headers = proxy.requests[-1][2]
+    assert "/eu-west-3/s3/" in headers["authorization"]
+    assert headers["x-amz-request-payer"] == "requester"
