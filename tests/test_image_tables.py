@@ -239,7 +239,7 @@ def test_that_only_a_sample_of_the_boxes_is_measured_is_a_note(monkeypatch: pyte
         return [note.message for note in load_images("a.manifest", features=FEATURES, tables=["images", "crops"]).notes]
 
     assert messages() == []
-    for module in ("images.image_tables", "session"):
+    for module in ("images.image_tables", "image_access"):
         monkeypatch.setattr(f"groundlint.{module}.MAX_SAMPLED_OF_LABEL", 10)
     (message,) = messages()
     assert message.startswith(

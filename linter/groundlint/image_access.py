@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polars import DataFrame, col
 
@@ -16,11 +17,13 @@ from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.features import Feature
 from groundlint.images import parts
 from groundlint.images.cache import Cache
-from groundlint.images.downloads import Downloads
 from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
 from groundlint.images.listings import is_folder
 from groundlint.images.storage import LocalStorage, Roots, Storage
 from groundlint.phrases import number_of
+
+if TYPE_CHECKING:
+    from groundlint.images.downloads import Downloads
 
 OnProgress = Callable[[str], None]
 
