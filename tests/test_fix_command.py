@@ -48,12 +48,12 @@ def folder(tmp_path: Path) -> Path:
 def test_findings_with_a_fix_are_marked(folder: Path) -> None:
     found = check(folder, "a.manifest").stdout.splitlines()
     assert found[0].startswith(
-        "a.manifest:1: error REF101 missing-source-ref: [*] [ERROR_MISSING_SOURCE_REF] no source"
+        "a.manifest:1: error REF101 missing-source-ref: [ERROR_MISSING_SOURCE_REF] [*] no source"
     )
     assert found[1].startswith("a.manifest:2: error MAN201 invalid-json: [ERROR_INVALID_JSON_LINE] invalid JSON")
     assert found[2].startswith("a.manifest:3: error LBL105 missing-class-id: [ERROR_")
     found = check(folder, "a.manifest", "--unsafe-fixes").stdout.splitlines()
-    assert [": [*] [ERROR" in line for line in found] == [True, True, False]
+    assert ["] [*] " in line for line in found] == [True, True, False]
 
 
 def test_the_text_report_counts_what_can_be_fixed(folder: Path) -> None:

@@ -40,10 +40,10 @@ def place(manifest: str, line: int | None) -> str:
 
 
 def sentence(name: str, aws: str | None, message: str, image: str | None = None, *, mark: str = "") -> str:
-    """What a finding says, visible and never empty: a mark, the service code, the message and the image."""
+    """What a finding says, visible and never empty: the service code, a mark, the message and the image."""
     text = visible(message)
     code = f"[{visible(aws)}] " if aws else ""
-    return f"{mark}{code}{text if text.strip() else name}{f' ({visible(image)})' if image else ''}"
+    return f"{code}{mark}{text if text.strip() else name}{f' ({visible(image)})' if image else ''}"
 
 
 def line(
