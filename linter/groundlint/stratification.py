@@ -102,7 +102,7 @@ class _Assignment:
         for stratum in sorted(self._total, key=lambda stratum: (len(self._members[stratum]), stratum or "")):
             if self._is_absent(stratum, self._tested_groups[stratum]):
                 gain, n = min((self._change(n), n) for n in self._members[stratum])
-                if gain < (0, 0.0):
+                if gain < (0, 0.0, 0.0):
                     self._move(n)
 
     def improve(self) -> None:
@@ -110,33 +110,43 @@ class _Assignment:
         for _ in range(_MAX_ROUNDS):
             moved = False
             for n in range(len(self.is_test)):
-                if self._change(n) < (0, -_LEAST):
+                if self._change(n) < (0, 0.0, -_LEAST):
                     self._move(n)
                     moved = True
             if not moved:
                 return
 
-    def _change(self, n: int) -> tuple[int, float]:
-        """What moving a group changes: how many strata are absent from a part, then the distance to the share."""
+    def _change(self, n: int) -> tuple[int, float, float]:
+        """What moving a group changes: how many strata are absent from a part, then how far labels are beyond one
+        example from the wanted share, then the distance of all strata from it.
+
+        Without the second, a frequent label would make up for rare ones that cannot have the share.
+        """
         sign = -1 if self.is_test[n] else 1
-        absent, distance = 0, 0.0
+        absent, excess, distance = 0, 0.0, 0.0
         for stratum, count in self._strata[n]:
             tested, groups = self._tested[stratum], self._tested_groups[stratum]
             # An empty part is worse than labels that are absent from one.
             weight = 1 if stratum is not None else len(self._total)
             absent += weight * (self._is_absent(stratum, groups + sign) - self._is_absent(stratum, groups))
-            distance += self._distance(stratum, tested + sign * count) - self._distance(stratum, tested)
-        return absent, distance
+            after = tested + sign * count
+            distance += self._distance(stratum, after) - self._distance(stratum, tested)
+            if stratum is not None:
+                excess += self._distance(stratum, after, beyond=1) - self._distance(stratum, tested, beyond=1)
+        # Differences of rounding are no gain.
+        return absent, round(excess, 9), distance
 
     def _is_absent(self, stratum: _Stratum, tested_groups: int) -> bool:
         """Whether a part would have no group of a stratum; the only group of one belongs into the training part."""
         groups = len(self._members[stratum])
         return tested_groups in (0, groups) if groups > 1 else tested_groups == 1
 
-    def _distance(self, stratum: _Stratum, tested: int) -> float:
-        """The squared distance from the wanted count, in terms of its variance in a random split."""
+    def _distance(self, stratum: _Stratum, tested: int, beyond: int = 0) -> float:
+        """The squared distance from the wanted count, as far as it is beyond some examples, in terms of the variance of
+        the count in a random split.
+        """
         wanted = self._share * self._total[stratum]
-        return (tested - wanted) ** 2 / (wanted * (1 - self._share))
+        return max(0.0, abs(tested - wanted) - beyond) ** 2 / (wanted * (1 - self._share))
 
     def _move(self, n: int) -> None:
         """Move a group to the other part."""
