@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import polars as pl
 from polars import Expr, LazyFrame, col
@@ -13,6 +14,14 @@ from groundlint_rules.diagnoses import DiagnosisRule, with_values
 
 _PLACES = ((20, 30, 200, 150), (330, 250, 250, 200), (150, 200, 220, 240), (400, 60, 190, 120)) * 2
 """Left, top, width and height of boxes in different parts of an image of 640 x 480 px."""
+
+_SCALES = {
+    "left": col("image_width"),
+    "top": col("image_height"),
+    "width": col("image_width"),
+    "height": col("image_height"),
+}
+"""The side of the image that is 1 where coordinates are fractions, by side of the box."""
 
 _LARGE = {"image_width": 4000, "image_height": 3000}
 
@@ -36,9 +45,8 @@ _OVER_THE_EDGE = [{"line": n, "left": 541, "top": 381} for n in range(1, 9)]
 class CoordinatesRule(DiagnosisRule):
     """A diagnosis of coordinates that mean something else; the fix converts those of all lines that it explains."""
 
-    def converted(self) -> dict[str, Expr]:
-        """The numbers of a box in px, by side, for those sides that change."""
-        raise NotImplementedError
+    converted: ClassVar[Mapping[str, Expr]]
+    """The numbers of a box in px, by side, for those sides that change."""
 
     def check(self, diagnoses: LazyFrame, set_wide_causes: LazyFrame, boxes: LazyFrame) -> LazyFrame:
         """The diagnosed manifests, with the edits of all boxes on the lines that the cause explains."""
@@ -52,7 +60,7 @@ class CoordinatesRule(DiagnosisRule):
                 manifest=col("manifest"),
                 line=col("line"),
             )
-            for side, number in self.converted().items()
+            for side, number in self.converted.items()
         ]
         of_manifests = (
             known.join(explained, on="line_id", how="semi")
@@ -93,11 +101,7 @@ class CoordinatesAsFractions(CoordinatesRule):
         ),
     )
 
-    def converted(self) -> dict[str, Expr]:
-        """The numbers of a box in px, by side, for those sides that change."""
-        width, height = col("image_width"), col("image_height")
-        scales = {"left": width, "top": height, "width": width, "height": height}
-        return {side: col(side) * scale for side, scale in scales.items()}
+    converted = {side: col(side) * scale for side, scale in _SCALES.items()}
 
 
 class CoordinatesAsPercentages(CoordinatesRule):
@@ -133,11 +137,7 @@ class CoordinatesAsPercentages(CoordinatesRule):
         ),
     )
 
-    def converted(self) -> dict[str, Expr]:
-        """The numbers of a box in px, by side, for those sides that change."""
-        width, height = col("image_width"), col("image_height")
-        scales = {"left": width, "top": height, "width": width, "height": height}
-        return {side: col(side) * scale / 100 for side, scale in scales.items()}
+    converted = {side: col(side) * scale / 100 for side, scale in _SCALES.items()}
 
 
 class CornersAsSizes(CoordinatesRule):
@@ -171,9 +171,7 @@ class CornersAsSizes(CoordinatesRule):
         ),
     )
 
-    def converted(self) -> dict[str, Expr]:
-        """The numbers of a box in px, by side, for those sides that change."""
-        return {"width": col("width") - col("left"), "height": col("height") - col("top")}
+    converted = {"width": col("width") - col("left"), "height": col("height") - col("top")}
 
 
 class CentersAsCorners(CoordinatesRule):
@@ -206,9 +204,7 @@ class CentersAsCorners(CoordinatesRule):
         ),
     )
 
-    def converted(self) -> dict[str, Expr]:
-        """The numbers of a box in px, by side, for those sides that change."""
-        return {"left": col("left") - col("width") / 2, "top": col("top") - col("height") / 2}
+    converted = {"left": col("left") - col("width") / 2, "top": col("top") - col("height") / 2}
 
 
 class CopiedImageSize(DiagnosisRule):
