@@ -26,6 +26,30 @@ METRICS: dict[str, Any] = {
 }
 """Metrics of a label by an evaluated model."""
 
+_NEAREST = {
+    "manifest": "train.manifest",
+    "line": 2,
+    "attribute": "animals",
+    "box": None,
+    "source_ref": "s3://bucket/2.jpg",
+}
+LABEL_ODDS: dict[str, Any] = {
+    "manifest": "train.manifest",
+    "line": 1,
+    "source_ref": "s3://bucket/1.jpg",
+    "attribute": "animals",
+    "box": None,
+    "label": "cat",
+    "suspicion": 0.9,
+    "suggested_label": "dog",
+    "p_given": 0.002,
+    "p_suggested": 0.97,
+    "flagged": False,
+    "signal": 0.95,
+    "nearest": [_NEAREST],
+}
+"""The odds of a label, which looks like another one, with the nearest image that has the other one."""
+
 
 def detection(
     *boxes: Mapping[str, Any],
