@@ -15,7 +15,7 @@ from groundlint.config.data_sets import Request
 from groundlint.config.settings import Config
 from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.registry import Registry
-from groundlint.evaluation.evaluation_files import EvaluationFileError
+from groundlint.evaluation.evaluation_formats import EvaluationFileError
 from groundlint.session import Session
 
 ANIMALS = ("cat", "dog")

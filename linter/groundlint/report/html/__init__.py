@@ -11,7 +11,8 @@ from importlib.resources import files
 
 from groundlint.gallery import Place, PlacedBox
 from groundlint.report.html import choice
-from groundlint.report.html.page import Page, page
+from groundlint.report.html.content import Page
+from groundlint.report.html.page import page
 from groundlint.report.report import Report
 
 MAX_BYTES = 10_000_000

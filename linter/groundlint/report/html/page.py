@@ -1,30 +1,27 @@
-"""The content of a page, without any markup: sections, findings, figures and what the script needs."""
+"""From a report to the content of a page: sections, findings, figures, and what comes first."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import polars as pl
 from polars import DataFrame, col
 
-from groundlint.config.paths import WILDCARDS, relative
 from groundlint.engine.findings import SEVERITIES
 from groundlint.engine.rule import FACT, Rule, docstring
 from groundlint.phrases import number_of
 from groundlint.report.html import charts, choice
 from groundlint.report.html.choice import Listed, Row
-from groundlint.report.html.figures import Figure, Figures, Shot
-from groundlint.report.html.prose import Block, Span, blocks, first_sentence, spans
+from groundlint.report.html.content import Count, DataSet, Entry, FirstStep, Group, Page, Section
+from groundlint.report.html.figures import Figure, Figures
+from groundlint.report.html.prose import Span, blocks, first_sentence, spans
+from groundlint.report.html.review_data import review_data
 from groundlint.report.label_shares import label_shares
 from groundlint.report.listing import shortest_names, with_images, with_typical_merged
-from groundlint.report.portrait import Fact, facts, heading
+from groundlint.report.portrait import facts, heading
 from groundlint.report.report import Report
-from groundlint.sanitize import plain_json, visible
+from groundlint.sanitize import visible
 
 MAX_FIRST = 8
 """Rules among what to do first."""
@@ -39,114 +36,6 @@ _RELIABLE = 0.5
 """Precision from which advice may be among what to do first."""
 
 _EXPLAINED = ("Why it matters", "Causes", "How to fix it", "How reliable it is")
-
-_REMOVED = frozenset(
-    {"exact-duplicate", "near-duplicate", "leaked-image", "image-unreadable", "image-truncated", "duplicated-box"}
-)
-"""Rules after whose right findings the image, or the box, is to be removed."""
-
-_CONTRADICTED = frozenset({"duplicate-conflicting-labels", "duplicate-conflicting-boxes"})
-"""Rules that say of a duplicate that somebody must look at it before it is removed."""
-
-
-class Entry(NamedTuple):
-    """A finding as it is listed. `number` counts the findings of the page."""
-
-    number: int
-    code: str
-    name: str
-    severity: str
-    place: str
-    image: str
-    aws: str
-    message: list[Span]
-    figures: list[Figure]
-
-
-@dataclass
-class Section:
-    """The findings of a rule."""
-
-    code: str
-    name: str
-    severity: str
-    count: int
-    url: str | None
-    summary: str
-    reliability: str
-    figure: str
-    is_reliable: bool
-    shares: str
-    explanation: list[tuple[str, list[Block]]]
-    typical: list[str] = field(default_factory=list)
-    illustrated: list[Entry] = field(default_factory=list)
-    listed: list[Entry] = field(default_factory=list)
-    left_out: int = 0
-
-
-class FirstStep(NamedTuple):
-    """A rule among what to do first, with one of its worst findings."""
-
-    section: Section
-    entry: Entry
-    figures: list[Figure]
-    fix: list[Span]
-    more: int
-
-
-class Group(NamedTuple):
-    """An image with all of its findings that the page lists."""
-
-    image: str
-    shot: Shot | None
-    entries: list[Entry]
-
-
-class Count(NamedTuple):
-    """A row of a table of counts: what is counted, and the numbers of errors, warnings and infos."""
-
-    name: str
-    error: int
-    warning: int
-    info: int
-
-
-class DataSet(NamedTuple):
-    """A data set at a glance."""
-
-    name: str
-    facts: list[Fact]
-    charts: list[charts.Bars | charts.Grid]
-
-
-@dataclass
-class Page:
-    """Everything that the template shows."""
-
-    title: str
-    version: str
-    target: str
-    verdict: str
-    tiles: list[tuple[str, str]]
-    first: list[FirstStep]
-    by_label: list[Count]
-    by_split: list[Count]
-    not_looked_at: list[str]
-    data_sets: list[DataSet]
-    curves: list[charts.Curve]
-    curves_left_out: int
-    sections: list[Section]
-    groups: list[Group]
-    groups_left_out: int
-    images: Mapping[str, Shot]
-    labels: list[str]
-    left_out: list[str]
-    data: str
-
-    @property
-    def severities(self) -> list[str]:
-        """The severities of the findings that the page lists, worst first."""
-        return [level for level in SEVERITIES.categories if any(section.severity == level for section in self.sections)]
 
 
 def page(report: Report, most: int = choice.MAX_LISTED) -> Page:
@@ -200,7 +89,7 @@ def page(report: Report, most: int = choice.MAX_LISTED) -> Page:
         images=figures.images,
         labels=sorted({str(row["label"]) for row in rows if row["label"] is not None}),
         left_out=list(_left_out(chosen, report, sections)),
-        data=_data(report, rows),
+        data=review_data(report, rows),
     )
 
 
@@ -401,51 +290,3 @@ def _left_out(chosen: choice.Choice, report: Report, sections: Sequence[Section]
         yield "no images: they were not asked for, or none was found"
     if gallery_left_out := report.description.gallery.left_out:
         yield f"{number_of(gallery_left_out, 'image')} could not be shown: not found, unreadable, or no room left"
-
-
-def _data(report: Report, rows: Sequence[Row]) -> str:
-    """What the script needs of the findings, as JSON in which nothing is markup."""
-    paths = {name: relative(name, report.root) for name in {row["manifest"] for row in rows}}
-    contradicted = {_line_of(row) for row in rows if row["name"] in _CONTRADICTED}
-    entries = [
-        {
-            "id": row["fingerprint"],
-            "code": row["code"],
-            "rule": row["name"],
-            "severity": row["severity"],
-            "label": row["label"],
-            "source_ref": row["source_ref"],
-            "attribute": row["attribute"],
-            "box": row["box"],
-            "suggested": row["suggested_label"],
-            "decision": _decision(row, contradicted),
-            "file": _glob(paths[row["manifest"]]),
-            "source": None if row["source_ref"] is None else _glob(row["source_ref"]),
-        }
-        for row in rows
-    ]
-    names = [f"{row['fingerprint']}{row['message']}" for row in rows]
-    digest = hashlib.sha256("\n".join([report.version, *names]).encode("utf-8", "surrogatepass")).hexdigest()
-    text = plain_json(json.dumps({"digest": digest[:32], "findings": entries}, separators=(",", ":")))
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
-def _line_of(row: Row) -> tuple[object, ...]:
-    return row["data_set"], row["manifest"], row["line"]
-
-
-def _decision(row: Row, contradicted: set[tuple[object, ...]]) -> str:
-    """What follows if the finding is right: a new label, a removal, or nothing that a review file could say."""
-    if row["suggested_label"] is not None:
-        return "relabel"
-    is_removed = row["name"] in _REMOVED and _line_of(row) not in contradicted
-    return "remove" if is_removed and "labeled differently" not in row["message"] else "keep"
-
-
-def _glob(path: str) -> str:
-    """A glob that matches a path or source-ref and nothing else."""
-    escaped = "".join(f"\\{character}" if character in WILDCARDS else character for character in path)
-    escaped = f"\\{escaped}" if escaped[:1] in ("!", "#") else escaped
-    # Without a slash it would match a name in any folder.
-    escaped = escaped if "/" in escaped else f"/{escaped}"
-    return f"{escaped[:-1]}\\ " if escaped.endswith(" ") else escaped
