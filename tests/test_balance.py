@@ -13,7 +13,7 @@ from groundlint.config.settings import ConfigError
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry, load
-from groundlint.testing import example_tables, together
+from groundlint.example_tables import example_tables, together
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from polars import col
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Good
 from groundlint.engine.registry import load
-from groundlint.testing import example_tables
+from groundlint.example_tables import example_tables
 from groundlint_rules.algorithms.rectangles import union_areas
 from groundlint_rules.algorithms.robust import median_absolute_deviation, robust_z, sigma_of_residuals
 from groundlint_rules.tables import overlaps as overlap_tables

@@ -19,8 +19,8 @@ from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Bad
 from groundlint.engine.rule import Rule
 from groundlint.engine.tables import BASE
+from groundlint.example_tables import example_tables
 from groundlint.manifest.kinds import Kind
-from groundlint.testing import example_tables
 
 OURS = [
     pytest.param(rule, id=f"{code} {rule.name}")

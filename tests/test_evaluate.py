@@ -13,7 +13,7 @@ from groundlint import Rule, Severity, note, table
 from groundlint.engine.evaluate import Evaluation, evaluate
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry
-from groundlint.testing import example_tables, together
+from groundlint.example_tables import example_tables, together
 
 CALLS: list[str] = []
 

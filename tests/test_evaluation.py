@@ -19,8 +19,8 @@ from groundlint import check
 from groundlint.engine.evaluate import Workspace, collected
 from groundlint.engine.examples import Example
 from groundlint.engine.trade_offs import KEYS
+from groundlint.example_tables import example_tables
 from groundlint.report.schema import schema
-from groundlint.testing import example_tables
 from groundlint_rules.algorithms.bootstrap import interval, resampled_sums
 from groundlint_rules.algorithms.greedy_matching import greedy_matches
 from groundlint_rules.algorithms.threshold_choice import Predictions, trade_offs

@@ -16,7 +16,7 @@ from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry
 from groundlint.evaluation.model_outputs import ModelOutputError, ModelOutputs
-from groundlint.testing import example_tables
+from groundlint.example_tables import example_tables
 
 COUNT = 200
 WRONG = 17

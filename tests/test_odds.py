@@ -21,7 +21,7 @@ from groundlint import Good
 from groundlint.cli import app
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.registry import load
-from groundlint.testing import example_tables
+from groundlint.example_tables import example_tables
 from groundlint_rules.algorithms.discriminant import FOLDS, Block, UserModel, components, fold_of, net_block
 from groundlint_rules.algorithms.label_errors import Limits, Odds, agree, area_under_curve, label_odds, suspicions
 

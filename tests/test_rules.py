@@ -21,7 +21,8 @@ from groundlint.engine.examples import Bad
 from groundlint.engine.registry import load
 from groundlint.engine.rule import FACT, Rule, Severity, Status, family
 from groundlint.engine.tables import BASE
-from groundlint.testing import example_faults, example_tables, property_faults, together
+from groundlint.example_tables import example_tables, together
+from groundlint.testing import example_faults, property_faults
 
 REGISTRY = load(isolated=True)
 RULES = [pytest.param(rule, id=f"{code} {rule.name}") for code, rule in sorted(REGISTRY.rules.items())]

@@ -12,7 +12,7 @@ import groundlint
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry, load
-from groundlint.testing import example_tables, together
+from groundlint.example_tables import example_tables, together
 
 
 @pytest.fixture(scope="module")

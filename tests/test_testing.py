@@ -12,7 +12,8 @@ from polars import DataFrame, LazyFrame, col
 from groundlint import Bad, Good, Option, Rule, Safety, Severity, pointer, set_value, table
 from groundlint.engine.examples import Example
 from groundlint.engine.registry import Registry
-from groundlint.testing import example_faults, example_tables, judged, manifest_lines, property_faults
+from groundlint.example_tables import example_tables, manifest_lines
+from groundlint.testing import example_faults, judged, property_faults
 
 
 @table()

@@ -18,7 +18,7 @@ import groundlint
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Example, Row
 from groundlint.engine.registry import Registry, load
-from groundlint.testing import example_tables
+from groundlint.example_tables import example_tables
 from groundlint_rules.algorithms.held_out import held_out_auroc
 from groundlint_rules.features.embeddings import NUMBERS
 

@@ -22,8 +22,9 @@ from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule, Safety, docstring
 from groundlint.engine.tables import BASE
+from groundlint.example_tables import manifest_lines
 from groundlint.phrases import number_of, suggestion
-from groundlint.testing import judged, manifest_lines
+from groundlint.testing import judged
 
 FAMILIES = {
     "MAN": "Manifest file and lines",
