@@ -30,7 +30,7 @@ from PIL import Image, ImageChops, ImageEnhance
 from polars import col
 
 from groundlint.engine import registry
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 from groundlint.images.measure import Measurer
 from groundlint.images.record import ImageTask
 from groundlint_rules.algorithms.nearest_neighbors import MAX_EXACT, nearest, reduction

@@ -21,7 +21,7 @@ from measured import SETS, Measured, exported
 from PIL import Image, ImageFilter
 
 import groundlint
-from groundlint.engine.tables import SPLIT
+from groundlint.engine.base_tables import SPLIT
 from groundlint_rules.tables.split_shifts import MIN_IMAGES, split_shifts
 
 SEEDS = range(20, 40)

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from groundlint.config.data_sets import DataSet, Source
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.evaluate import Evaluation, evaluate
 from groundlint.engine.registry import Registry, load
 from groundlint.engine.rule import Rule
-from groundlint.engine.tables import BASE
 from groundlint.manifest.reader import read
 
 REGISTRY: Registry = load(isolated=True)

@@ -14,11 +14,11 @@ from judging import REGISTRY
 from lines import classification, detection, line_texts, manifest
 
 import groundlint
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.cascade import COVERED_PLACES, without_covered
 from groundlint.engine.evaluate import evaluate
 from groundlint.engine.examples import Bad
 from groundlint.engine.rule import Rule
-from groundlint.engine.tables import BASE
 from groundlint.example_tables import example_tables
 from groundlint.manifest.kinds import Kind
 

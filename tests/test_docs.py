@@ -11,8 +11,8 @@ import pytest
 from pydantic import create_model
 
 from groundlint import Option, pages
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.registry import load
-from groundlint.engine.tables import BASE
 
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lines import detection, manifest
 from runs import SMALL, checked
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.findings import SCHEMA
-from groundlint.engine.tables import BASE
 from groundlint.policy.fingerprints import fingerprints
 
 LINES = [

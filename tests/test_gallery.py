@@ -17,7 +17,7 @@ from lines import classification, detection, manifest
 from PIL import Image
 
 from groundlint.distributions import GRID, distributions
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 
 SIZE = (640, 480)
 

@@ -29,9 +29,9 @@ from PIL import Image
 
 from groundlint.config.data_sets import Request, UsageError
 from groundlint.config.settings import Config, load
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.features import Feature
 from groundlint.engine.registry import Registry
-from groundlint.engine.tables import BASE
 from groundlint.images.record import FACTS
 from groundlint.session import Loaded, Session, no_images_note
 

@@ -17,7 +17,7 @@ from lines import classification, detection, line_texts, manifest
 from polars.testing import assert_frame_equal
 
 from groundlint.config.data_sets import DataSet, Source
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 from groundlint.manifest.kinds import Kind
 from groundlint.manifest.part import MIN_BATCH
 from groundlint.manifest.reader import READ_TABLES, read

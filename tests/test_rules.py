@@ -15,12 +15,12 @@ from polars import DataFrame, LazyFrame, col
 from polars.testing import assert_frame_equal
 
 import groundlint_rules
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.cascade import COVERED_PLACES
 from groundlint.engine.evaluate import Workspace, collected
 from groundlint.engine.examples import Bad
 from groundlint.engine.registry import load
 from groundlint.engine.rule import FACT, Rule, Severity, Status, family
-from groundlint.engine.tables import BASE
 from groundlint.example_tables import example_tables, together
 from groundlint.testing import example_faults, property_faults
 

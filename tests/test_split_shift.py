@@ -16,7 +16,7 @@ from PIL import Image
 
 import groundlint
 from groundlint.config.data_sets import UsageError
-from groundlint.engine.tables import SPLIT
+from groundlint.engine.base_tables import SPLIT
 from groundlint_rules.algorithms.two_sample import auroc
 from groundlint_rules.tables.split_shifts import split_shifts
 

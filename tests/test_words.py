@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.registry import load
 from groundlint.engine.rule import Rule
-from groundlint.engine.tables import BASE
 from groundlint.pages import page
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 from polars import DataFrame, Expr, col
 
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 
 GRID = 10
 """Rows and columns of the grid of box positions."""

@@ -12,10 +12,11 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint.config.data_sets import DataSet, Source
+from groundlint.engine.base_tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.engine.examples import Example, Row
 from groundlint.engine.features import Feature
 from groundlint.engine.registry import Registry
-from groundlint.engine.tables import BASE, IMAGE_VALUES, RECTANGLE, Column
+from groundlint.engine.tables import Column
 
 Tables = dict[str, LazyFrame]
 

@@ -10,9 +10,9 @@ import polars as pl
 from polars import DataFrame, Series, col
 
 from groundlint.config.data_sets import DataSet, UsageError
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.evaluate import MadeNote, Workspace, collected
 from groundlint.engine.registry import Registry
-from groundlint.engine.tables import BASE
 from groundlint.phrases import suggestion
 from groundlint.session import Session, no_images_note
 

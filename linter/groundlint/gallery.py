@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polars import DataFrame, col
 
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint.images.record import Rectangle
 
 if TYPE_CHECKING:

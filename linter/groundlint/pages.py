@@ -17,11 +17,11 @@ import polars as pl
 from pydantic.fields import FieldInfo
 
 from groundlint.config.data_sets import UsageError
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.evaluate import Workspace
 from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule, Safety, docstring
-from groundlint.engine.tables import BASE
 from groundlint.example_tables import manifest_lines
 from groundlint.phrases import number_of, suggestion
 from groundlint.testing import judged

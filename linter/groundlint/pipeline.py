@@ -15,12 +15,12 @@ from polars import DataFrame, col, lit
 from groundlint.config.data_sets import DataSet
 from groundlint.config.paths import relative
 from groundlint.engine import findings
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.cascade import COVERED_PLACES, without_covered
 from groundlint.engine.evaluate import MadeNote, Raised, evaluate
 from groundlint.engine.graph import Scoped
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import inputs
-from groundlint.engine.tables import BASE
 from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.engine.trade_offs import KEYS as TRADE_OFF_KEYS
 from groundlint.engine.trade_offs import TRADE_OFFS

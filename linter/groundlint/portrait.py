@@ -10,7 +10,7 @@ from polars import DataFrame, Expr, col
 from pydantic import BaseModel, ConfigDict, Field
 
 from groundlint.config.data_sets import SPLITS, DataSet
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 
 BASE_TABLES = ("manifests", "lines", "attributes", "labels", "boxes")
 """Base tables that a portrait uses, beside that of images."""

@@ -17,12 +17,12 @@ from groundlint import summary as numbers
 from groundlint.config.data_sets import DataSet, Request, UsageError, data_sets
 from groundlint.config.discovery import DiscoveryNote
 from groundlint.config.settings import Config
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.cascade import COVERED_PLACES
 from groundlint.engine.evaluate import MadeNote, Raised, TableError, Workspace, collected
 from groundlint.engine.features import Feature
 from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.registry import Registry
-from groundlint.engine.tables import BASE
 from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.engine.trade_offs import TRADE_OFFS
 from groundlint.evaluation.evaluation_files import EvaluationFiles

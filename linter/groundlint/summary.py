@@ -9,7 +9,7 @@ from polars import DataFrame, col
 from pydantic import BaseModel, ConfigDict, Field
 
 from groundlint.config.data_sets import DataSet
-from groundlint.engine.tables import SPLIT
+from groundlint.engine.base_tables import SPLIT
 
 NOT_FETCHED = "not-fetched"
 """The fault of an image in whose place there is only a pointer, as of Git LFS."""

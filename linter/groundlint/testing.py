@@ -13,11 +13,11 @@ from polars import DataFrame, col
 from polars.exceptions import PolarsError
 from pydantic import ValidationError
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.evaluate import Evaluation, evaluate
 from groundlint.engine.examples import Bad, Example, Good
 from groundlint.engine.registry import Registry
 from groundlint.engine.rule import Rule, inputs
-from groundlint.engine.tables import BASE
 from groundlint.example_tables import Tables, completed, example_tables, together
 from groundlint.fixes.manifests import apply, fixes, with_safe_copies
 

@@ -12,10 +12,10 @@ import polars as pl
 from polars import DataFrame, LazyFrame, lit
 
 from groundlint.engine import findings
+from groundlint.engine.base_tables import BASE, IMAGE_VALUES
 from groundlint.engine.graph import Plan
 from groundlint.engine.notes import Note
 from groundlint.engine.rule import inputs
-from groundlint.engine.tables import BASE, IMAGE_VALUES
 from groundlint.engine.timings import Stopwatch, Timed
 from groundlint.engine.wording import Sentence
 

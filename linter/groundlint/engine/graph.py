@@ -13,9 +13,10 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.features import INPUTS, Feature
 from groundlint.engine.rule import Rule, inputs
-from groundlint.engine.tables import BASE, DerivedTable
+from groundlint.engine.tables import DerivedTable
 from groundlint.phrases import suggestion
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TypeGuard
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.features import INPUTS, Feature
 from groundlint.engine.graph import Graph
 from groundlint.engine.notes import Note
 from groundlint.engine.rule import Rule, Status, defects
-from groundlint.engine.tables import BASE, DerivedTable
+from groundlint.engine.tables import DerivedTable
 from groundlint.errors import GroundlintError
 from groundlint.phrases import suggestion
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 from polars import DataFrame, col, lit
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.evaluate import MadeNote
-from groundlint.engine.tables import BASE
 from groundlint.evaluation.evaluation_formats import EvaluationFileError, read
 from groundlint.phrases import first_of, number_of, suggestion
 

@@ -11,7 +11,7 @@ import polars as pl
 from polars import DataFrame, col, lit
 from polars.exceptions import PolarsError
 
-from groundlint.engine.tables import BASE, RECTANGLE
+from groundlint.engine.base_tables import BASE, RECTANGLE
 from groundlint.errors import GroundlintError
 from groundlint.manifest.attributes import Attribute, read_attribute
 from groundlint.manifest.explain import Explainer

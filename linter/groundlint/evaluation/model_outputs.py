@@ -10,8 +10,8 @@ import polars as pl
 from polars import DataFrame, col
 from polars.exceptions import PolarsError
 
+from groundlint.engine.base_tables import BASE
 from groundlint.engine.evaluate import MadeNote
-from groundlint.engine.tables import BASE
 from groundlint.errors import GroundlintError
 from groundlint.phrases import first_of, number_of
 

@@ -15,8 +15,8 @@ from polars import DataFrame, col, lit
 
 from groundlint.config.data_sets import UsageError
 from groundlint.config.s3_access import is_uri
+from groundlint.engine.base_tables import BASE, RECTANGLE
 from groundlint.engine.features import Feature
-from groundlint.engine.tables import BASE, RECTANGLE
 from groundlint.images.cache import Cache
 from groundlint.images.folders import image_files
 from groundlint.images.limits import MAX_PIXELS

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 from polars import DataFrame
 
+from groundlint.engine.base_tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.engine.features import Feature, file_features
-from groundlint.engine.tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.images.record import FACTS, CropRecord, ImageRecord
 
 _MAX_OBJECTS = 512

@@ -20,8 +20,8 @@ import polars as pl
 from polars import DataFrame, col
 
 from groundlint.config.data_sets import UsageError
+from groundlint.engine.base_tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.engine.features import Feature
-from groundlint.engine.tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.images.record import FACTS
 
 _FORM = "1"

@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, Series, col, lit
 
 from groundlint.config.data_sets import Source
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 from groundlint.manifest.lines import ROW_TABLES, SCHEMAS
 from groundlint.manifest.part import Part
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 from groundlint.manifest.attributes import Attribute, ground_truth_faults, read_attribute
 from groundlint.manifest.explain import Explainer, Fault, closest, describe, escape
 from groundlint.manifest.kinds import Effect, Kind, Values

@@ -11,7 +11,7 @@ import polars as pl
 from polars import DataFrame, Series, col
 
 from groundlint.config.paths import relative
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 
 
 def fingerprints(findings: DataFrame, tables: Mapping[str, DataFrame], root: Path) -> Series:

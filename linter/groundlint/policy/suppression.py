@@ -12,7 +12,7 @@ import polars as pl
 from polars import DataFrame, Expr, col, lit
 
 from groundlint.config.paths import matches, matching, relative
-from groundlint.engine.tables import BASE
+from groundlint.engine.base_tables import BASE
 from groundlint.policy.baseline import Baseline
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col
 
 from groundlint import Bad, Good, Safety, json_number, pointer, set_value
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint_rules.diagnoses import DiagnosisRule, with_values
 
 _PLACES = ((20, 30, 200, 150), (330, 250, 250, 200), (150, 200, 220, 240), (400, 60, 190, 120)) * 2

@@ -6,7 +6,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import Bad, Good, Option, Rule, Severity
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint_rules.tables.overlaps import MAX_COMPARED_BOXES
 
 _BOX = ("box_id", "box", "label")

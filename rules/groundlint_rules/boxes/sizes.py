@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Option, Rule, Severity
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint_rules.algorithms.robust import robust_sigma
 from groundlint_rules.tables.verdicts import is_outside, is_too_small
 

@@ -6,7 +6,7 @@ import polars as pl
 from polars import LazyFrame, col, lit
 
 from groundlint import FACT, Bad, Good, Rule, Safety, Severity, json_number, pointer, set_value
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint_rules.service import PlainLostLineRule, ServiceRule, repairing, verdicts_of
 from groundlint_rules.tables.verdicts import is_too_small
 

@@ -9,7 +9,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
-from groundlint.engine.tables import VALUES
+from groundlint.engine.base_tables import VALUES
 from groundlint.manifest.kinds import Effect, Kind, Values, kinds_with
 from groundlint.phrases import number_of
 from groundlint_rules.tables.set_wide_causes import MOST

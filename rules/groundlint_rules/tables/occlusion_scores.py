@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, LazyFrame, Series, col
 
 from groundlint import table
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint_rules.features.foreground import CHANNELS, QUARTERS
 
 MIN_SIDE = 20

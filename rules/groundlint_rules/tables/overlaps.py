@@ -8,7 +8,7 @@ import polars as pl
 from polars import DataFrame, Expr, LazyFrame, col
 
 from groundlint import note, table
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint_rules.geometry import EDGES, area, common, iou, overlapping, with_edges
 
 MAX_COMPARED_BOXES = 200

@@ -6,7 +6,7 @@ import polars as pl
 from polars import DataFrame, Expr, LazyFrame, col, lit
 
 from groundlint import table
-from groundlint.engine.tables import RECTANGLE
+from groundlint.engine.base_tables import RECTANGLE
 from groundlint.manifest.kinds import Kind, Loses
 from groundlint_rules.tables.verdicts import is_outside
 

@@ -8,7 +8,7 @@ import polars as pl
 from polars import Expr, LazyFrame, col, lit
 
 from groundlint import table, worded
-from groundlint.engine.tables import RECTANGLE, VALUES
+from groundlint.engine.base_tables import RECTANGLE, VALUES
 from groundlint.manifest.kinds import Effect, Kind, kinds_with
 
 MAX_ACCEPTED_BOXES = 50
