@@ -133,7 +133,7 @@ def test_an_image_that_two_data_sets_name_is_measured_once(folder: Path) -> None
 
 
 def test_a_data_set_has_the_same_rows_as_when_it_is_read_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groundlint.images.image_tables.MAX_SAMPLED_OF_LABEL", 5)
+    monkeypatch.setattr("groundlint.images.box_places.MAX_SAMPLED_OF_LABEL", 5)
     write_manifest(*boxed(*range(20)))
     labeled = [classification(f"s3://bucket/images/{n}.jpg") for n in range(5)]
     write_manifest(*boxed(*range(10, 30), width=40), *labeled, name="b.manifest")
@@ -164,7 +164,7 @@ def test_of_very_many_boxes_an_even_sample_is_measured(folder: Path, monkeypatch
     write_manifest(*boxed(*range(COUNT)))
     whole = tables_of(image_tables(folder / "cache", features=FEATURES))["crops"].sort("line", "box")
     assert whole.null_count().row(0) == (0,) * whole.width
-    monkeypatch.setattr("groundlint.images.image_tables.MAX_SAMPLED_OF_LABEL", 10)
+    monkeypatch.setattr("groundlint.images.box_places.MAX_SAMPLED_OF_LABEL", 10)
     fresh, remembered = (
         tables_of(image_tables(cache, features=FEATURES))["crops"].sort("line", "box")
         for cache in (None, folder / "cache")
@@ -239,7 +239,7 @@ def test_that_only_a_sample_of_the_boxes_is_measured_is_a_note(monkeypatch: pyte
         return [note.message for note in load_images("a.manifest", features=FEATURES, tables=["images", "crops"]).notes]
 
     assert messages() == []
-    for module in ("images.image_tables", "image_access"):
+    for module in ("images.box_places", "image_access"):
         monkeypatch.setattr(f"groundlint.{module}.MAX_SAMPLED_OF_LABEL", 10)
     (message,) = messages()
     assert message.startswith(

@@ -16,8 +16,9 @@ from groundlint.config.settings import Config
 from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.features import Feature
 from groundlint.images import parts
+from groundlint.images.box_places import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL
 from groundlint.images.cache import Cache
-from groundlint.images.image_tables import MAX_SAMPLED, MAX_SAMPLED_OF_LABEL, ImageTables
+from groundlint.images.image_tables import ImageTables
 from groundlint.images.listings import is_folder
 from groundlint.images.storage import LocalStorage, Roots, Storage
 from groundlint.phrases import number_of

@@ -17,6 +17,7 @@ from groundlint.config.data_sets import UsageError
 from groundlint.config.s3_access import is_uri
 from groundlint.engine.base_tables import BASE, RECTANGLE
 from groundlint.engine.features import Feature
+from groundlint.images.box_places import NOWHERE, boxes_in_files, places
 from groundlint.images.cache import Cache
 from groundlint.images.folders import image_files
 from groundlint.images.limits import MAX_PIXELS
@@ -24,16 +25,13 @@ from groundlint.images.measurements import Measurements
 from groundlint.images.parts import NOTHING, MeasuredParts, Part
 from groundlint.images.places import Stamp, as_text
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
-from groundlint.images.search import found_images
+from groundlint.images.search import found_images, relative_paths, without_failed
 from groundlint.images.storage import Storage
 
 if TYPE_CHECKING:
     from groundlint.images.cluster import ClusterPool
     from groundlint.images.downloads import Downloads
     from groundlint.images.pool import Pool
-
-MAX_SAMPLED_OF_LABEL, MAX_SAMPLED = 20_000, 200_000
-"""Boxes of a label, and of all labels of a data set, on which features with `only_sampled` are measured."""
 
 _STORED_TOGETHER = 256
 """Measured images that are written to the cache together."""
@@ -131,10 +129,10 @@ class ImageTables:
             labels: The base table.
         """
         found, stamps = self._find_labeled(lines, labels)
-        found, places = self._know(found, boxes, stamps)
+        found, of_boxes = self._know(found, boxes, stamps)
         files = found.drop_nulls("file")
         contents = self._contents()
-        return {"images": self._images(found, contents), "crops": self._crops(boxes, files, places, contents)}
+        return {"images": self._images(found, contents), "crops": self._crops(boxes, files, of_boxes, contents)}
 
     def part(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame, part: Part) -> MeasuredParts:
         """Return what is known of the images of a part, with those that are faulty; none of those that are not here.
@@ -147,7 +145,7 @@ class ImageTables:
         """
         found, stamps = self._find_labeled(lines, labels)
         found = found.filter(pl.Series([part.has(source_ref) for source_ref in found["source_ref"]], dtype=pl.Boolean))
-        found, places = self._know(found, boxes, stamps)
+        found, of_boxes = self._know(found, boxes, stamps)
         files = found.drop_nulls("file")
         contents = self._contents()
         images = (
@@ -160,7 +158,7 @@ class ImageTables:
             .drop("data_set")
         )
         crops = (
-            files.join(places, on=["data_set", "file"])
+            files.join(of_boxes, on=["data_set", "file"])
             .join(contents, on="file")
             .join(self._measurements.crops().drop("sampled"), on=["content", *RECTANGLE])
             .sort("sampled", descending=True, maintain_order=True)
@@ -208,7 +206,7 @@ class ImageTables:
             The images, as far as they could be fetched, and the places of boxes in their files.
         """
         files = found.drop_nulls("file")
-        places = self._places(boxes, files)
+        of_boxes = self._places(boxes, files)
         self._take(files)
         if unknown := files.filter(col("file") == col("path"))["path"].unique(maintain_order=True).to_list():
             self.cache.open()
@@ -222,25 +220,9 @@ class ImageTables:
         of_files = of_files.with_columns(bytes=pl.Series(sizes, dtype=pl.Int64)).sort(
             "bytes", descending=True, maintain_order=True
         )
-        self._measure(of_files, places, stamps)
-        return self._without_failed(found), places
-
-    def _without_failed(self, found: DataFrame) -> DataFrame:
-        """Return images without the files of those that S3 did not give, and with the reason."""
-        if not self.downloads or not self.downloads.failed:
-            return found
-        failed = [(uri, place.fault, place.detail) for uri, place in self.downloads.failed.items()]
-        reasons = DataFrame(failed, schema=dict.fromkeys(("file", "why", "reason"), pl.String), orient="row")
-        is_failed = col("why").is_not_null()
-        return (
-            found.join(reasons, on="file", how="left", maintain_order="left")
-            .with_columns(
-                *(pl.when(~is_failed).then(name).alias(name) for name in ("file", "path")),
-                fault_of_search=pl.coalesce("why", "fault_of_search"),
-                detail_of_search=pl.coalesce("reason", "detail_of_search"),
-            )
-            .drop("why", "reason")
-        )
+        self._measure(of_files, of_boxes, stamps)
+        failed = self.downloads.failed if self.downloads else {}
+        return without_failed(found, failed), of_boxes
 
     @property
     def _sees_crops(self) -> bool:
@@ -268,29 +250,14 @@ class ImageTables:
                 self._measurements.recall(digest, record, crops.get(digest, {}).values())
 
     def _places(self, boxes: DataFrame, files: DataFrame) -> DataFrame:
-        """Return where boxes are in the files, each place of a data set once, and whether a box there is `sampled`."""
+        """Return where boxes are in the files, and count those on which costly features are not measured."""
         if not self._sees_crops:
-            schema = {"data_set": pl.Int32, "file": pl.String, **dict.fromkeys(RECTANGLE, pl.Float64)}
-            return DataFrame(schema={**schema, "sampled": pl.Boolean})
-        rows = (
-            boxes.drop_nulls(RECTANGLE)
-            .filter(pl.min_horizontal("width", "height") > 0)
-            .select("data_set", "source_ref", "attribute", "label", *RECTANGLE)
-            # The sample is even over the boxes of a label, and depends neither on the order of the lines nor on which
-            # images are on this machine.
-            .sort("source_ref", *RECTANGLE)
-        )
-        label = ("data_set", "attribute", "label")
-        labels = rows.select(label).unique().group_by("data_set").len("labels")
-        rows = rows.join(labels, on="data_set", how="left", maintain_order="left")
-        most = pl.min_horizontal(lit(MAX_SAMPLED_OF_LABEL, pl.Int64), MAX_SAMPLED // col("labels").cast(pl.Int64))
-        position, count = pl.int_range(pl.len()).over(label), pl.len().cast(pl.Int64).over(label)
-        is_sampled = (position + 1) * most // count > position * most // count
-        rows = rows.with_columns(sampled=is_sampled).join(files.select(*_IMAGE, "file"), on=_IMAGE)
+            return NOWHERE
+        rows = boxes_in_files(boxes, files)
         if any(feature.of == "crops" and feature.only_sampled for feature in self.features):
             left_out = rows.filter(~col("sampled")).group_by("data_set").len().sort("data_set")
             self.left_out = dict(left_out.iter_rows())
-        return rows.group_by("data_set", "file", *RECTANGLE).agg(col("sampled").any())
+        return places(rows)
 
     def _contents(self) -> DataFrame:
         """Return the number of the `content` of each `file` whose content is known."""
@@ -298,8 +265,8 @@ class ImageTables:
         known = [(file, numbers[digest]) for file, digest in self._digests.items() if digest in numbers]
         return DataFrame(known, schema={"file": pl.String, "content": pl.Int32}, orient="row")
 
-    def _measure(self, files: DataFrame, places: DataFrame, stamps: dict[str, Stamp]) -> None:
-        unknown = self._unknown(files, places)
+    def _measure(self, files: DataFrame, of_boxes: DataFrame, stamps: dict[str, Stamp]) -> None:
+        unknown = self._unknown(files, of_boxes)
         tasks = unknown.drop_nulls("path")
         self.unmeasured += unknown.height - tasks.height
         if tasks.is_empty():
@@ -359,7 +326,7 @@ class ImageTables:
             self._pool = Pool(self.features, jobs=self.jobs)
         return self._pool
 
-    def _unknown(self, files: DataFrame, places: DataFrame) -> DataFrame:
+    def _unknown(self, files: DataFrame, of_boxes: DataFrame) -> DataFrame:
         """Return the files that must be measured, with lists of the boxes in them that must be."""
         measurements = self._measurements
         digests = [self._digests.get(file) for file in files["file"]]
@@ -372,7 +339,7 @@ class ImageTables:
         )
         known_crops = measurements.crops().select("content", *RECTANGLE, known="sampled")
         of_file = (
-            places.group_by("file", *RECTANGLE)
+            of_boxes.group_by("file", *RECTANGLE)
             .agg(col("sampled").any())
             .join(self._contents(), on="file", how="left")
             .join(known_crops, on=["content", *RECTANGLE], how="left")
@@ -426,7 +393,7 @@ class ImageTables:
                 detail=pl.when(is_missing).then("detail_of_search").otherwise("detail"),
                 digest=pl.when(col("digest") != col("file")).then("digest"),
                 found=~is_missing,
-                path=pl.Series(_relative(found["path"]), dtype=pl.String),
+                path=pl.Series(relative_paths(found["path"]), dtype=pl.String),
             )
         )
         # Also if another data set had it measured: the rows of a data set do not depend on the others.
@@ -443,12 +410,12 @@ class ImageTables:
             if feature.of == table and feature.dtype
         ]
 
-    def _crops(self, boxes: DataFrame, files: DataFrame, places: DataFrame, contents: DataFrame) -> DataFrame:
+    def _crops(self, boxes: DataFrame, files: DataFrame, of_boxes: DataFrame, contents: DataFrame) -> DataFrame:
         if not self._sees_crops:
             return BASE["crops"].empty()
         keys = list(BASE["crops"].schema)
         crops = self._measurements.crops().drop("sampled")
-        measured = places.join(contents, on="file", how="left").join(crops, on=["content", *RECTANGLE], how="left")
+        measured = of_boxes.join(contents, on="file", how="left").join(crops, on=["content", *RECTANGLE], how="left")
         return (
             boxes.select(*keys, *RECTANGLE)
             # A box whose image was not found has no crop. In a large data set without images, these would be most rows.
@@ -465,20 +432,3 @@ def _tasks(rows: DataFrame, given: dict[int, ImageTask]) -> Iterator[ImageTask]:
         boxes = list(zip(*sides, strict=True)) if sampled else []
         given[number] = ImageTask(number, path, boxes, sampled or [], labeled)
         yield given[number]
-
-
-def _relative(paths: pl.Series) -> Iterator[str | None]:
-    """Yield paths relative to the working directory. Many files share a folder, and `relpath` is slow.
-
-    An object of S3 has no path.
-    """
-    folders: dict[str, str] = {}
-    for path in paths:
-        if path is None or is_uri(path):
-            yield None
-            continue
-        folder, separator, name = path.rpartition(os.sep)
-        if folder not in folders:
-            relative = os.path.relpath(folder + separator)
-            folders[folder] = "" if relative == "." else relative + separator
-        yield folders[folder] + name

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+
 import polars as pl
 from polars import DataFrame, col, lit
 
-from groundlint.images.places import Stamp
+from groundlint.config.s3_access import is_uri
+from groundlint.images.places import Place, Stamp
 from groundlint.images.storage import Storage
 
 _IMAGE = ["data_set", "source_ref"]
@@ -75,3 +79,43 @@ def _with_files(found: DataFrame, measured: DataFrame) -> DataFrame:
         fault_of_search=pl.when(is_unknown).then("fault_before").when(~is_known).then("fault_of_search"),
         detail_of_search=pl.when(is_unknown).then("detail_before").when(~is_known).then("detail_of_search"),
     ).drop("before", "fault_before", "detail_before")
+
+
+def without_failed(found: DataFrame, failed: Mapping[str, Place]) -> DataFrame:
+    """Return images without the files of those that S3 did not give, and with the reason.
+
+    Args:
+        found: What `found_images` returns.
+        failed: Why there is no file, by URI.
+    """
+    if not failed:
+        return found
+    rows = [(uri, place.fault, place.detail) for uri, place in failed.items()]
+    reasons = DataFrame(rows, schema=dict.fromkeys(("file", "why", "reason"), pl.String), orient="row")
+    is_failed = col("why").is_not_null()
+    return (
+        found.join(reasons, on="file", how="left", maintain_order="left")
+        .with_columns(
+            *(pl.when(~is_failed).then(name).alias(name) for name in ("file", "path")),
+            fault_of_search=pl.coalesce("why", "fault_of_search"),
+            detail_of_search=pl.coalesce("reason", "detail_of_search"),
+        )
+        .drop("why", "reason")
+    )
+
+
+def relative_paths(paths: pl.Series) -> Iterator[str | None]:
+    """Yield paths relative to the working directory. Many files share a folder, and `relpath` is slow.
+
+    An object of S3 has no path.
+    """
+    folders: dict[str, str] = {}
+    for path in paths:
+        if path is None or is_uri(path):
+            yield None
+            continue
+        folder, separator, name = path.rpartition(os.sep)
+        if folder not in folders:
+            relative = os.path.relpath(folder + separator)
+            folders[folder] = "" if relative == "." else relative + separator
+        yield folders[folder] + name
