@@ -181,6 +181,7 @@ def _replace(temporary: Path, change: Change) -> None:
 
 def _diff(change: Change) -> Iterator[str]:
     """A unified diff. Fixes only change and remove lines, so that their origins say what is compared with what."""
+    from groundlint.manifest.physical_lines import split_lines
     from groundlint.report.listing import header_path
     from groundlint.sanitize import at_line_start, visible
 
@@ -190,7 +191,7 @@ def _diff(change: Change) -> Iterator[str]:
         if not raw.endswith(b"\n"):
             yield "\\ No newline at end of file"
 
-    old, new = _lines(change.snapshot.data), _lines(change.data)
+    old, new = split_lines(change.snapshot.data), split_lines(change.data)
     becomes = dict(zip(change.origins, new, strict=True))
     changed = [n for n, line in enumerate(old) if becomes.get(n) != line]
     path = header_path(change.snapshot.name)
@@ -209,11 +210,6 @@ def _diff(change: Change) -> Iterator[str]:
             yield from shown("-", old[n])
             if line is not None:
                 yield from shown("+", line)
-
-
-def _lines(data: bytes) -> list[bytes]:
-    *whole, rest = data.split(b"\n")
-    return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
 def _hunks(changed: Sequence[int], count: int) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +164,7 @@ def _read_snapshot(path: Path, content: bytes) -> EvaluationPart:
     rows: list[tuple[Any, ...]] = []
     images: list[str] = []
     is_evaluated = False
-    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, raw in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
         place = f"{path}: line {number}"
         if not raw.strip():
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
@@ -13,8 +14,7 @@ from groundlint.engine.edits import Operation
 from groundlint.engine.findings import SEVERITIES
 from groundlint.engine.rule import Safety
 from groundlint.fixes.json_text import NotApplicable, TextEdit, edited
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+from groundlint.manifest.physical_lines import split_lines
 
 _REMOVALS = (Operation.REMOVE_LINE, Operation.REMOVE_COPY)
 _OF_FILE = (Operation.REMOVE_BYTE_ORDER_MARK, Operation.END_LINES_IN_LF)
@@ -176,10 +176,8 @@ class _Manifest:
     """A manifest and what is planned for it."""
 
     def __init__(self, data: bytes) -> None:
-        self._mark = BYTE_ORDER_MARK if data.startswith(BYTE_ORDER_MARK) else b""
-        *whole, rest = data[len(self._mark) :].split(b"\n")
-        # Each with its line feed, because the last one may have none.
-        self._lines = [line + b"\n" for line in whole] + ([rest] if rest else [])
+        self._mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+        self._lines = split_lines(data.removeprefix(BOM_UTF8))
         self._plan: _Plan = {}
         self._of_file: set[str] = set()
 
@@ -264,4 +262,4 @@ def _parted(raw: bytes) -> tuple[bytes, bytes]:
 
 def _content(raw: bytes) -> bytes:
     """A line without its end and without the mark that a file may begin with."""
-    return _parted(raw)[0].removeprefix(BYTE_ORDER_MARK)
+    return _parted(raw)[0].removeprefix(BOM_UTF8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -25,7 +26,6 @@ _HEAD = 64
 _KEPT = 3
 _SHOWN_KEYS = 4
 _MAX_SHAPES = 1000
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONFLICT = b"<<<<<<< "
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CONVERT = "name the manifest itself, or convert the file"
@@ -124,7 +124,7 @@ def _parsed(line: bytes, keys: tuple[str, ...]) -> dict[str, Any]:
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the lines that are not blank."""
     for number, line in enumerate(stream):
-        stripped = (line.removeprefix(_BYTE_ORDER_MARK) if number == 0 else line).strip()
+        stripped = (line.removeprefix(BOM_UTF8) if number == 0 else line).strip()
         if stripped:
             yield stripped
 
@@ -151,7 +151,7 @@ def one_value(stream: BinaryIO) -> Foreign | None:
         return None
     stream.seek(0)
     try:
-        value = json.loads(stream.read().removeprefix(_BYTE_ORDER_MARK))
+        value = json.loads(stream.read().removeprefix(BOM_UTF8))
     except (ValueError, RecursionError):
         return None
     if isinstance(value, list):
@@ -172,7 +172,7 @@ def _of_text(stream: BinaryIO, first: list[bytes]) -> Foreign:
         is_app = any(b"<assembly" in line for line in first)
         return Foreign("a Windows app manifest" if is_app else "XML or HTML", _DATA_SET)
     stream.seek(0)
-    head = stream.read(MAX_HEAD).removeprefix(_BYTE_ORDER_MARK)
+    head = stream.read(MAX_HEAD).removeprefix(BOM_UTF8)
     if elsewhere := pointer(head):
         return Foreign("a pointer file", f"its content is {elsewhere}")
     if _YAML.match(text):

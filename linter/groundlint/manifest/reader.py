@@ -6,6 +6,7 @@ import errno
 import io
 import itertools
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -30,8 +31,6 @@ PART = 32 * 1024 * 1024
 LARGE = 10**9
 TOO_LARGE = 2**30
 """Bytes of a manifest; the service's limit of 1 GB may mean either."""
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Reading(NamedTuple):
@@ -133,9 +132,9 @@ class _ManifestReader:
             self._add(kind)
             return
         start = 0
-        if first.startswith(_BYTE_ORDER_MARK):
+        if first.startswith(BOM_UTF8):
             self._add(Kind.BYTE_ORDER_MARK, line=1)
-            start = len(_BYTE_ORDER_MARK)
+            start = len(BOM_UTF8)
         self._head = first[start : start + MAX_HEAD]
         self._begins_as_list = first[start:].lstrip().startswith(b"[")
         jobs = min(self._jobs, self.bytes // self._min_part)
