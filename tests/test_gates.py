@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -272,18 +273,26 @@ def container(root: Path, lines: list[Any]) -> tuple[Path, Path]:
     return root / "processing/output", root / "output/message"
 
 
-def constants(keyword: str) -> list[Any]:
-    """What the pipeline passes for a keyword."""
-    tree = ast.parse((SAGEMAKER / "pipeline.py").read_text(encoding="utf-8"))
-    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == keyword]
-    return [ast.literal_eval(value) for value in found if not isinstance(value, ast.Name | ast.Call | ast.JoinedStr)]
+PIPELINE = ast.parse((SAGEMAKER / "pipeline.py").read_text(encoding="utf-8"))
+
+
+def constants(keyword: str) -> list[str]:
+    """The texts that the pipeline passes for a keyword."""
+    found = [node.value for node in ast.walk(PIPELINE) if isinstance(node, ast.keyword) and node.arg == keyword]
+    return [value.value for value in found if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+
+
+def flag(name: str, root: Path) -> str:
+    """A flag with the value that the pipeline passes, with another folder for /opt/ml."""
+    texts = [node.value for node in ast.walk(PIPELINE) if isinstance(node, ast.Constant)]
+    (found,) = {text for text in texts if isinstance(text, str) and text.startswith(f"{name}=")}
+    return found.replace("/opt/ml", str(root))
 
 
 @pytest.mark.parametrize(("lines", "passed"), [(SOUND, 1), (FAULTY, 0), (MISSING, 0)])
 def test_the_processing_step_of_the_pipeline(lines: list[Any], passed: int, tmp_path: Path) -> None:
     output, message = container(tmp_path, lines)
-    (flags,) = [value for value in constants("arguments") if value]
-    done = process(tmp_path, *(flag.replace("/opt/ml", str(tmp_path)) for flag in flags))
+    done = process(tmp_path, "--exit-zero", flag("--images", tmp_path))
     assert done.returncode == 0, done.stderr
     assert not message.exists()
     (file,) = [path for path in constants("path") if path.endswith(".json")]
@@ -316,6 +325,89 @@ def test_what_cannot_be_checked_fails_the_step_and_says_why(tmp_path: Path) -> N
     assert json.loads((output / "summary.json").read_text())["passed"] == 0
 
 
+def instance(root: Path, number: int, hosts: list[str]) -> Path:
+    """The folders of one instance of a job that shards the images of `root`, beside it."""
+    here = root.parent / hosts[number]
+    shutil.copytree(root / "processing/input", here / "processing/input")
+    for place, image in enumerate(sorted((here / "processing/input/images").iterdir())):
+        if place % len(hosts) != number:
+            image.unlink()
+    (here / "config").mkdir()
+    resources = {"current_host": hosts[number], "hosts": hosts, "network_interface_name": "eth0"}
+    (here / "config/resourceconfig.json").write_text(json.dumps(resources))
+    return here
+
+
+def findings_of(report: Path) -> list[dict[str, Any]]:
+    """The findings, without the path of the image, which the instance that judges does not have."""
+    return [{**finding, "image": None} for finding in json.loads(report.read_text())["findings"]]
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Path:
+    """An instance without images that has the measurements of two; and the report of one that has all images."""
+    judge = tmp_path / "judge"
+    output, _ = container(judge, MISSING)
+    images = judge / "processing/input/images"
+    # They are in different shards.
+    shutil.copy(images / "3.jpg", images / "4.jpg")
+    (images / "7.jpg").write_bytes(image_bytes()[:700])
+    assert process(judge, flag("--images", judge)).returncode == 1
+    (output / "report.json").rename(judge / "whole.json")
+    measurements = judge / "processing/input/measurements"
+    measurements.mkdir()
+    hosts = ["algo-1", "algo-2"]
+    for number, host in enumerate(hosts):
+        here = instance(judge, number, hosts)
+        done = process(here, "measure", flag("--images", here))
+        assert done.returncode == 0, done.stderr
+        assert not (here / "output/message").exists()
+        # As SageMaker uploads the outputs of all instances to one prefix.
+        (written,) = (here / "processing/output").iterdir()
+        shutil.copy(written, measurements)
+        assert (measurements / f"{host}.parquet").is_file()
+    shutil.rmtree(images)
+    return judge
+
+
+def test_instances_that_have_different_images_give_the_report_of_one(judge: Path) -> None:
+    expected = findings_of(judge / "whole.json")
+    done = process(judge, flag("--measurements", judge))
+    assert done.returncode == 1, done.stderr
+    found = findings_of(judge / "processing/output/report.json")
+    (missing,) = (finding for finding in found if finding["name"] == "image-missing")
+    assert "image not found: no gone.jpg below " in missing["message"]
+    # The message says where it was looked for.
+    assert [{**each, "message": ""} for each in found] == [{**each, "message": ""} for each in expected]
+    assert {"exact-duplicate", "image-truncated"} <= {finding["name"] for finding in found}
+
+
+def test_images_of_an_instance_whose_output_is_missing_fail_the_gate(judge: Path) -> None:
+    measurements = judge / "processing/input/measurements"
+    (measurements / "algo-2.parquet").unlink()
+    done = process(judge, "--exit-zero", flag("--measurements", judge))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((judge / "processing/output/summary.json").read_text())["passed"] == 0
+    found = findings_of(judge / "processing/output/report.json")
+    (missing,) = (finding for finding in found if finding["name"] == "image-missing")
+    assert missing["severity"] == "error"
+    assert missing["message"].startswith("partial copy: 7 of 13 images are not among the local files")
+    (measurements / "algo-1.parquet").unlink()
+    done = process(judge, "--exit-zero", flag("--measurements", judge))
+    assert done.returncode == 2
+    assert f"--measurements {measurements}/*.parquet: there is no such file" in (judge / "output/message").read_text()
+
+
+def test_an_instance_that_was_given_no_image_of_the_manifests_fails_the_job(tmp_path: Path) -> None:
+    container(tmp_path / "whole", SOUND)
+    here = instance(tmp_path / "whole", 0, ["algo-1"])
+    for image in (here / "processing/input/images").iterdir():
+        image.rename(image.with_name(f"other-{image.name}"))
+    done = process(here, "measure", flag("--images", here))
+    assert done.returncode == 2
+    assert "no image was found there" in (here / "output/message").read_text()
+
+
 def test_the_container_file_copies_what_is_there() -> None:
     lines = (SAGEMAKER / "Dockerfile").read_text().splitlines()
     copied = [words[1:] for words in map(str.split, lines) if words and words[0] == "COPY"]
@@ -326,28 +418,61 @@ def test_the_container_file_copies_what_is_there() -> None:
     assert entry[1] in [target for *_, target in copied]
 
 
-@pytest.mark.slow
-def test_the_sagemaker_sdk_accepts_the_pipeline(tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = str(tmp_path / "venv/bin/python")
-    install = [python, "-m", "pip", "install", "--quiet", "sagemaker<3"]
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the SageMaker Python SDK."""
+    folder = tmp_path_factory.mktemp("sdk")
+    venv.create(folder, with_pip=True)
+    install = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "sagemaker<3"]
     installed = subprocess.run(install, capture_output=True, text=True, check=False)
     if installed.returncode:
         pytest.skip("the SageMaker SDK cannot be installed")
+    return folder
+
+
+def steps(sdk: Path, instances: int) -> Any:
+    """The steps of the pipeline, as the service gets them."""
     program = (
         "import pipeline; print(pipeline.pipeline('arn:aws:iam::123456789012:role/r', 'image', 'training', "
-        "'s3://b/manifests/', 's3://b/images/', 's3://b/output').definition())"
+        f"'s3://b/manifests/', 's3://b/images/', 's3://b/output', {instances}).definition())"
     )
     account = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    environment = {**PLACES, **account, "PYTHONPATH": str(SAGEMAKER), "HOME": str(tmp_path)}
+    environment = {**PLACES, **account, "PYTHONPATH": str(SAGEMAKER), "HOME": str(sdk)}
+    python = str(sdk / "bin/python")
     done = subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    lint, gate = json.loads(done.stdout.splitlines()[-1])["Steps"]
+    return json.loads(done.stdout.splitlines()[-1])["Steps"]
+
+
+def inputs_of(step: dict[str, Any]) -> dict[str, Any]:
+    """The S3 inputs of a processing step, by the folder of the container in which they are put."""
+    inputs = [each["S3Input"] for each in step["Arguments"]["ProcessingInputs"]]
+    return {each["LocalPath"].removeprefix("/opt/ml/processing/input/"): each for each in inputs}
+
+
+@pytest.mark.slow
+def test_the_sagemaker_sdk_accepts_the_pipeline(sdk: Path) -> None:
+    lint, gate = steps(sdk, instances=1)
     assert [step["Name"] for step in gate["Arguments"]["IfSteps"]] == ["Train"]
     assert [step["Type"] for step in gate["Arguments"]["ElseSteps"]] == ["Fail"]
     (condition,) = gate["Arguments"]["Conditions"]
     assert condition["LeftValue"]["Std:JsonGet"]["Path"] == "passed"
     assert lint["PropertyFiles"][0]["FilePath"] == "summary.json"
+    assert inputs_of(lint).keys() == {"manifests", "images"}
+
+
+@pytest.mark.slow
+def test_the_pipeline_of_several_instances_shards_the_images_and_passes_measurements_on(sdk: Path) -> None:
+    measure, lint, _ = steps(sdk, instances=4)
+    counts = [step["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] for step in (measure, lint)]
+    assert counts == [4, 1]
+    shared = {name: each["S3DataDistributionType"] for name, each in inputs_of(measure).items()}
+    assert shared == {"manifests": "FullyReplicated", "images": "ShardedByS3Key"}
+    assert measure["Arguments"]["AppSpecification"]["ContainerArguments"][0] == "measure"
+    (output,) = measure["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    assert {"Get": "Execution.PipelineExecutionId"} in output["S3Output"]["S3Uri"]["Std:Join"]["Values"]
+    assert inputs_of(lint).keys() == {"manifests", "measurements"}
+    assert inputs_of(lint)["measurements"]["S3Uri"]["Get"].startswith("Steps.MeasureImages.")
 
 
 def test_the_hooks_of_the_page_exist() -> None:

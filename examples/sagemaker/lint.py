@@ -2,6 +2,9 @@
 
 The arguments of the job are flags of `groundlint check`. Without `--exit-zero`, findings fail the job; what cannot be
 checked always does. The reason is in the job's ExitMessage.
+
+After the argument `measure` they are flags of `groundlint measure`: each instance of the job measures the images that
+it was given, and writes the measurements to the output.
 """
 
 from __future__ import annotations
@@ -18,25 +21,31 @@ MAX_MESSAGE = 1024
 
 
 def main(arguments: Sequence[str], root: Path = Path("/opt/ml")) -> int:
-    """Check the manifests of the job, and return the exit code of groundlint.
+    """Check or measure the data of the job, and return the exit code of groundlint.
 
     Args:
-        arguments: Flags of `groundlint check`.
+        arguments: Flags of `groundlint check`, or "measure" and flags of `groundlint measure`.
         root: The folder in which the service puts inputs and takes outputs.
     """
     output = root / "processing/output"
     output.mkdir(parents=True, exist_ok=True)
     report = output / "report.json"
-    command = [
-        *(sys.executable, "-P", "-m", "groundlint", "check", str(root / "processing/input")),
-        "--no-progress",
-        "--require-images",
-        "--output=text",
-        f"--output=json:{report}",
-        f"--output=html:{output / 'report.html'}",
-        f"--summary-file={output / 'summary.json'}",
-        *arguments,
-    ]
+    if arguments[:1] == ["measure"]:
+        # The instances write to one prefix of S3, so their files need different names.
+        resources = json.loads((root / "config/resourceconfig.json").read_text(encoding="utf-8"))
+        name, flags = "measure", [*arguments[1:], f"--to={output / resources['current_host']}.parquet"]
+    else:
+        name = "check"
+        flags = [
+            "--require-images",
+            "--output=text",
+            f"--output=json:{report}",
+            f"--output=html:{output / 'report.html'}",
+            f"--summary-file={output / 'summary.json'}",
+            *arguments,
+        ]
+    inputs = str(root / "processing/input")
+    command = [sys.executable, "-P", "-m", "groundlint", name, inputs, "--no-progress", *flags]
     errors = []
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stderr is not None

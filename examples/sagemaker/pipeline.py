@@ -4,6 +4,8 @@ Needs the SageMaker Python SDK, version 2. Run it with the addresses of your own
 
     python pipeline.py --role ROLE --image IMAGE --training-image IMAGE \
         --manifests s3://BUCKET/manifests/ --images s3://BUCKET/images/ --output s3://BUCKET/output
+
+With `--instances 4` four instances measure a quarter of the images each, in a step of their own, before one judges.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from sagemaker.inputs import TrainingInput
 from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor
 from sagemaker.workflow.condition_step import ConditionStep
 from sagemaker.workflow.conditions import ConditionEquals
+from sagemaker.workflow.execution_variables import ExecutionVariables
 from sagemaker.workflow.fail_step import FailStep
-from sagemaker.workflow.functions import JsonGet
+from sagemaker.workflow.functions import Join, JsonGet
 from sagemaker.workflow.parameters import ParameterString
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.pipeline_context import PipelineSession
@@ -24,7 +27,9 @@ from sagemaker.workflow.properties import PropertyFile
 from sagemaker.workflow.steps import ProcessingStep, TrainingStep
 
 
-def pipeline(role: str, image: str, training_image: str, manifests: str, images: str, output: str) -> Pipeline:
+def pipeline(
+    role: str, image: str, training_image: str, manifests: str, images: str, output: str, instances: int = 1
+) -> Pipeline:
     """The pipeline: check, then train or fail.
 
     Args:
@@ -34,29 +39,61 @@ def pipeline(role: str, image: str, training_image: str, manifests: str, images:
         manifests: S3 prefix of the manifests.
         images: S3 prefix of the images; the manifests name them below it.
         output: S3 prefix for the reports and the model.
+        instances: Number of instances that measure images.
     """
     session = PipelineSession()
     manifests_at = ParameterString(name="Manifests", default_value=manifests)
     images_at = ParameterString(name="Images", default_value=images)
 
-    processor = Processor(
-        image_uri=image, role=role, instance_count=1, instance_type="ml.m5.xlarge", sagemaker_session=session
-    )
+    def processor(count: int) -> Processor:
+        return Processor(
+            image_uri=image, role=role, instance_count=count, instance_type="ml.m5.xlarge", sagemaker_session=session
+        )
+
+    manifests_input = ProcessingInput(source=manifests_at, destination="/opt/ml/processing/input/manifests")
+    if instances == 1:
+        steps = []
+        measured_input = ProcessingInput(source=images_at, destination="/opt/ml/processing/input/images")
+        flags = ["--images=/opt/ml/processing/input/images"]
+    else:
+        # A prefix for each execution: no file is one of an earlier execution with more instances.
+        measurements = Join(on="/", values=[output, ExecutionVariables.PIPELINE_EXECUTION_ID, "measurements"])
+        measure = ProcessingStep(
+            name="MeasureImages",
+            step_args=processor(instances).run(
+                inputs=[
+                    manifests_input,
+                    ProcessingInput(
+                        source=images_at,
+                        destination="/opt/ml/processing/input/images",
+                        s3_data_distribution_type="ShardedByS3Key",
+                    ),
+                ],
+                outputs=[
+                    ProcessingOutput(
+                        output_name="measurements", source="/opt/ml/processing/output", destination=measurements
+                    )
+                ],
+                arguments=["measure", "--images=/opt/ml/processing/input/images"],
+            ),
+        )
+        steps = [measure]
+        written = measure.properties.ProcessingOutputConfig.Outputs["measurements"].S3Output.S3Uri
+        measured_input = ProcessingInput(source=written, destination="/opt/ml/processing/input/measurements")
+        flags = ["--measurements=/opt/ml/processing/input/measurements/*.parquet"]
+
     summary = PropertyFile(name="Summary", output_name="report", path="summary.json")
     lint = ProcessingStep(
         name="LintData",
-        step_args=processor.run(
-            inputs=[
-                ProcessingInput(source=manifests_at, destination="/opt/ml/processing/input/manifests"),
-                ProcessingInput(source=images_at, destination="/opt/ml/processing/input/images"),
-            ],
+        step_args=processor(1).run(
+            inputs=[manifests_input, measured_input],
             outputs=[
                 ProcessingOutput(
                     output_name="report", source="/opt/ml/processing/output", destination=f"{output}/groundlint"
                 )
             ],
             # With --exit-zero findings do not fail the step, so that the condition decides.
-            arguments=["--exit-zero", "--images=/opt/ml/processing/input/images"],
+            arguments=["--exit-zero", *flags],
         ),
         property_files=[summary],
     )
@@ -82,7 +119,10 @@ def pipeline(role: str, image: str, training_image: str, manifests: str, images:
         else_steps=[fail],
     )
     return Pipeline(
-        name="LintThenTrain", parameters=[manifests_at, images_at], steps=[lint, gate], sagemaker_session=session
+        name="LintThenTrain",
+        parameters=[manifests_at, images_at],
+        steps=[*steps, lint, gate],
+        sagemaker_session=session,
     )
 
 
@@ -91,8 +131,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Create and start a pipeline that checks data before it trains.")
     for name in ("role", "image", "training-image", "manifests", "images", "output"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--instances", type=int, default=1)
     given = parser.parse_args()
-    made = pipeline(given.role, given.image, given.training_image, given.manifests, given.images, given.output)
+    made = pipeline(**vars(given))
     made.upsert(role_arn=given.role)
     made.start()
 
