@@ -57,7 +57,7 @@ def measured_in_pool(
     tasks: Iterable[ImageTask], features: Sequence[Feature], *, jobs: int, timeout: float = TIMEOUT
 ) -> Iterator[MeasuredImage]:
     """Measure images in a pool of worker processes."""
-    with closing(Pool(features, jobs=jobs, timeout=timeout)) as pool:
+    with closing(Pool([feature.place for feature in features], jobs=jobs, timeout=timeout)) as pool:
         yield from pool.measure(tasks)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from command import PLACES, groundlint
-from image_sets import image_bytes, write_images
+from image_sets import DECODED, image_bytes, write_images
 from lines import classification, manifest
 
 pytest.importorskip("distributed")
@@ -104,8 +105,24 @@ def test_workers_that_do_not_see_the_images_end_the_run(folder: Path, cluster: C
 
     pool = ClusterPool([], address=cluster.address)
     try:
-        with pytest.raises(PoolError, match=r"does not see /nowhere/1\.jpg: all workers need the same file system"):
+        with pytest.raises(
+            PoolError, match=r"--dask: .* does not see /nowhere/1\.jpg: all workers need the same file system"
+        ):
             list(pool.measure([ImageTask(0, "/nowhere/1.jpg")]))
+    finally:
+        pool.close()
+
+
+def test_workers_that_have_another_version_end_the_run(folder: Path, cluster: Cluster) -> None:
+    from groundlint.images.cluster import ClusterPool
+    from groundlint.images.pool import PoolError
+    from groundlint.images.record import ImageTask
+
+    pool = ClusterPool([DECODED.place._replace(key="decoded@99")], address=cluster.address)
+    try:
+        said = f"--dask: on {socket.gethostname()}, .*{DECODED.key} instead of decoded@99: install the same version"
+        with pytest.raises(PoolError, match=said):
+            list(pool.measure([ImageTask(0, str(folder / "images/1.jpg"))]))
     finally:
         pool.close()
 

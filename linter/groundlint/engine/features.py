@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 # Worker processes import this module but no tables, so it must stay light.
 
@@ -34,6 +34,14 @@ MAX_LENGTH = 1_000_000
 """Bytes or characters that one value may have: there may be a million rows."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class FeaturePlace(NamedTuple):
+    """Where a feature is: its module and name, and the key that it has there."""
+
+    module: str
+    name: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -104,9 +112,9 @@ class Feature:
         return None
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Module and name by which another process finds it."""
-        return self.function.__module__, self.name
+    def place(self) -> FeaturePlace:
+        """How another process finds it."""
+        return FeaturePlace(self.function.__module__, self.name, self.key)
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

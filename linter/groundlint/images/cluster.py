@@ -19,11 +19,9 @@ from typing import Any
 
 import msgspec
 
-from groundlint.config.data_sets import UsageError
-from groundlint.engine.features import Feature
+from groundlint.engine.features import FeaturePlace
 from groundlint.images.pool import Pool, PoolError
 from groundlint.images.record import Answer, ImageTask, MeasuredImage
-from groundlint.images.worker import feature_at
 
 BATCH = 64
 """Images of a future."""
@@ -40,7 +38,7 @@ _lock = threading.Lock()
 
 
 class NotHere(Exception):
-    """A Dask worker does not see a file, or has another version of a feature."""
+    """A Dask worker does not see a file, or lacks a feature. The text names its machine."""
 
 
 class ClusterPool:
@@ -50,7 +48,7 @@ class ClusterPool:
         seconds: CPU time that the processes took for each feature, and for reading and decoding.
     """
 
-    def __init__(self, features: Sequence[Feature], *, address: str) -> None:
+    def __init__(self, features: Sequence[FeaturePlace], *, address: str) -> None:
         """Connect to a cluster.
 
         Args:
@@ -58,19 +56,19 @@ class ClusterPool:
             address: The scheduler, such as tcp://scheduler:8786.
 
         Raises:
-            UsageError: The package distributed is not installed, or nothing answers there.
+            PoolError: The package distributed is not installed, or nothing answers there.
         """
         try:
             self._dask: Any = importlib.import_module("distributed")
         except ImportError as error:
-            raise UsageError("--dask needs the package distributed: pip install 'groundlint[dask]'") from error
+            raise PoolError("--dask needs the package distributed: pip install 'groundlint[dask]'") from error
         self.seconds: dict[str, float] = defaultdict(float)
-        self._features = [(*feature.place, feature.key) for feature in features]
+        self._features = features
         self._run = uuid.uuid4().hex
         try:
             self._client = self._dask.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise UsageError(f"--dask {address}: no scheduler can be reached there: {error}") from error
+            raise PoolError(f"--dask {address}: no scheduler can be reached there: {error}") from error
 
     def start(self, tasks: int) -> None:
         """Do nothing: the workers of the cluster are there already."""
@@ -92,7 +90,9 @@ class ClusterPool:
         for future in futures:
             try:
                 answer = msgspec.msgpack.decode(future.result(), type=Answer)
-            # Whatever a worker raised is raised here.
+            except NotHere as error:
+                raise PoolError(f"--dask: {error}") from error
+            # Whatever else a worker raised is raised here.
             except Exception as error:
                 raise PoolError(f"--dask: the cluster cannot measure: {type(error).__name__}: {error}") from error
             future.release()
@@ -114,26 +114,29 @@ class ClusterPool:
         return self._client.submit(measure_batch, self._run, self._features, content, pure=False)
 
 
-def measure_batch(run: str, features: list[tuple[str, str, str]], batch: bytes) -> bytes:
+def measure_batch(run: str, features: Sequence[FeaturePlace], batch: bytes) -> bytes:
     """Measure images in a Dask worker.
 
     Args:
         run: Identifies the run.
-        features: Module, name and key of each feature.
+        features: What is measured, with the steps that the features need.
         batch: A list of `ImageTask`.
 
     Returns:
         An `Answer`.
 
     Raises:
-        NotHere: The worker does not see a file, or has another version of a feature.
+        NotHere: The worker does not see a file, or lacks a feature or has another version of it.
     """
     tasks = msgspec.msgpack.decode(batch, type=list[ImageTask])
     for task in tasks:
         if not os.path.exists(task.path):  # noqa: PTH110 - thousands of paths
             raise NotHere(f"{socket.gethostname()} does not see {task.path}: all workers need the same file system")
     pool = _pool(run, features)
-    measured = list(pool.measure(tasks))
+    try:
+        measured = list(pool.measure(tasks))
+    except PoolError as error:
+        raise NotHere(f"on {socket.gethostname()}, {error}") from error
     seconds = dict(pool.seconds)
     pool.seconds.clear()
     return msgspec.msgpack.encode(Answer(measured, seconds))
@@ -148,19 +151,12 @@ def close_pool(run: str) -> None:
                 del _pools[thread]
 
 
-def _pool(run: str, features: list[tuple[str, str, str]]) -> Pool:
+def _pool(run: str, features: Sequence[FeaturePlace]) -> Pool:
     """The pool of this thread. One that an earlier run left, which did not end properly, is closed."""
     thread = threading.get_ident()
     with _lock:
         if thread in _pools and _pools[thread][0] != run:
             _pools.pop(thread)[1].close()
         if thread not in _pools:
-            _pools[thread] = run, Pool([_same(*feature) for feature in features], jobs=1)
+            _pools[thread] = run, Pool(features, jobs=1)
         return _pools[thread][1]
-
-
-def _same(module: str, name: str, key: str) -> Feature:
-    found = feature_at(module, name)
-    if found.key != key:
-        raise NotHere(f"{socket.gethostname()} has {found.key} instead of {key}: install the same version everywhere")
-    return found

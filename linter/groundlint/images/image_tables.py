@@ -319,11 +319,11 @@ class ImageTables:
         if not self._pool and self.cluster:
             from groundlint.images.cluster import ClusterPool
 
-            self._pool = ClusterPool(self.features, address=self.cluster)
+            self._pool = ClusterPool([feature.place for feature in self.features], address=self.cluster)
         elif not self._pool:
             from groundlint.images.pool import Pool
 
-            self._pool = Pool(self.features, jobs=self.jobs)
+            self._pool = Pool([feature.place for feature in self.features], jobs=self.jobs)
         return self._pool
 
     def _unknown(self, files: DataFrame, of_boxes: DataFrame) -> DataFrame:

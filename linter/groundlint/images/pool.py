@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from groundlint.engine.features import Feature
+from groundlint.engine.features import FeaturePlace
 from groundlint.errors import GroundlintError
 from groundlint.images.limits import MAX_PIXELS, MAX_WORKER_MEMORY
 from groundlint.images.record import Answer, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
@@ -68,7 +68,7 @@ class Pool:
     """
 
     def __init__(
-        self, features: Sequence[Feature], *, jobs: int, max_pixels: int = MAX_PIXELS, timeout: float = TIMEOUT
+        self, features: Sequence[FeaturePlace], *, jobs: int, max_pixels: int = MAX_PIXELS, timeout: float = TIMEOUT
     ) -> None:
         """Prepare a pool without workers.
 
@@ -79,7 +79,7 @@ class Pool:
             timeout: Seconds that one image may take.
         """
         self.seconds: dict[str, float] = defaultdict(float)
-        start = Start([feature.place for feature in features], max_pixels, MAX_WORKER_MEMORY)
+        start = Start(list(features), max_pixels, MAX_WORKER_MEMORY)
         self._start = msgspec.msgpack.encode(start)
         self._jobs = jobs
         self._timeout = timeout

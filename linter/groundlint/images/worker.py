@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from groundlint.engine.features import Feature
+from groundlint.engine.features import Feature, FeaturePlace
 from groundlint.images.record import Answer, ImageTask, MeasuredImage
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ _MAX_DELAY = 0.1
 
 
 class Start(msgspec.Struct, array_like=True):
-    """The first message to a worker: module and name of each feature, and the limits.
+    """The first message to a worker: the features and the limits.
 
     `max_memory` is the size of its address space in bytes.
     """
 
-    features: list[tuple[str, str]]
+    features: list[FeaturePlace]
     max_pixels: int
     max_memory: int
 
@@ -43,7 +43,7 @@ def serve(connection: Connection) -> None:
     from groundlint.processes.messages import requests
 
     start = msgspec.msgpack.decode(connection.recv_bytes(), type=Start)
-    measurer = Measurer([feature_at(*place) for place in start.features], max_pixels=start.max_pixels)
+    measurer = Measurer([feature_at(place) for place in start.features], max_pixels=start.max_pixels)
     limit_memory(start.max_memory)
     connection.send_bytes(READY)
     decoder = msgspec.msgpack.Decoder(list[ImageTask])
@@ -65,15 +65,18 @@ def serve(connection: Connection) -> None:
             send(measured)
 
 
-def feature_at(module: str, name: str) -> Feature:
+def feature_at(place: FeaturePlace) -> Feature:
     """The feature or step of a module.
 
     Raises:
         ImportError: There is no such module.
         AttributeError: It has nothing of this name.
-        TypeError: What it has is not a feature.
+        TypeError: What it has is not a feature, or is another version of it.
     """
-    found = getattr(importlib.import_module(module), name)
+    found = getattr(importlib.import_module(place.module), place.name)
     if not isinstance(found, Feature):
-        raise TypeError(f"{module}.{name} is not a feature")
+        raise TypeError(f"{place.module}.{place.name} is not a feature")
+    # Another machine may have another version of the package.
+    if found.key != place.key:
+        raise TypeError(f"{found.key} instead of {place.key}: install the same version everywhere")
     return found
