@@ -343,6 +343,21 @@ def test_clean_older_than_keeps_what_was_used_today() -> None:
     assert run()[1] == 0
 
 
+@pytest.mark.parametrize("days", ["-1", "1.5", "7d", ""])
+def test_clean_older_than_takes_whole_days(days: str) -> None:
+    run()
+    done = CliRunner().invoke(app, ["clean", f"--older-than={days}", "--cache-dir", "cache"])
+    assert done.exit_code == 2
+    assert "Invalid value for '--older-than'" in done.output
+    assert stored() == COUNT
+
+
+def test_clean_older_than_any_number_of_days_keeps_what_was_used_since() -> None:
+    run()
+    done = CliRunner().invoke(app, ["clean", "--older-than", "1" + "0" * 30, "--cache-dir", "cache"])
+    assert done.output == f"cache: measurements of 0 images removed, {COUNT} left\n"
+
+
 def test_clean_older_than_names_a_database_that_it_cannot_read() -> None:
     run()
     Path("cache", FILE).write_bytes(b"garbage" * 1000)

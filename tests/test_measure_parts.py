@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import polars as pl
 import pytest
-from command import groundlint
+from command import PLACES, groundlint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_sets import image_bytes
@@ -98,6 +102,60 @@ def test_machines_that_have_different_images_give_the_report_of_one_that_has_all
                 path.unlink()
         measure(shard, f"{folder}/shard-{machine}.parquet")
     assert check(folder, "--no-cache", "--measurements", "shard-?.parquet") == (folder / "whole.json").read_bytes()
+
+
+@pytest.fixture
+def shared(folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may write into, with the measurements of a part of the images."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    file = shared / "measured.parquet"
+    shutil.copyfile(folder / "1-of-2.parquet", file)
+    os.utime(file, (1, 1))
+    file.chmod(0o444)
+    shared.chmod(0o555)
+    yield shared
+    assert file.read_bytes() == (folder / "1-of-2.parquet").read_bytes()
+    assert (file.stat().st_mtime, file.stat().st_mode & 0o777) == (1, 0o444)
+    assert [*shared.iterdir()] == [file]
+    shared.chmod(0o755)
+
+
+def test_a_shared_file_serves_as_a_cache_to_which_nothing_is_added(folder: Path, shared: Path, tmp_path: Path) -> None:
+    """Images that it does not have are measured; those that it has need not be here."""
+    here = tmp_path / "here"
+    shutil.copytree(folder, here, ignore=shutil.ignore_patterns("*.parquet", ".groundlint_cache"))
+    rows = pl.read_parquet(shared / "measured.parquet", columns=["source_ref", "found"])
+    measured = rows.filter("found")["source_ref"].to_list()
+    assert 0 < len(measured) < COUNT
+    for source_ref in measured:
+        (here / source_ref.removeprefix("s3://bucket/")).unlink(missing_ok=True)
+    report = json.loads(check(here, "--no-cache", "--measurements", f"{shared}/*.parquet"))
+    expected = json.loads((folder / "whole.json").read_bytes())
+    assert report["summary"] == expected["summary"]
+    for finding in expected["findings"]:
+        finding["image"] = finding["image"] and (finding["image"] if (here / finding["image"]).exists() else None)
+    assert report["findings"] == expected["findings"]
+
+
+def test_runs_at_the_same_time_share_a_file_and_a_cache(folder: Path, shared: Path, tmp_path: Path) -> None:
+    data = ("--train", "train.manifest", "--test", "test.manifest", "--preview", "-q")
+    options = (f"--cache-dir={tmp_path}/cache", f"--measurements={shared}/measured.parquet")
+    reports = [tmp_path / f"{n}.json" for n in range(2)]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "groundlint", "check", *data, *options, f"--output=json:{report}"],
+            cwd=folder,
+            env={**PLACES, "HOME": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for report in reports
+    ]
+    for run, report in zip(runs, reports, strict=True):
+        _, said = run.communicate(timeout=120)
+        assert (run.returncode, said) == (1, b"")
+        assert report.read_bytes() == (folder / "whole.json").read_bytes()
 
 
 def refused(folder: Path, *files: str) -> str:

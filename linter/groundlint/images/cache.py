@@ -192,7 +192,7 @@ def remove_unused(folder: Path, days: int) -> tuple[int, int]:
         return 0, 0
     with contextlib.closing(_connect(folder)) as connection:
         with connection:
-            forgotten = connection.execute("DELETE FROM files WHERE used < ?", (_today() - days,)).rowcount
+            forgotten = connection.execute("DELETE FROM files WHERE used < ?", (max(_today() - days, 0),)).rowcount
             for table in ("images", "crops"):
                 connection.execute(f"DELETE FROM {table} WHERE digest NOT IN (SELECT digest FROM files)")  # noqa: S608 - two names
         # What is deleted stays in the file until it is written again.
