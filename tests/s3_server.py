@@ -79,6 +79,7 @@ class Proxy(ThreadingHTTPServer):
         fault: Called with the path of an object and how often it was asked for, from 1. It returns what happens: None
             for the answer of the server, "reset" or "truncated" for half of it, or a status with an error code.
         latency: Seconds before each answer.
+        sent: Bytes of objects that were sent.
     """
 
     daemon_threads = True
@@ -91,8 +92,9 @@ class Proxy(ThreadingHTTPServer):
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.fault: Callable[[str, int], Fault] = lambda _path, _time: None
         self.latency = 0.0
+        self.sent = 0
         self._asked: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def count(self, method: str) -> int:
         """How many requests for objects there were."""
@@ -100,7 +102,7 @@ class Proxy(ThreadingHTTPServer):
 
     def fault_of(self, method: str, path: str, headers: dict[str, str]) -> Fault:
         """Note a request, and return what happens to it."""
-        with self._lock:
+        with self.lock:
             self.requests.append((method, path, headers))
             self._asked[path] += 1
             times = self._asked[path]
@@ -126,6 +128,9 @@ class _Forwarding(BaseHTTPRequestHandler):
         answer = connection.getresponse()
         data, known = answer.read(), dict(answer.headers.items())
         connection.close()
+        if self.command == "GET" and answer.status in (200, 206) and "list-type" not in self.path:
+            with self.server.lock:
+                self.server.sent += len(data)
         if fault is None:
             self._answer(answer.status, known, data)
         else:

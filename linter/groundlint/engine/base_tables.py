@@ -102,7 +102,11 @@ _IMAGE_COLUMNS = {
     "width": _null(_COUNT, "Width of the decoded image, in px.", 640),
     "height": _null(_COUNT, "Height of the decoded image, in px.", 480),
     "animated": _null(_FLAG, "Whether it has several frames.", False),
-    "digest": _null(_TEXT, "SHA-256 of the file.", "0" * 64),
+    "digest": _null(
+        _TEXT,
+        "SHA-256 of the file; null where only the headers of images in S3 were read, because no feature needs more.",
+        "0" * 64,
+    ),
 }
 
 RECTANGLE = tuple(_BOX_COLUMNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 INPUTS = {
     "images": {
         "data": "the bytes of the file",
+        "head": "the first 64 bytes of the file",
         "header": "the image as Pillow opens it, not decoded",
         "pixels": "the image in RGB, at most 160 px on its longer side, as a Pillow image",
         "detail": "the image in RGB, at most 320 px on its longer side, as a Pillow image",
@@ -25,6 +26,9 @@ INPUTS = {
     },
 }
 """What a feature may be measured on, by the name of its parameter: it says how much of the file must be decoded."""
+
+_OF_HEADER = frozenset({"head", "header"})
+"""Inputs that need only the beginning of most files."""
 
 VALUES = (float, int, bool, str, bytes)
 """Types that the values of a feature may have."""
@@ -168,9 +172,19 @@ def _check_table(of: str) -> None:
 
 def file_features(features: Iterable[Feature]) -> set[str]:
     """Names of the image features that can be measured even if the image cannot be decoded."""
+    return _measured_on(features, {"data", *_OF_HEADER})
+
+
+def header_features(features: Iterable[Feature]) -> set[str]:
+    """Names of the image features that can be measured on the beginning of most files."""
+    return _measured_on(features, _OF_HEADER)
+
+
+def _measured_on(features: Iterable[Feature], inputs: Set[str]) -> set[str]:
+    """Names of the image features that need no other inputs than these."""
     known = {feature.name: feature for feature in features if feature.of == "images"}
 
     def raw(name: str) -> set[str]:
         return set().union(*(raw(needed) for needed in known[name].needs)) if name in known else {name}
 
-    return {name for name in known if raw(name) <= {"data", "header"}}
+    return {name for name in known if raw(name) <= inputs}

@@ -9,11 +9,12 @@ import os
 import stat
 import warnings
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from PIL import Image, ImageFile
 
 from groundlint.images import jpeg
+from groundlint.images.beginning import Beginning
 from groundlint.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 from groundlint.images.record import MAX_RECORDED_SIDE, ImageFault, Rectangle
 from groundlint.pointers import pointer
@@ -263,15 +264,34 @@ def opened(data: bytes) -> Image.Image:
     # Decoders raise all kinds of exceptions on hostile files, SyntaxError among them.
     except Exception as error:  # noqa: BLE001
         raise _unopened(error, data) from None
+    _check_header(header, len(data))
+    return header
+
+
+def opened_beginning(beginning: Beginning) -> Image.Image | None:
+    """Return the image with its header read from the beginning of its file; None where that does not suffice.
+
+    What is wrong with a file, only the whole file says.
+    """
+    try:
+        header = Image.open(cast("IO[bytes]", beginning), formats=FORMATS)
+        _check_header(header, beginning.size)
+    # As above.
+    except Exception:  # noqa: BLE001
+        return None
+    return header
+
+
+def _check_header(header: Image.Image, size: int) -> None:
+    """Raise `UnusableImage` if the header of a file of so many bytes claims what cannot be."""
     width, height = header.size
     if min(width, height) < 1:
         raise UnusableImage(ImageFault.NO_IMAGE, f"its header says {width:,} x {height:,} px")
     pixels = width * height
-    is_forged = pixels > max(MAX_PIXELS, len(data) * _MAX_PIXELS_PER_BYTE) and header.format not in _UNBOUNDED
+    is_forged = pixels > max(MAX_PIXELS, size * _MAX_PIXELS_PER_BYTE) and header.format not in _UNBOUNDED
     if max(width, height) > MAX_RECORDED_SIDE or is_forged:
-        detail = f"its header says {width:,} x {height:,} px, but the file has {len(data):,} bytes"
+        detail = f"its header says {width:,} x {height:,} px, but the file has {size:,} bytes"
         raise UnusableImage(ImageFault.TOO_BIG, detail)
-    return header
 
 
 def is_animated(header: Image.Image) -> bool | None:

@@ -28,6 +28,20 @@ _Result = TypeVar("_Result")
 MAX_REQUESTS = 64
 """Requests at once."""
 
+HEADER_BYTES = 16 * 1024
+"""Bytes of an object that are requested where its header is enough."""
+
+_LONG_HEADER_BYTES = 256 * 1024
+"""Bytes that are requested next, where the object has at least `_FEW_PARTS` times as many; else all."""
+
+_FEW_PARTS = 4
+
+_GROUP = 1000
+"""Objects whose headers are read before others are requested, where bytes are limited: each may need more."""
+
+_WITHOUT_HEADER = (".webp", ".avif")
+"""Ends of keys of formats that are decoded from the whole file, also for their size."""
+
 WINDOW = 256 * 1024 * 1024
 """Bytes of images that have come and are not measured yet, at most, unless one image has more."""
 
@@ -115,6 +129,7 @@ class Downloads:
     Attributes:
         stamps: The stamps of objects that were fetched or looked up, by URI.
         failed: Why objects have no bytes, by URI.
+        parts: How many bytes of an object are fetched, from its beginning, by URI; all of those that are not named.
         too_big: The sizes of objects that are too big to be fetched, in bytes, by URI.
         left_out: How many objects a limit left out.
         bytes: How many bytes have come.
@@ -138,6 +153,7 @@ class Downloads:
         """
         self.stamps: dict[str, Stamp] = {}
         self.failed: dict[str, Place] = {}
+        self.parts: dict[str, int] = {}
         self.too_big: dict[str, int] = {}
         self.left_out = 0
         self.bytes = 0
@@ -150,6 +166,9 @@ class Downloads:
         self._failures: Counter[str] = Counter()
         self._hopeless: dict[str, S3Error] = {}
         self._excused: set[str] = set()
+        self._held: dict[str, int] = {}
+        self._chosen: set[str] = set()
+        self._chosen_bytes = 0
 
     @property
     def unread(self) -> list[str]:
@@ -178,10 +197,21 @@ class Downloads:
             list(threads.map(lambda folder: self._list(folder, wanted, folders[folder]), sorted(folders)))
             list(threads.map(self._look_up, sorted(wanted - self.stamps.keys())))
 
-    def choose(self, uris: Collection[str]) -> None:
-        """Decide which objects are fetched within the limits; the others are `failed`.
+    def groups(self, uris: Collection[str]) -> list[list[str]]:
+        """Return objects as they are fetched one group after the other; together, where that is no matter.
 
-        They are an even sample, which depends on the URIs alone and not on their order.
+        A limit of bytes must not be reached with headers alone, of which each needs the rest of its object.
+        """
+        if self._access.max_bytes is None or self.parts.keys().isdisjoint(uris):
+            return [list(uris)]
+        ordered = sorted(uris, key=_digest)
+        return [ordered[start : start + _GROUP] for start in range(0, len(ordered), _GROUP)]
+
+    def choose(self, uris: Collection[str]) -> None:
+        """Decide which objects are fetched within the limits of the run; the others are `failed`.
+
+        They are an even sample, which depends on the URIs alone and not on their order. Bytes that are fetched again
+        count again.
         """
         access = self._access
         if access.max_images is None and access.max_bytes is None:
@@ -190,10 +220,10 @@ class Downloads:
             self.look_up([uri for uri in uris if uri not in self.stamps])
         most_images = math.inf if access.max_images is None else access.max_images
         most_bytes = math.inf if access.max_bytes is None else access.max_bytes
-        size = 0
-        for count, uri in enumerate(sorted(uris, key=_digest), 1):
-            size += self.stamps[uri].size if uri in self.stamps else 0
-            if count > most_images or size > most_bytes:
+        for uri in sorted(uris, key=_digest):
+            self._chosen.add(uri)
+            self._chosen_bytes += self._length(uri)
+            if len(self._chosen) > most_images or self._chosen_bytes > most_bytes:
                 self.left_out += 1
                 detail = f"the limit of --max-download {access.limit} was reached"
                 self.failed[uri] = Place(None, fault=ImageFault.NOT_FETCHED, detail=detail)
@@ -221,7 +251,8 @@ class Downloads:
                     if not is_uri(task.path):
                         ready.put(task)
                     elif (data := self._fetched(task.path)) is not None:
-                        ready.put(msgspec.structs.replace(task, data=data))
+                        size = self.stamps[task.path].size
+                        ready.put(msgspec.structs.replace(task, data=data, size=size if len(data) < size else None))
             # It is raised where the tasks are taken.
             except Exception as error:  # noqa: BLE001
                 ready.put(error)
@@ -265,7 +296,22 @@ class Downloads:
 
     def release(self, uri: str) -> None:
         """Say that the bytes of an object are no longer held."""
-        self._window.release(self.stamps[uri].size)
+        self._window.release(self._held.pop(uri))
+
+    def fetch_header(self, uris: Iterable[str]) -> None:
+        """Have only the beginnings of objects fetched, of those formats whose header is there."""
+        self.parts |= {uri: HEADER_BYTES for uri in uris if not uri.lower().endswith(_WITHOUT_HEADER)}
+
+    def fetch_more(self, uri: str) -> None:
+        """Have more of an object fetched than before, from its beginning: it may be another one meanwhile."""
+        is_first = self.parts.pop(uri) == HEADER_BYTES
+        if is_first and self.stamps[uri].size >= _FEW_PARTS * _LONG_HEADER_BYTES:
+            self.parts[uri] = _LONG_HEADER_BYTES
+
+    def _length(self, uri: str) -> int:
+        """How many bytes of an object are fetched, as far as its size is known."""
+        size = self.stamps[uri].size if uri in self.stamps else 0
+        return min(size, self.parts.get(uri, size))
 
     def _list(self, folder: tuple[str, str], wanted: Collection[str], count: int) -> None:
         """List a folder, as far as that takes less time than asking for so many single objects."""
@@ -302,20 +348,21 @@ class Downloads:
             return None
 
     def _bytes_of(self, uri: str) -> bytes | None:
-        found = self._s3.get(uri)
+        found = self._s3.get(uri, self.parts.get(uri))
         self.stamps[uri] = found.stamp
         size = found.stamp.size
         if size > MAX_FILE_BYTES:
             self.too_big[uri] = size
             return None
-        self._window.take(size)
+        self._window.take(found.length)
         try:
             data = found.read()
         except BaseException:
-            self._window.release(size)
+            self._window.release(found.length)
             raise
         with self._lock:
-            self.bytes += size
+            self.bytes += found.length
+            self._held[uri] = found.length
         return data
 
     def _repeated(self, uri: str, request: Callable[[], _Result]) -> _Result:

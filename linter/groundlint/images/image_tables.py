@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import time
@@ -14,9 +15,9 @@ import polars as pl
 from polars import DataFrame, col, lit
 
 from groundlint.config.data_sets import UsageError
-from groundlint.config.s3_access import is_uri
+from groundlint.config.s3_access import SCHEME, is_uri
 from groundlint.engine.base_tables import BASE, RECTANGLE
-from groundlint.engine.features import Feature
+from groundlint.engine.features import Feature, header_features
 from groundlint.images.box_places import NOWHERE, boxes_in_files, places
 from groundlint.images.cache import Cache
 from groundlint.images.folders import image_files
@@ -46,6 +47,15 @@ _READ_TOGETHER = 2_000
 _LASTING = (ImageFault.NO_IMAGE, ImageFault.TRUNCATED, ImageFault.UNREADABLE, ImageFault.NOT_FETCHED)
 
 _IMAGE = ["data_set", "source_ref"]
+
+
+_HEADER = "header "
+"""What the key of a content in S3 begins with of which only the header was read."""
+
+
+def _header_digest(uri: str, stamp: Stamp) -> str:
+    """What stands for the digest of an object in S3 of which only the header was read."""
+    return _HEADER + hashlib.sha256(f"{uri} {stamp.text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_lasting(record: ImageRecord) -> bool:
@@ -90,9 +100,12 @@ class ImageTables:
     _pool: Pool | ClusterPool | None = field(default=None, init=False)
     _digests: dict[str, str] = field(default_factory=dict)
     _measurements: Measurements = field(init=False)
+    _reads_headers: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self._measurements = Measurements(self.features)
+        of_header = header_features(self.features)
+        self._reads_headers = self.downloads is not None and all(each.name in of_header for each in self.features)
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -242,6 +255,8 @@ class ImageTables:
     def _recall(self, stamps: Mapping[str, Stamp]) -> None:
         """Take from the cache what it knows of files that have not changed."""
         digests = self.cache.digests(stamps)
+        if not self._reads_headers:
+            digests = {path: digest for path, digest in digests.items() if not digest.startswith(_HEADER)}
         self._digests |= digests
         unknown = iter(set(digests.values()) - self._measurements.numbers.keys())
         while part := list(itertools.islice(unknown, _READ_TOGETHER)):
@@ -274,29 +289,23 @@ class ImageTables:
         from groundlint.images.pool import PoolError
 
         start = stored = time.monotonic()
-        given: dict[int, ImageTask] = {}
-        wanted: Iterator[ImageTask | None] = _tasks(tasks, given)
         pending: list[tuple[ImageTask, MeasuredImage]] = []
-        workers = self._workers()
-        if self.downloads:
-            self.downloads.choose([path for path in tasks["path"] if is_uri(path)])
-            workers.start(tasks.height)
-            wanted = self.downloads.loaded(_tasks(tasks, given))
         try:
-            for done, measured in enumerate(workers.measure(wanted), 1):
+            for done, (task, measured) in enumerate(self._measured(tasks), 1):
                 self.opened += 1
                 self._add_errors(measured.raised)
-                task = given.pop(measured.number)
                 if self.downloads and is_uri(task.path):
-                    self.downloads.release(task.path)
-                    stamps[task.path] = self.downloads.stamps[task.path]
+                    before, stamps[task.path] = stamps.get(task.path), self.downloads.stamps[task.path]
+                    if measured.record.format and not measured.record.digest:
+                        # What an earlier run measured of the whole object must stay known.
+                        known = self._digests.get(task.path) if before == stamps[task.path] else None
+                        measured.record.digest = known or _header_digest(task.path, stamps[task.path])
                 pending.append((task, measured))
                 now = time.monotonic()
                 if len(pending) >= _STORED_TOGETHER or now - stored > _STORED_EVERY:
                     self._keep(pending, stamps)
                     pending, stored = [], now
                 self._report(done, tasks.height, now - start)
-            pending += self._too_big(given.values())
         except PoolError as error:
             if error.raised is None:
                 raise
@@ -305,6 +314,38 @@ class ImageTables:
         finally:
             # What was measured before the user interrupted the run need not be measured again.
             self._keep(pending, stamps)
+
+    def _measured(self, rows: DataFrame) -> Iterator[tuple[ImageTask, MeasuredImage]]:
+        """Yield the task of each file that could be measured, and the answer to it."""
+        given: dict[int, ImageTask] = {}
+        if not self.downloads:
+            for measured in self._workers().measure(_tasks(rows, given)):
+                yield given.pop(measured.number), measured
+            return
+        self._workers().start(rows.height)
+        if self._reads_headers:
+            self.downloads.fetch_header(path for path in rows["path"] if is_uri(path))
+        for group in self.downloads.groups(rows["path"].to_list()):
+            chosen = rows.filter(col("path").is_in(group)) if len(group) < rows.height else rows
+            wanted: Iterable[ImageTask] = _tasks(chosen, given)
+            paths = group
+            while paths:
+                self.downloads.choose([path for path in paths if is_uri(path)])
+                incomplete = []
+                for measured in self._workers().measure(self.downloads.loaded(wanted)):
+                    task = given.pop(measured.number)
+                    if is_uri(task.path):
+                        self.downloads.release(task.path)
+                    if measured.needs_more:
+                        incomplete.append(task)
+                    else:
+                        yield task, measured
+                yield from self._too_big(given.values())
+                given.clear()
+                for task in incomplete:
+                    self.downloads.fetch_more(task.path)
+                paths = [task.path for task in incomplete]
+                wanted = _noted(incomplete, given)
 
     def _too_big(self, tasks: Iterable[ImageTask]) -> Iterator[tuple[ImageTask, MeasuredImage]]:
         """Yield the answers to tasks whose objects are too big to be fetched, as workers give them on files."""
@@ -383,6 +424,7 @@ class ImageTables:
 
     def _images(self, found: DataFrame, contents: DataFrame) -> DataFrame:
         is_missing = col("file").is_null()
+        is_object = col("path").str.starts_with(SCHEME).fill_null(False)
         digests = [self._digests.get(file or "") for file in found["file"]]
         rows = (
             found.with_columns(digest=pl.Series(digests, dtype=pl.String))
@@ -391,7 +433,8 @@ class ImageTables:
             .with_columns(
                 fault=pl.when(is_missing).then("fault_of_search").otherwise("fault"),
                 detail=pl.when(is_missing).then("detail_of_search").otherwise("detail"),
-                digest=pl.when(col("digest") != col("file")).then("digest"),
+                # Whether an earlier run knew all bytes of an object must not matter.
+                digest=pl.when(col("digest") != col("file"), ~lit(self._reads_headers) | ~is_object).then("digest"),
                 found=~is_missing,
                 path=pl.Series(relative_paths(found["path"]), dtype=pl.String),
             )
@@ -426,9 +469,17 @@ class ImageTables:
 
 
 def _tasks(rows: DataFrame, given: dict[int, ImageTask]) -> Iterator[ImageTask]:
-    """Yield the tasks of files one by one; `given` has those that were taken."""
+    """Yield the tasks of files one by one, and add those that were taken to `given`."""
     columns = ("path", "labeled", *RECTANGLE, "sampled")
-    for number, (path, labeled, *sides, sampled) in enumerate(rows.select(columns).iter_rows()):
-        boxes = list(zip(*sides, strict=True)) if sampled else []
-        given[number] = ImageTask(number, path, boxes, sampled or [], labeled)
-        yield given[number]
+    tasks = (
+        ImageTask(number, path, list(zip(*sides, strict=True)) if sampled else [], sampled or [], labeled)
+        for number, (path, labeled, *sides, sampled) in enumerate(rows.select(columns).iter_rows())
+    )
+    return _noted(tasks, given)
+
+
+def _noted(tasks: Iterable[ImageTask], given: dict[int, ImageTask]) -> Iterator[ImageTask]:
+    """Yield tasks, and add those that were taken to `given`."""
+    for task in tasks:
+        given[task.number] = task
+        yield task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from groundlint.engine.features import Feature, file_features
 from groundlint.images import decoding
+from groundlint.images.beginning import HEAD, Beginning
 from groundlint.images.decoding import LONG_SIDE, DecodedImage, UnusableImage
 from groundlint.images.limits import MAX_PIXELS
 from groundlint.images.record import (
@@ -75,6 +77,8 @@ class Measurer:
 
     def measure(self, task: ImageTask) -> MeasuredImage:
         """Measure one image. Whatever a decoder raises becomes a fault of that image."""
+        if task.size is not None:
+            return self._measured_by_beginning(task, Beginning(task.data or b"", task.size))
         measured = MeasuredImage(task.number, ImageRecord())
         try:
             start = time.process_time()
@@ -91,6 +95,25 @@ class Measurer:
             measured.record.fault, measured.record.detail = ImageFault.TOO_BIG, detail
         return measured
 
+    def _measured_by_beginning(self, task: ImageTask, beginning: Beginning) -> MeasuredImage:
+        """Measure one image as the whole file would be, or say that the beginning does not suffice."""
+        start = time.process_time()
+        measured = MeasuredImage(task.number, ImageRecord(bytes=beginning.size))
+        header = decoding.opened_beginning(beginning)
+        self.seconds[READING] += time.process_time() - start
+        with contextlib.suppress(MemoryError):
+            if header:
+                _add_facts(measured.record, header)
+                inputs: Inputs = {"head": lambda: (task.data or b"")[:HEAD], "header": lambda: header}
+                measured.record.values = self._values(self._wanted_of_image(task), inputs, measured)
+                # Whatever came of an exception of the stream is not what the whole file would give.
+                if not beginning.is_exceeded:
+                    return measured
+        return MeasuredImage(task.number, ImageRecord(), needs_more=True)
+
+    def _wanted_of_image(self, task: ImageTask) -> list[Feature]:
+        return [feature for feature in self._of["images"] if task.labeled or not feature.only_labeled]
+
     def _content(self, digest: str, size: int) -> _Content:
         """What is known of a content so far; it is remembered until a file of another size comes."""
         # Files come in the order of their size, so that no other size is needed again.
@@ -105,8 +128,7 @@ class Measurer:
 
     def _measure(self, data: bytes, task: ImageTask, content: _Content, measured: MeasuredImage) -> None:
         record = content.record
-        features = [feature for feature in self._of["images"] if task.labeled or not feature.only_labeled]
-        features = [feature for feature in features if feature.key not in record.values]
+        features = [feature for feature in self._wanted_of_image(task) if feature.key not in record.values]
         of_boxes = {
             box: [
                 feature
@@ -130,11 +152,13 @@ class Measurer:
     ) -> None:
         record = content.record
         header = decoding.opened(data)
-        record.format, record.mode = header.format, header.mode
-        record.width, record.height = header.size
-        record.animated = decoding.is_animated(header)
+        _add_facts(record, header)
         image = DecodedImage(data, header, self._max_pixels)
-        inputs: dict[str, Callable[[], Any]] = {"data": lambda: data, "header": lambda: image.header}
+        inputs: dict[str, Callable[[], Any]] = {
+            "data": lambda: data,
+            "head": lambda: data[:HEAD],
+            "header": lambda: image.header,
+        }
         inputs |= {name: partial(image.reduced, long_side) for name, long_side in LONG_SIDE.items()}
         inputs["whole"] = partial(self._whole, image)
         start = time.process_time()
@@ -200,6 +224,12 @@ class Measurer:
         value = feature.function(**arguments)
         self.seconds[feature.name] += time.process_time() - start
         return value
+
+
+def _add_facts(record: ImageRecord, header: Image) -> None:
+    record.format, record.mode = header.format, header.mode
+    record.width, record.height = header.size
+    record.animated = decoding.is_animated(header)
 
 
 def _checked(value: Any, feature: Feature) -> Any:

@@ -80,6 +80,7 @@ class ImageTask(msgspec.Struct, array_like=True):
         sampled: For each box, whether features with `only_sampled` are measured too.
         labeled: Whether the image has a label of its own, so that features with `only_labeled` are measured too.
         data: The bytes of the file, where the worker is not to read it.
+        size: Size of the file in bytes, where `data` is only its beginning.
     """
 
     number: int
@@ -88,6 +89,7 @@ class ImageTask(msgspec.Struct, array_like=True):
     sampled: list[bool] = []
     labeled: bool = False
     data: bytes | None = None
+    size: int | None = None
 
 
 class RaisedError(msgspec.Struct, array_like=True):
@@ -99,12 +101,16 @@ class RaisedError(msgspec.Struct, array_like=True):
 
 
 class MeasuredImage(msgspec.Struct, array_like=True):
-    """The answer to an `ImageTask`."""
+    """The answer to an `ImageTask`.
+
+    `needs_more` says that the beginning of the file does not suffice; then nothing else is said.
+    """
 
     number: int
     record: ImageRecord
     crops: list[CropRecord] = []
     raised: list[RaisedError] = []
+    needs_more: bool = False
 
 
 class Answer(msgspec.Struct, array_like=True):

@@ -30,9 +30,10 @@ _CREDENTIALS_LAST = timedelta(minutes=15)
 
 
 class S3Object(NamedTuple):
-    """An object that the service is sending."""
+    """An object that the service is sending: the first `length` bytes of it."""
 
     stamp: Stamp
+    length: int
     answer: Any
     errors: tuple[type[Exception], ...]
 
@@ -46,7 +47,7 @@ class S3Object(NamedTuple):
             data: bytes = self.answer.bytes().to_bytes()
         except self.errors as error:
             raise s3_error(error) from None
-        if len(data) != self.stamp.size:
+        if len(data) != self.length:
             raise S3Error("the connection ended early", Refusal.TRANSIENT)
         return data
 
@@ -76,18 +77,28 @@ class S3:
         self._credentials: dict[str, Any] | None = None
         self._lock = threading.Lock()
 
-    def get(self, uri: str) -> S3Object:
+    def get(self, uri: str, most: int | None = None) -> S3Object:
         """Request an object; its bytes are read by the caller.
+
+        Args:
+            uri: The object.
+            most: How many bytes from its beginning are requested; all of them if None.
 
         Raises:
             S3Error: It cannot be read.
         """
         bucket, key = _parts(uri)
+        options = {"range": (0, most)} if most else {}
         try:
-            answer = self._store(bucket).get(key)
+            answer = self._store(bucket).get(key, options=options)
         except self._errors as error:
-            raise s3_error(error) from None
-        return S3Object(_stamp(answer.meta), answer, self._errors)
+            failure = s3_error(error)
+            # An object without bytes has no beginning.
+            if most and failure.refusal == Refusal.RANGE:
+                return self.get(uri)
+            raise failure from None
+        stamp = _stamp(answer.meta)
+        return S3Object(stamp, min(stamp.size, most or stamp.size), answer, self._errors)
 
     def stamp(self, uri: str) -> Stamp:
         """Return size and ETag of an object.

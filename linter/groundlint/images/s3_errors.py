@@ -15,6 +15,8 @@ class Refusal(Enum):
     """The object does not exist."""
     OBJECT = auto()
     """This object cannot be read."""
+    RANGE = auto()
+    """The object does not have the bytes that were requested."""
     BUCKET = auto()
     """No object of the bucket can be read."""
     TRANSIENT = auto()
@@ -93,6 +95,8 @@ def s3_error(error: Exception) -> S3Error:
         return S3Error("it is encrypted with a key of the customer (SSE-C), which groundlint does not have")
     if "requester pays" in message:
         return S3Error("the bucket is requester pays; set AWS_REQUEST_PAYER=requester")
+    if status == 416:
+        return S3Error("it does not have the bytes that were requested", Refusal.RANGE)
     if status == 403:
         return S3Error(_DENIED)
     if isinstance(error, FileNotFoundError) or status == 404:

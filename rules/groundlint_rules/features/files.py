@@ -57,6 +57,6 @@ def has_alpha(header: Image) -> bool | None:
 
 
 @feature(of="images", dtype=int)
-def bit_depth(data: bytes) -> int | None:
+def bit_depth(head: bytes) -> int | None:
     """Bits per channel of a PNG file, of which Pillow keeps eight; null for other formats."""
-    return data[24] if data.startswith(_PNG) and len(data) > 24 else None
+    return head[24] if head.startswith(_PNG) and len(head) > 24 else None
