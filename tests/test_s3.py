@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from command import PLACES, groundlint
 from image_sets import image_bytes
-from lines import classification, manifest
+from lines import classification, detection, manifest
 from s3_server import Proxy, Server, running_proxy, running_server
 
 from groundlint.config.s3_access import S3Access
@@ -395,3 +396,67 @@ def test_requests_are_signed_for_the_region_of_the_bucket(folder: Path, server: 
     headers = proxy.requests[-1][2]
     assert "/eu-west-3/s3/" in headers["authorization"]
     assert headers["x-amz-request-payer"] == "requester"
+
+
+def _page(folder: Path, *flags: str, **environment: str) -> str:
+    select = ("--select", "BOX101,IMG202", "--s3", "--output", "html:page.html")
+    done = groundlint("check", "a.manifest", *select, *flags, cwd=folder, **environment)
+    assert done.returncode == 1, done.stderr
+    return (folder / "page.html").read_text("utf-8")
+
+
+def _with_boxes(folder: Path, server: Server, count: int = 5) -> list[str]:
+    """A manifest of images with a box that leaves the image, the last image broken; their keys."""
+    keys = [f"boxes/{n}.jpg" for n in range(count)]
+    for n, key in enumerate(keys):
+        data = image_bytes((640, 480), seed=n)
+        server.put(f"s3://pictures/{key}", data[:2000] if n == count - 1 else data)
+    boxes = ({"left": -5}, {"left": 100, "top": 100, "width": 90, "height": 80})
+    (folder / "a.manifest").write_text(manifest(*(detection(f"s3://pictures/{key}", boxes) for key in keys)))
+    return keys
+
+
+def _shown(page: str) -> list[str]:
+    return sorted(re.findall(r'href="data:image/webp;base64,([^"]+)"', page))
+
+
+def test_the_page_shows_images_of_s3_as_it_shows_files(folder: Path, server: Server, proxy: Proxy) -> None:
+    keys = _with_boxes(folder, server)
+    for key in keys:
+        Path("local", key).parent.mkdir(parents=True, exist_ok=True)
+        Path("local", key).write_bytes(server.get(f"s3://pictures/{key}"))
+    remote = _page(folder, **_through(server, proxy))
+    assert len(_shown(remote)) == 8
+    # Those that can be shown are read once more, however many views of them there are.
+    assert proxy.count("GET") == len(keys) + 4
+    proxy.requests.clear()
+    assert _shown(_page(folder, **_through(server, proxy))) == _shown(remote)
+    assert proxy.count("GET") == 4
+    assert _shown(_page(folder, "--images", "local", "--no-cache", **server.environment)) == _shown(remote)
+
+
+def test_the_page_shows_only_what_the_flags_allow(folder: Path, server: Server, proxy: Proxy) -> None:
+    _with_boxes(folder, server)
+    _page(folder, **_through(server, proxy))
+    proxy.requests.clear()
+    few = _shown(_page(folder, "--html-images", "4", **_through(server, proxy)))
+    assert (len(few), proxy.count("GET")) == (2, 1)
+    # All was measured before, so that the limit leaves room for two images.
+    proxy.requests.clear()
+    assert len(_shown(_page(folder, "--max-download", "2images", **_through(server, proxy)))) == 4
+    assert proxy.count("GET") == 2
+    proxy.requests.clear()
+    assert not _shown(_page(folder, "--max-download", "1kB", **_through(server, proxy)))
+    assert proxy.count("GET") == 0
+
+
+def test_an_object_that_changed_since_it_was_measured_is_not_shown(folder: Path, server: Server, proxy: Proxy) -> None:
+    keys = _with_boxes(folder, server)
+    changed = f"/pictures/{keys[1]}"
+
+    def change(path: str, time: int) -> None:
+        if path == changed and time == 2:
+            server.put(f"s3:/{changed}", image_bytes((640, 480), seed=20))
+
+    proxy.fault = change
+    assert len(_shown(_page(folder, "--no-cache", **_through(server, proxy)))) == 6

@@ -240,6 +240,8 @@ def test_passing_faults_change_nothing(folder: Path, server: Server, proxy: Prox
 
 def test_an_export_reads_whole_objects(folder: Path, server: Server) -> None:
     _write_manifest("plain.jpg")
-    done = groundlint("export", "images", "a.manifest", "--s3", "--to", "images.jsonl", cwd=folder, **server.environment)
+    done = groundlint(
+        "export", "images", "a.manifest", "--s3", "--to", "images.jsonl", cwd=folder, **server.environment
+    )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(Path("images.jsonl").read_text())["digest"]) == 64

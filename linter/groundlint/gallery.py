@@ -12,6 +12,7 @@ from groundlint.engine.base_tables import RECTANGLE
 from groundlint.images.record import Rectangle
 
 if TYPE_CHECKING:
+    from groundlint.images.remote_images import RemoteImages
     from groundlint.images.thumbnails import Thumbnail
 
 MAX_BOXES = 200
@@ -66,16 +67,18 @@ def gallery(
     tables: Mapping[str, DataFrame],
     *,
     max_bytes: int,
+    remote: RemoteImages | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Gallery:
     """Make thumbnails of the images and boxes that a report shows.
 
-    Only files that the run has found and measured without a fault are opened.
+    Only files and objects that the run has found and measured without a fault are read.
 
     Args:
         wanted: Images, and boxes of images, the most important first.
         tables: The tables `images`, `labels`, `boxes` and, if there is one, `reference_images`.
         max_bytes: Bytes that all thumbnails together may have.
+        remote: Reads images from S3; None if that is not allowed.
         on_progress: Called now and then with a sentence.
     """
     # A run without a page need not import what starts processes.
@@ -83,7 +86,11 @@ def gallery(
 
     distinct = list(dict.fromkeys(wanted))
     places = list(dict.fromkeys(_place(each) for each in distinct))
-    paths = _paths(places, tables)
+    paths = _paths(places, tables, remote)
+    if remote:
+        # The views of an object follow each other, so that it is fetched once.
+        first = {path: n for n, path in reversed([*enumerate(paths.get(_place(each)) for each in distinct)])}
+        distinct.sort(key=lambda each: first[paths.get(_place(each))])
     asked: dict[Place, set[tuple[str, int]]] = {}
     for each in distinct:
         if isinstance(each, PlacedBox):
@@ -101,7 +108,8 @@ def gallery(
         size = next((row.image_size for row in those if row.image_size), None)
         shown.append(each)
         views.append(View(path, tuple(row.box.rectangle for row in those), number, size))
-    made = render(views, max_bytes=max_bytes, on_progress=on_progress)
+    contents = remote.contents if remote else None
+    made = render(views, max_bytes=max_bytes, contents=contents, on_progress=on_progress)
     images: dict[Place, Illustration] = {}
     crops: dict[PlacedBox, Illustration] = {}
     for each, thumbnail in zip(shown, made, strict=True):
@@ -126,16 +134,23 @@ def _place(each: Place | PlacedBox) -> Place:
     return each.place if isinstance(each, PlacedBox) else each
 
 
-def _paths(places: Sequence[Place], tables: Mapping[str, DataFrame]) -> dict[Place, str]:
-    """The files of the images that were found and have no fault."""
-    known: dict[tuple[int | None, str], str] = {}
+def _paths(places: Sequence[Place], tables: Mapping[str, DataFrame], remote: RemoteImages | None) -> dict[Place, str]:
+    """The files, or the URIs in S3, of the images that were found and have no fault."""
+    known: dict[tuple[int | None, str], str | None] = {}
     refs = {place.source_ref for place in places}
     for name in ("reference_images", "images"):
         if name in tables:
             rows = tables[name].filter(col("found"), col("fault").is_null(), col("source_ref").is_in(list(refs)))
             known |= {(n, ref): path for n, ref, path in rows.select("data_set", "source_ref", "path").iter_rows()}
-    found = {place: known.get((place.data_set, place.source_ref)) for place in places}
-    return {place: path for place, path in found.items() if path is not None}
+    found: dict[Place, str] = {}
+    for place in places:
+        key = place.data_set, place.source_ref
+        path = known.get(key)
+        if path is None and key in known and remote:
+            path = remote.uri(place.source_ref, place.manifest or "")
+        if path is not None:
+            found[place] = path
+    return found
 
 
 def _of_places(places: Sequence[Place], rows: DataFrame) -> Iterator[tuple[Place, dict[str, object]]]:

@@ -70,5 +70,6 @@ def illustrated(
     most, max_bytes = asked if most_images is None else (most_images, most_images * _MAX_THUMBNAIL)
     description = Description(described.portraits, described.distributions, described.splits, images=most)
     report = replace(report, description=description)
-    made = gallery(html.wanted(report), described.tables, max_bytes=max_bytes, on_progress=on_progress)
+    wanted = html.wanted(report)
+    made = gallery(wanted, described.tables, max_bytes=max_bytes, remote=described.remote, on_progress=on_progress)
     return replace(report, description=replace(description, gallery=made))

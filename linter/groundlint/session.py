@@ -40,7 +40,7 @@ from groundlint.policy.baseline import Baseline, Entry
 from groundlint.policy.selection import Selection, nothing_selected
 
 if TYPE_CHECKING:
-    pass
+    from groundlint.images.remote_images import RemoteImages
 
 
 _EXPLAINED = [
@@ -56,7 +56,8 @@ class Loaded:
 
     `unread` are sentences on manifests that could not be read, and `incomplete` the numbers of their data sets.
     `without_images` are the numbers of data sets none of whose images was found, and `tried` the folders in which these
-    images were looked for. `seconds` are CPU time of features, over all processes.
+    images were looked for. `seconds` are CPU time of features, over all processes. `remote` are the images that are in
+    S3, None where that is not read.
     """
 
     data_sets: tuple[DataSet, ...]
@@ -68,6 +69,7 @@ class Loaded:
     notes: tuple[MadeNote, ...] = ()
     raised: tuple[Raised, ...] = ()
     seconds: Mapping[Timed, float] = field(default_factory=dict)
+    remote: RemoteImages | None = None
 
     @property
     def manifests_without_images(self) -> list[str]:
@@ -79,13 +81,15 @@ class Loaded:
 class Described:
     """The data sets of a run beside their findings: portraits, distributions, and what illustrations are made of.
 
-    `splits` are the splits of manifests, by number of the data set and name; of a manifest in two, the first.
+    `splits` are the splits of manifests, by number of the data set and name; of a manifest in two, the first. `remote`
+    are the images that are in S3, None where that is not read.
     """
 
     portraits: list[portrait.Portrait]
     distributions: list[distributions.Distributions]
     splits: dict[tuple[int, str], str]
     tables: Mapping[str, DataFrame]
+    remote: RemoteImages | None = None
 
 
 @dataclass
@@ -218,6 +222,7 @@ class Session:
             tuple(notes),
             tuple(raised),
             {Timed("feature", name): seconds for name, seconds in images.seconds.items()} if images else {},
+            images.remote if images else None,
         )
 
     def check(self, selection: Selection, *, baseline: Baseline | None = None, describes: bool = False) -> Outcome:
@@ -356,6 +361,7 @@ def _described(loaded: Loaded, judged: pipeline.Judgement) -> Described:
         distributions.distributions(tables, len(loaded.data_sets)),
         {(number, name): split for number, name, split in first.iter_rows()},
         tables,
+        loaded.remote,
     )
 
 

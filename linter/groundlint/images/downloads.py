@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -38,6 +38,9 @@ _FEW_PARTS = 4
 
 _GROUP = 1000
 """Objects whose headers are read before others are requested, where bytes are limited: each may need more."""
+
+_MAX_BATCH_BYTES = 64 * 1024 * 1024
+"""Bytes of objects that are fetched at once where their order matters, unless one has more."""
 
 _WITHOUT_HEADER = (".webp", ".avif")
 """Ends of keys of formats that are decoded from the whole file, also for their size."""
@@ -218,12 +221,8 @@ class Downloads:
             return
         if access.max_bytes is not None:
             self.look_up([uri for uri in uris if uri not in self.stamps])
-        most_images = math.inf if access.max_images is None else access.max_images
-        most_bytes = math.inf if access.max_bytes is None else access.max_bytes
         for uri in sorted(uris, key=_digest):
-            self._chosen.add(uri)
-            self._chosen_bytes += self._length(uri)
-            if len(self._chosen) > most_images or self._chosen_bytes > most_bytes:
+            if not self._is_within_limits(uri):
                 self.left_out += 1
                 detail = f"the limit of --max-download {access.limit} was reached"
                 self.failed[uri] = Place(None, fault=ImageFault.NOT_FETCHED, detail=detail)
@@ -307,6 +306,52 @@ class Downloads:
         is_first = self.parts.pop(uri) == HEADER_BYTES
         if is_first and self.stamps[uri].size >= _FEW_PARTS * _LONG_HEADER_BYTES:
             self.parts[uri] = _LONG_HEADER_BYTES
+
+    def in_order(self, uris: Sequence[str]) -> Iterator[bytes | None]:
+        """Yield the bytes of whole objects in this order, some of them fetched at once.
+
+        None stands for one that the limits leave out, that cannot be read, or that has changed since it was measured.
+
+        Args:
+            uris: The objects.
+        """
+        self.parts.clear()
+        self.look_up([uri for uri in uris if uri not in self.stamps])
+        batch: list[str] = []
+        for uri in uris:
+            batch.append(uri)
+            size = sum(self._length(each) for each in batch)
+            if len(batch) == MAX_REQUESTS or size >= _MAX_BATCH_BYTES or uri == uris[-1]:
+                wanted = [each if self._is_within_limits(each) else None for each in batch]
+                with ThreadPoolExecutor(MAX_REQUESTS) as threads:
+                    found = list(threads.map(lambda each: self._unchanged(each) if each else None, wanted))
+                yield from found
+                batch = []
+
+    def _unchanged(self, uri: str) -> bytes | None:
+        """The bytes of an object as it was when its stamp became known; None if they cannot be had."""
+        try:
+            return self._repeated(uri, lambda: self._bytes_with_stamp(uri, self.stamps.get(uri)))
+        except S3Error:
+            return None
+
+    def _bytes_with_stamp(self, uri: str, stamp: Stamp | None) -> bytes | None:
+        found = self._s3.get(uri)
+        if found.stamp != stamp or found.length > MAX_FILE_BYTES:
+            return None
+        data = found.read()
+        with self._lock:
+            self.bytes += found.length
+        return data
+
+    def _is_within_limits(self, uri: str) -> bool:
+        """Count an object that is to be fetched, and return whether it may be."""
+        access = self._access
+        self._chosen.add(uri)
+        self._chosen_bytes += self._length(uri)
+        most_images = math.inf if access.max_images is None else access.max_images
+        most_bytes = math.inf if access.max_bytes is None else access.max_bytes
+        return len(self._chosen) <= most_images and self._chosen_bytes <= most_bytes
 
     def _length(self, uri: str) -> int:
         """How many bytes of an object are fetched, as far as its size is known."""

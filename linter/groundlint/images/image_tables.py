@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from groundlint.images.cluster import ClusterPool
     from groundlint.images.downloads import Downloads
     from groundlint.images.pool import Pool
+    from groundlint.images.remote_images import RemoteImages
 
 _STORED_TOGETHER = 256
 """Measured images that are written to the cache together."""
@@ -111,6 +112,15 @@ class ImageTables:
     def seconds(self) -> Mapping[str, float]:
         """CPU time of the workers for each feature, and for reading and decoding."""
         return self._pool.seconds if self._pool else {}
+
+    @property
+    def remote(self) -> RemoteImages | None:
+        """The images that are in S3; None where that is not read."""
+        if self.downloads is None:
+            return None
+        from groundlint.images.remote_images import RemoteImages
+
+        return RemoteImages(self.storage, self.downloads)
 
     def prepare(self, tasks: int) -> None:
         """Start worker processes before it is known what they will measure: they take a while to be ready.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from PIL import Image
 
+from groundlint.config.s3_access import is_uri
 from groundlint.images import decoding
 from groundlint.images.decoding import DecodedImage
 from groundlint.images.limits import MAX_PIXELS, MAX_WORKER_MEMORY
@@ -65,7 +66,9 @@ class _LastImage:
         try:
             if view.path != self._path:
                 self._path, self._image = view.path, None
-                self._image = _UprightImage(decoding.read(view.path))
+                # An object whose bytes came with a view that another process was sent has none here.
+                if not is_uri(view.path) or view.data:
+                    self._image = _UprightImage(view.data or decoding.read(view.path))
             return self._image.thumbnail(view) if self._image else None
         # Decoders raise all kinds of exceptions on hostile files, and Pillow may meet boxes that nobody expects.
         except Exception:  # noqa: BLE001

@@ -6,10 +6,12 @@ They are made in a process of its own, as measurements are: a hostile file may c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 import msgspec
 
+from groundlint.config.s3_access import is_uri
 from groundlint.images.record import Rectangle
 from groundlint.processes.process import WorkerError, WorkerProcess, ready
 
@@ -29,12 +31,13 @@ class View(msgspec.Struct, array_like=True, frozen=True):
     """What is to be shown: a whole image, or a box of it with its surroundings.
 
     Attributes:
-        path: The image file, as the table `images` has it: whatever it names is opened.
+        path: The image file, as the table `images` has it: whatever it names is opened. Else the URI of an object.
         boxes: Boxes of the image that will be drawn, in pixels: left, top, width and height.
         crop: The position in `boxes` of the one to show; None shows the whole image.
         image_size: Width and height that the manifest declares for the boxes. It says whether they were drawn on the
             upright image or on the image as the file holds it, where EXIF has it rotated by a quarter turn.
         long_side: Longer side of the thumbnail, in pixels.
+        data: The bytes of an object, with the first of the views of it that follow each other.
     """
 
     path: str
@@ -42,6 +45,7 @@ class View(msgspec.Struct, array_like=True, frozen=True):
     crop: int | None = None
     image_size: tuple[int, int] | None = None
     long_side: int = LONG_SIDE
+    data: bytes | None = None
 
 
 class Thumbnail(msgspec.Struct, array_like=True):
@@ -61,7 +65,11 @@ class Thumbnail(msgspec.Struct, array_like=True):
 
 
 def render(
-    views: Sequence[View], *, max_bytes: int, on_progress: Callable[[str], None] = lambda _: None
+    views: Sequence[View],
+    *,
+    max_bytes: int,
+    contents: Callable[[Sequence[str]], Iterator[bytes | None]] | None = None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Thumbnail | None]:
     """Return the thumbnail of each view; None where the image cannot be shown, and once there is no room left.
 
@@ -70,15 +78,21 @@ def render(
     Args:
         views: What to show, the most important first. Views of the same file that follow each other are decoded once.
         max_bytes: Bytes that all thumbnails together may have.
+        contents: Yields the bytes of objects, of which it is given the URIs, None where there are none. It is asked for
+            each as its thumbnail is made.
         on_progress: Called now and then with a sentence.
     """
     thumbnails: list[Thumbnail | None] = []
     worker = _Renderer()
+    uris = [path for path, _ in groupby(view.path for view in views) if is_uri(path)]
+    objects = contents(uris) if contents and uris else iter(())
     try:
         for number, view in enumerate(views):
             if not number % 50:
                 on_progress(f"making thumbnails: {number:,} of {len(views):,}")
-            thumbnail = worker.render(view)
+            is_first = number == 0 or views[number - 1].path != view.path
+            data = next(objects, None) if is_first and is_uri(view.path) else None
+            thumbnail = worker.render(msgspec.structs.replace(view, data=data) if data else view)
             max_bytes -= len(thumbnail.webp) if thumbnail else 0
             if max_bytes < 0:
                 break
