@@ -50,8 +50,9 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         process.terminate()
 
 
-def report(folder: Path, *arguments: str) -> bytes:
-    done = groundlint("check", "a.manifest", "--no-cache", "--output", "json:report.json", *arguments, cwd=folder)
+def report(folder: Path, *arguments: str, **environment: str) -> bytes:
+    flags = ("--no-cache", "--output", "json:report.json", *arguments)
+    done = groundlint("check", "a.manifest", *flags, cwd=folder, **environment)
     assert done.returncode in (0, 1), done.stderr
     return (folder / "report.json").read_bytes()
 
@@ -139,3 +140,27 @@ def test_a_run_that_has_all_in_the_cache_needs_no_cluster(folder: Path) -> None:
     Path("a.manifest").write_text(manifest(*(classification(f"s3://bucket/images/{n}.jpg", "a") for n in range(5))))
     assert groundlint("check", "a.manifest", cwd=folder).returncode in (0, 1)
     assert groundlint("check", "a.manifest", "--dask", "tcp://127.0.0.1:9", cwd=folder).returncode in (0, 1)
+
+
+def test_images_in_s3_are_sent_to_workers_without_credentials(folder: Path, cluster: Cluster) -> None:
+    pytest.importorskip("moto")
+    from s3_server import running_proxy, running_server
+
+    keys = [str(path) for path in Path("images").iterdir()]
+    with running_server() as server, running_proxy(server) as proxy:
+        server.fill("pictures", {key: Path(key).read_bytes() for key in keys})
+        server.put("s3://pictures/large.png", image_bytes((1600, 1200), format="BMP"))
+        keys += ["gone.jpg", "large.png"]
+        lines = (classification(f"s3://pictures/{key}", "ab"[n % 2]) for n, key in enumerate(keys))
+        Path("a.manifest").write_text(manifest(*lines))
+        environment = {**server.environment, "AWS_ENDPOINT_URL_S3": proxy.url}
+        for select in ((), ("--select", "IMG1,IMG205")):
+            expected = report(folder, "--s3", *select, **environment)
+            proxy.requests.clear()
+            assert report(folder, "--s3", "--dask", cluster.address, *select, **environment) == expected
+            assert proxy.count("GET") == len(keys)
+            # Less than a batch at once, and a slow service.
+            proxy.latency = 0.05
+            assert report(folder, "--s3", "--dask", cluster.address, *select, **environment) == expected
+            proxy.latency = 0
+    assert not [pid for pid in cluster.workers if _children(pid)]

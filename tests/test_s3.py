@@ -271,7 +271,6 @@ def test_a_manifest_that_is_not_in_s3_does_not_hide_the_others(folder: Path, ser
         (("--s3-anonymous",), "--s3-anonymous needs --s3"),
         (("--s3", "--max-download", "5"), "--max-download: '5' is neither a size such as 500MB nor a number"),
         (("--output", "json:s3://pictures/x.json"), "s3://pictures/x.json: writing to S3 needs --s3"),
-        (("--s3", "--dask", "tcp://127.0.0.1:9"), "--dask and --s3 exclude each other"),
     ],
 )
 def test_flags_that_do_not_go_together(folder: Path, flags: tuple[str, ...], says: str) -> None:

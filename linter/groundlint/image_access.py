@@ -59,8 +59,6 @@ def image_tables(request: Request, config: Config, features: Sequence[Feature], 
     storage: Storage = local
     downloads: Downloads | None = None
     if request.s3:
-        if request.dask:
-            raise UsageError("--dask and --s3 exclude each other; use `groundlint measure --part 1/2`")
         from groundlint.images.downloads import Downloads
         from groundlint.images.s3 import S3
         from groundlint.images.s3_storage import S3Storage

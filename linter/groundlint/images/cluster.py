@@ -1,5 +1,7 @@
 """Measuring on a Dask cluster: batches of images as futures, with the answers of the local pool.
 
+Workers read files themselves. Objects of S3 are sent to them, so that they need neither credentials nor the network.
+
 A Dask worker decodes nothing itself. It owns a local pool of one process, so that a hostile file costs one image there
 too, and results are those of one machine.
 """
@@ -10,11 +12,11 @@ import importlib
 import os
 import socket
 import threading
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -25,6 +27,15 @@ from groundlint.images.record import Answer, ImageTask, MeasuredImage
 
 BATCH = 64
 """Images of a future."""
+
+_MAX_BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes of objects of a future, unless one has more."""
+
+_POLL = 0.01
+"""Seconds between looks for answers, where objects come slower than they are measured."""
+
+_QUIET = {"distributed.admin.large-graph-warning-threshold": "1 GB"}
+"""Dask advises against sending data with a task; this data is needed once, by the one worker that has the task."""
 
 _BATCHES_OF_THREAD = 3
 """Futures that are submitted at once for each thread of the cluster."""
@@ -60,6 +71,7 @@ class ClusterPool:
         """
         try:
             self._dask: Any = importlib.import_module("distributed")
+            self._config: Any = importlib.import_module("dask.config")
         except ImportError as error:
             raise PoolError("--dask needs the package distributed: pip install 'groundlint[dask]'") from error
         self.seconds: dict[str, float] = defaultdict(float)
@@ -77,30 +89,41 @@ class ClusterPool:
         """Measure images, and yield the results in any order.
 
         Args:
-            tasks: The images; taken as threads become free.
+            tasks: The images; taken as threads become free. None says that the next is not there yet.
 
         Raises:
             PoolError: A worker cannot measure what this machine would, or the cluster lost too many workers.
         """
-        remaining = (task for task in tasks if task)
-        batches = iter(lambda: list(islice(remaining, BATCH)), [])
-        threads = sum(self._client.nthreads().values())
-        first = [self._submitted(batch) for batch in islice(batches, max(threads, 1) * _BATCHES_OF_THREAD)]
-        futures = self._dask.as_completed(first, loop=self._client.loop)
-        for future in futures:
-            try:
-                answer = msgspec.msgpack.decode(future.result(), type=Answer)
-            except NotHere as error:
-                raise PoolError(f"--dask: {error}") from error
-            # Whatever else a worker raised is raised here.
-            except Exception as error:
-                raise PoolError(f"--dask: the cluster cannot measure: {type(error).__name__}: {error}") from error
-            future.release()
-            for what, seconds in answer.seconds.items():
-                self.seconds[what] += seconds
-            if batch := next(batches, None):
+        remaining = iter(tasks)
+        threads = max(sum(self._client.nthreads().values()), 1)
+        most = threads * _BATCHES_OF_THREAD
+        futures = self._dask.as_completed([], loop=self._client.loop)
+        batch: list[ImageTask] = []
+        is_exhausted = False
+        while True:
+            while not is_exhausted and futures.count() < most:
+                try:
+                    task = next(remaining)
+                except StopIteration:
+                    is_exhausted = True
+                    break
+                if task is None:
+                    break
+                batch.append(task)
+                if len(batch) == BATCH or sum(len(each.data or b"") for each in batch) >= _MAX_BATCH_BYTES:
+                    futures.add(self._submitted(batch))
+                    batch = []
+            # A thread that has nothing to do is worth more than a full batch.
+            if batch and futures.count() < (most if is_exhausted else threads):
                 futures.add(self._submitted(batch))
-            yield from answer.measured
+                batch = []
+            if not futures.count() and is_exhausted:
+                return
+            done = futures.next_batch(block=is_exhausted or futures.count() >= most)
+            for future in done:
+                yield from self._answer(future)
+            if not done:
+                time.sleep(_POLL)
 
     def close(self) -> None:
         """End the processes that measure, and leave the cluster as it was."""
@@ -109,9 +132,23 @@ class ClusterPool:
             self._client.run(close_pool, self._run)
         self._client.close()
 
+    def _answer(self, future: Any) -> list[MeasuredImage]:
+        try:
+            answer = msgspec.msgpack.decode(future.result(), type=Answer)
+        except NotHere as error:
+            raise PoolError(f"--dask: {error}") from error
+        # Whatever else a worker raised is raised here.
+        except Exception as error:
+            raise PoolError(f"--dask: the cluster cannot measure: {type(error).__name__}: {error}") from error
+        future.release()
+        for what, seconds in answer.seconds.items():
+            self.seconds[what] += seconds
+        return answer.measured
+
     def _submitted(self, batch: list[ImageTask]) -> Any:
         content = msgspec.msgpack.encode(batch)
-        return self._client.submit(measure_batch, self._run, self._features, content, pure=False)
+        with self._config.set(_QUIET):
+            return self._client.submit(measure_batch, self._run, self._features, content, pure=False)
 
 
 def measure_batch(run: str, features: Sequence[FeaturePlace], batch: bytes) -> bytes:
@@ -130,7 +167,7 @@ def measure_batch(run: str, features: Sequence[FeaturePlace], batch: bytes) -> b
     """
     tasks = msgspec.msgpack.decode(batch, type=list[ImageTask])
     for task in tasks:
-        if not os.path.exists(task.path):  # noqa: PTH110 - thousands of paths
+        if task.data is None and not os.path.exists(task.path):  # noqa: PTH110 - thousands of paths
             raise NotHere(f"{socket.gethostname()} does not see {task.path}: all workers need the same file system")
     pool = _pool(run, features)
     try:
