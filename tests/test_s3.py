@@ -20,7 +20,9 @@ from image_sets import image_bytes
 from lines import classification, detection, manifest
 from s3_server import Proxy, Server, running_proxy, running_server
 
-from groundlint.config.s3_access import S3Access
+from groundlint import check
+from groundlint.config.data_sets import UsageError
+from groundlint.config.s3_access import AccessError, S3Access
 from groundlint.images.downloads import Downloads, Limiter
 from groundlint.images.record import ImageTask
 from groundlint.images.s3 import S3
@@ -459,3 +461,23 @@ def test_an_object_that_changed_since_it_was_measured_is_not_shown(folder: Path,
 
     proxy.fault = change
     assert len(_shown(_page(folder, "--no-cache", **_through(server, proxy)))) == 6
+
+
+def test_python_reads_s3_as_the_command_does(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = "s3://pictures/out/output.manifest"
+    local = _checked(folder, remote, "--s3", "--isolated", "--no-cache", **server.environment)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    result = check(remote, s3=True, isolated=True, page=True)
+    assert result.summary.images.found == COUNT
+    assert sorted(result.findings["fingerprint"]) == sorted(each["fingerprint"] for each in local["findings"])
+    assert result.page
+    assert _shown(result.page.html)
+    few = check("a.manifest", s3=True, s3_buckets="pic*", max_download="3images", isolated=True)
+    assert few.summary.images.found == 3
+    with pytest.raises(AccessError, match="--max-download needs --s3"):
+        check("a.manifest", max_download="3images")
+    with pytest.raises(UsageError, match="reading from S3 needs --s3"):
+        check(remote)
+    with pytest.raises(UsageError, match="no scheduler can be reached there"):
+        check("a.manifest", s3=True, dask="tcp://127.0.0.1:9")

@@ -12,9 +12,11 @@ from polars import DataFrame
 
 from groundlint.config import settings
 from groundlint.config.data_sets import Request, UsageError
+from groundlint.config.s3_access import s3_access
 from groundlint.engine import registry
 from groundlint.engine.findings import KEYS
 from groundlint.engine.rule import Severity
+from groundlint.image_access import manifests_in_s3
 from groundlint.policy import selection
 from groundlint.report.report import Presentation
 from groundlint.reporting import illustrated, report_of
@@ -22,7 +24,7 @@ from groundlint.session import Session
 from groundlint.summary import Summary
 
 OneOrMore = str | PathLike[str] | Sequence[str | PathLike[str]]
-Selectors = str | Sequence[str]
+OneOrMoreTexts = str | Sequence[str]
 
 
 class Page(NamedTuple):
@@ -66,15 +68,20 @@ def check(
     test: OneOrMore = (),
     reference: OneOrMore = (),
     target: str | None = None,
-    select: Selectors | None = None,
-    ignore: Selectors | None = None,
-    extend_select: Selectors | None = None,
+    select: OneOrMoreTexts | None = None,
+    ignore: OneOrMoreTexts | None = None,
+    extend_select: OneOrMoreTexts | None = None,
     preview: bool | None = None,
     fast: bool = False,
     config: str | PathLike[str] | None = None,
     isolated: bool = False,
     images: OneOrMore = (),
     measurements: OneOrMore = (),
+    s3: bool = False,
+    s3_buckets: OneOrMoreTexts = (),
+    s3_anonymous: bool = False,
+    max_download: OneOrMoreTexts = (),
+    dask: str | None = None,
     jobs: int | None = None,
     cache_dir: str | PathLike[str] | None = None,
     embeddings: str | PathLike[str] | None = None,
@@ -103,6 +110,11 @@ def check(
         images: Folders of the images, or "PREFIX=FOLDER"; those in GROUNDLINT_IMAGES, else the folders of the manifests
             and those above, if not given.
         measurements: Files of measurements that `groundlint measure` wrote, or globs of them.
+        s3: Read s3:// paths and images from S3, where no folder of `images` has them; also where GROUNDLINT_S3 is 1.
+        s3_buckets: Globs of the buckets that images may be read from; all if not given.
+        s3_anonymous: Read S3 without credentials, as public buckets allow.
+        max_download: Limits of what is read from S3, as "500MB" or "2000images".
+        dask: The scheduler of a Dask cluster that measures, as "tcp://scheduler:8786".
         jobs: Number of processes that read large manifests and measure images; one per processor if not given.
         cache_dir: Folder for cached measurements; nothing is cached if not given.
         embeddings: A parquet file with the user's own embedding of each label or box.
@@ -112,7 +124,8 @@ def check(
 
     Raises:
         GroundlintError: There is nothing to check, a manifest or file cannot be used, or a rule failed. Its subclasses
-            say which: ConfigError, EvaluationFileError, ModelOutputError, PluginError, SelectionError, UsageError.
+            say which: AccessError, ConfigError, EvaluationFileError, ModelOutputError, PluginError, SelectionError,
+            UsageError.
     """
     path = None if isolated else Path(config) if config is not None else settings.find(Path.cwd())
     configuration = settings.load(path) if path else settings.Config()
@@ -126,6 +139,8 @@ def check(
     given = {key: value for key, value in flags.items() if value is not None}
     configuration = settings.override(configuration, given)
     known = registry.load(isolated=isolated)
+    access = s3_access(is_wanted=s3, buckets=_texts(s3_buckets), is_anonymous=s3_anonymous, limits=_texts(max_download))
+    manifests = [name for names in (paths, train, test, reference) for name in _names(names)]
     request = Request(
         _names(paths),
         train=_names(train),
@@ -133,6 +148,9 @@ def check(
         reference=_names(reference),
         images=_names(images),
         measurements=_names(measurements),
+        dask=dask,
+        s3=access,
+        objects=manifests_in_s3(manifests, access),
         jobs=jobs,
         cache=_path(cache_dir),
         embeddings=_path(embeddings),
@@ -163,5 +181,9 @@ def _names(paths: OneOrMore) -> tuple[str, ...]:
     return tuple(fspath(path) for path in ((paths,) if isinstance(paths, str | PathLike) else paths))
 
 
-def _selectors(selectors: Selectors | None) -> list[str] | None:
-    return None if selectors is None else [selectors] if isinstance(selectors, str) else list(selectors)
+def _selectors(selectors: OneOrMoreTexts | None) -> list[str] | None:
+    return None if selectors is None else _texts(selectors)
+
+
+def _texts(texts: OneOrMoreTexts) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)

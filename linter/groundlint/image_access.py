@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from polars import DataFrame, col
 
 from groundlint.config.data_sets import DataSet, Request, UsageError
+from groundlint.config.s3_access import S3Access, is_uri
 from groundlint.config.settings import Config
 from groundlint.engine.evaluate import MadeNote
 from groundlint.engine.features import Feature
@@ -33,6 +34,21 @@ _MAX_FIRST_LINE = 100_000
 _SOURCE_REF = re.compile(rb'"source-ref"\s*:\s*"([^"\\]+)"')
 _BYTES_OF_LINE = 400
 """Length of a usual line of a manifest."""
+
+
+def manifests_in_s3(names: Iterable[str], access: S3Access | None) -> dict[str, bytes | OSError]:
+    """The bytes of those manifests that are in S3, or why they cannot be read, by URI.
+
+    Args:
+        names: Paths and URIs of manifests.
+        access: What may be read; None if nothing.
+    """
+    uris = [name for name in dict.fromkeys(names) if is_uri(name)]
+    if not uris or access is None:
+        return {}
+    from groundlint.images.downloads import contents
+
+    return contents(uris, access)
 
 
 def image_tables(request: Request, config: Config, features: Sequence[Feature], on_progress: OnProgress) -> ImageTables:

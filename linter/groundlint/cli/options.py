@@ -283,6 +283,7 @@ def separated(values: list[str]) -> list[str]:
 def requested(paths: list[str] | None, config: Config, data: Data, images: Images, models: Models, run: Run) -> Request:
     """What to check, with the bytes of standard input if it is asked for."""
     from groundlint.config.data_sets import STDIN, Request
+    from groundlint.image_access import manifests_in_s3
 
     s3 = _s3_access(images)
     named = [name for names in (paths, data.train, data.test, data.reference) for name in names or ()]
@@ -299,7 +300,7 @@ def requested(paths: list[str] | None, config: Config, data: Data, images: Image
         measurements=tuple(images.measurements or ()),
         dask=images.dask,
         s3=s3,
-        objects=_objects(named, s3) if s3 else {},
+        objects=manifests_in_s3(named, s3),
         jobs=run.jobs,
         cache=None if run.no_cache else run.cache_dir or cache_folder(config),
         embeddings=models.embeddings,
@@ -323,33 +324,14 @@ def destination(name: str, images: Images) -> Path | str:
 
 def _s3_access(images: Images) -> S3Access | None:
     """What may be read from S3; None if nothing."""
-    from groundlint.config.s3_access import is_enabled, s3_access
+    from groundlint.config.s3_access import s3_access
 
-    if images.s3 or is_enabled(os.environ):
-        return s3_access(
-            buckets=images.s3_bucket or (), is_anonymous=images.s3_anonymous, limits=images.max_download or ()
-        )
-    flags = {
-        "--s3-bucket": images.s3_bucket,
-        "--s3-anonymous": images.s3_anonymous,
-        "--max-download": images.max_download,
-    }
-    for name, value in flags.items():
-        if value:
-            fail(f"{name} needs --s3")
-    return None
-
-
-def _objects(names: list[str], access: S3Access) -> dict[str, bytes | OSError]:
-    """The bytes of the manifests that are in S3, or why they cannot be read."""
-    from groundlint.config.s3_access import is_uri
-
-    uris = [name for name in dict.fromkeys(names) if is_uri(name)]
-    if not uris:
-        return {}
-    from groundlint.images.downloads import contents
-
-    return contents(uris, access)
+    return s3_access(
+        is_wanted=images.s3,
+        buckets=images.s3_bucket or (),
+        is_anonymous=images.s3_anonymous,
+        limits=images.max_download or (),
+    )
 
 
 def _standard_input() -> bytes:

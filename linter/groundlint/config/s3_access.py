@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -44,19 +45,25 @@ class S3Access:
         return not self.buckets or bucket in matching([bucket], self.buckets)
 
 
-def s3_access(*, buckets: Iterable[str], is_anonymous: bool, limits: Iterable[str]) -> S3Access:
-    """What flags allow.
+def s3_access(*, is_wanted: bool, buckets: Iterable[str], is_anonymous: bool, limits: Iterable[str]) -> S3Access | None:
+    """What flags and the environment allow; None if nothing.
 
     Args:
+        is_wanted: Whether a flag allows reading S3, as the environment may too.
         buckets: Globs of bucket names.
         is_anonymous: Whether requests are sent without credentials.
         limits: Limits of downloads, such as 500MB or 2000images.
 
     Raises:
-        AccessError: A limit cannot be understood.
+        AccessError: A limit or the environment cannot be understood, or reading S3 is limited and not allowed.
     """
+    buckets, given = tuple(buckets), tuple(limits)
+    if not is_wanted and not is_enabled(os.environ):
+        flags = {"--s3-bucket": buckets, "--s3-anonymous": is_anonymous, "--max-download": given}
+        if name := next((name for name, value in flags.items() if value), None):
+            raise AccessError(f"{name} needs --s3")
+        return None
     known: dict[str, int] = {}
-    given = tuple(limits)
     for text in given:
         found = _LIMIT.fullmatch(text)
         unit = found[2].lower() if found else ""
@@ -68,7 +75,7 @@ def s3_access(*, buckets: Iterable[str], is_anonymous: bool, limits: Iterable[st
             raise AccessError(
                 f"--max-download: {text!r} is neither a size such as 500MB nor a number such as 2000images"
             )
-    return S3Access(tuple(buckets), is_anonymous, **known, limit=" and ".join(given))
+    return S3Access(buckets, is_anonymous, **known, limit=" and ".join(given))
 
 
 def is_enabled(environment: Mapping[str, str]) -> bool:
