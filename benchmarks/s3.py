@@ -143,13 +143,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--select", default="IMG,DUP", help="rules of the checks")
     parser.add_argument("--only", choices=("downloads", "check"))
+    parser.add_argument("--latency", type=int, action="append", help="milliseconds; may be repeated")
     given = parser.parse_args()
     write_images(given.folder, given.objects)
     size = sum(path.stat().st_size for path in (given.folder / "images").iterdir()) / given.objects
     print(f"{given.objects:,} objects of {size / 1000:.0f} kB, {os.cpu_count()} processors")
     uris = [f"s3://{BUCKET}/images/{n}.jpg" for n in range(given.objects)]
     os.environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    for latency in LATENCIES:
+    for latency in given.latency or LATENCIES:
         with server(given.folder, latency) as url:
             os.environ["AWS_ENDPOINT_URL_S3"] = url
             if given.only != "check":

@@ -1,7 +1,9 @@
-"""An S3 server on loopback, moto's, as a process of its own, and a proxy before it that injects faults."""
+"""S3 servers on loopback, as processes of their own, and a proxy before them that injects faults."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -10,13 +12,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPConnection
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import pytest
 from botocore.config import Config
 
 Fault = str | tuple[int, str] | None
@@ -34,24 +38,41 @@ sys.stdin.read()
 """
 
 
+OTHERS = {
+    "pys3local": ("--path", "{folder}", "--listen", "127.0.0.1:{port}", "--allow-bucket-creation"),
+    "s3rver": ("--directory", "{folder}", "--address", "127.0.0.1", "--port", "{port}", "--silent"),
+}
+"""Servers that have nothing in common with moto's, and their arguments. That of PyPI sends whole objects only."""
+
+_KEY = "S3RVER"
+"""The only key, and its secret, that s3rver knows."""
+
+
 class Server:
     """A server, and a way to fill it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, credentials: Mapping[str, str] = CREDENTIALS) -> None:
         self.url = url
+        self.credentials = credentials
         self.client: Any = boto3.client(
             "s3",
             endpoint_url=url,
             region_name="us-east-1",
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(connect_timeout=5, read_timeout=20, s3={"addressing_style": "path"}),
+            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            config=Config(
+                connect_timeout=5,
+                read_timeout=20,
+                s3={"addressing_style": "path"},
+                # Not all servers know the form that checksums have by default.
+                request_checksum_calculation="when_required",
+            ),
         )
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment in which the command reads from it."""
-        return {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": self.url}
+        return {**self.credentials, "AWS_ENDPOINT_URL_S3": self.url}
 
     def fill(self, bucket: str, objects: Mapping[str, bytes]) -> None:
         """Make a bucket with objects by key."""
@@ -126,7 +147,12 @@ class _Forwarding(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         connection.request(self.command, self.path, body, dict(self.headers.items()))
         answer = connection.getresponse()
-        data, known = answer.read(), dict(answer.headers.items())
+        try:
+            data = answer.read()
+        # s3rver says that a part of an empty object has one byte.
+        except IncompleteRead as error:
+            data = error.partial
+        known = dict(answer.headers.items())
         connection.close()
         if self.command == "GET" and answer.status in (200, 206) and "list-type" not in self.path:
             with self.server.lock:
@@ -180,3 +206,40 @@ def running_server() -> Iterator[Server]:
             server.client.close()
         finally:
             process.kill()
+
+
+@contextmanager
+def other_server(name: str, folder: Path) -> Iterator[Server]:
+    """One of `OTHERS`, for the time of a test; the test is skipped where it is not installed.
+
+    Args:
+        name: Name of the server.
+        folder: Where it has its data.
+    """
+    program = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = [each.format(folder=folder, port=port) for each in OTHERS[name]]
+    if name == "pys3local":
+        arguments = ["serve", *arguments, "--access-key-id", _KEY, "--secret-access-key", _KEY]
+    folder.mkdir()
+    environment = {**os.environ, "HOME": str(folder)}
+    with subprocess.Popen([program, *arguments], env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(port)
+            server = Server(f"http://127.0.0.1:{port}", {"AWS_ACCESS_KEY_ID": _KEY, "AWS_SECRET_ACCESS_KEY": _KEY})
+            yield server
+            server.client.close()
+        finally:
+            process.kill()
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"no server answers at port {port}")

@@ -93,7 +93,7 @@ class S3:
             answer = self._store(bucket).get(key, options=options)
         except self._errors as error:
             failure = s3_error(error)
-            # An object without bytes has no beginning.
+            # An object without bytes has no beginning, and some servers send whole objects only.
             if most and failure.refusal == Refusal.RANGE:
                 return self.get(uri)
             raise failure from None

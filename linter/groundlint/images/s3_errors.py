@@ -16,7 +16,7 @@ class Refusal(Enum):
     OBJECT = auto()
     """This object cannot be read."""
     RANGE = auto()
-    """The object does not have the bytes that were requested."""
+    """The object does not have the bytes that were requested, or the server cannot send a part of it."""
     BUCKET = auto()
     """No object of the bucket can be read."""
     TRANSIENT = auto()
@@ -65,6 +65,10 @@ _BY_CODE = {
     "RequestTimeout": ("the service did not answer in time", Refusal.TRANSIENT),
 }
 
+_NO_RANGE = "Received non-partial response when range requested"
+_EMPTY = "but object was only 0 bytes long"
+"""What obstore says where a server sends all of an object, or a part of an empty one."""
+
 _DENIED = (
     "access denied: it does not exist, or the credentials lack s3:GetObject, or the bucket is requester pays "
     "(AWS_REQUEST_PAYER=requester)"
@@ -103,6 +107,8 @@ def s3_error(error: Exception) -> S3Error:
         return S3Error("the object does not exist", Refusal.MISSING)
     if status:
         return S3Error(f"the service refused the request ({code or status})")
+    if text.endswith(_NO_RANGE) or _EMPTY in text:
+        return S3Error("it does not have the bytes that were requested", Refusal.RANGE)
     if isinstance(error, ValueError):
         return S3Error("the client cannot request such a key")
     if "redential" in text or "169.254." in text:
