@@ -35,11 +35,12 @@ LATENCIES = (0, 30)
 BUCKET = "bench"
 
 _SERVE = """
-import asyncio, pathlib, sys
+import asyncio, pathlib, re, sys
 
 folder, latency = pathlib.Path(sys.argv[1]), float(sys.argv[2]) / 1000
 files = {f"/bench/images/{path.name}".encode(): path.read_bytes() for path in (folder / "images").iterdir()}
-HEAD = b'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\nETag: "%d"\\r\\n'
+RANGE = re.compile(rb"\\nrange: bytes=0-(\\d+)", re.IGNORECASE)
+HEAD = b'HTTP/1.1 %s\\r\\nContent-Length: %d\\r\\nETag: "%d"\\r\\n'
 HEAD += b'Last-Modified: Mon, 23 Nov 2026 10:00:00 GMT\\r\\n\\r\\n'
 
 async def serve(reader, writer):
@@ -49,7 +50,11 @@ async def serve(reader, writer):
             method, path, _ = request.split(b" ", 2)
             body = files.get(path, b"")
             await asyncio.sleep(latency)
-            writer.write(HEAD % (len(body), hash(body)) + (b"" if method == b"HEAD" else body))
+            status, sent = b"200 OK", body
+            if last := RANGE.search(request):
+                sent = body[: int(last[1]) + 1]
+                status = b"206 Partial\\r\\nContent-Range: bytes 0-%d/%d" % (len(sent) - 1, len(body))
+            writer.write(HEAD % (status, len(sent), hash(body)) + (b"" if method == b"HEAD" else sent))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()

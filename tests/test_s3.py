@@ -23,8 +23,9 @@ from s3_server import Proxy, Server, running_proxy, running_server
 from groundlint import check
 from groundlint.config.data_sets import UsageError
 from groundlint.config.s3_access import AccessError, S3Access
-from groundlint.images.downloads import Downloads, Limiter
+from groundlint.images.downloads import Downloads
 from groundlint.images.record import ImageTask
+from groundlint.images.request_limits import Limiter
 from groundlint.images.s3 import S3
 
 COUNT = 12

@@ -19,6 +19,7 @@ from groundlint.config.s3_access import SCHEME, S3Access, is_uri
 from groundlint.images.limits import MAX_FILE_BYTES
 from groundlint.images.places import Place, Stamp
 from groundlint.images.record import ImageFault, ImageTask
+from groundlint.images.request_limits import Limiter, Window
 from groundlint.images.s3 import S3
 from groundlint.images.s3_errors import Refusal, S3Error
 from groundlint.phrases import number_of
@@ -62,70 +63,6 @@ _REQUESTS_PER_PAGE = 50
 """Requests for single objects that take as long as listing a page, because they run at once."""
 
 
-class Limiter:
-    """Requests at once: half as many when the service is busy, and one more after as many successes as there are."""
-
-    def __init__(self, most: int = MAX_REQUESTS) -> None:
-        self.limit = most
-        self._most = most
-        self._active = 0
-        self._successes = 0
-        self._started = 0
-        self._cut_at = 0
-        self._condition = threading.Condition()
-
-    def enter(self) -> int:
-        """Wait until a request may start, and return its number."""
-        with self._condition:
-            while self._active >= self.limit:
-                self._condition.wait()
-            self._active += 1
-            self._started += 1
-            return self._started
-
-    def leave(self, number: int, *, is_busy: bool) -> None:
-        """End a request.
-
-        Args:
-            number: The number of the request.
-            is_busy: Whether the service asked for fewer requests.
-        """
-        with self._condition:
-            self._active -= 1
-            if not is_busy:
-                self._successes += 1
-                if self._successes >= self.limit and self.limit < self._most:
-                    self._successes = 0
-                    self.limit += 1
-            # Requests that were under way say nothing about the new limit.
-            elif number > self._cut_at:
-                self._successes = 0
-                self.limit = max(1, self.limit // 2)
-                self._cut_at = self._started
-            # One for the place that is free, and one for a limit that has grown.
-            self._condition.notify(2)
-
-
-class _Window:
-    """Bytes that may be held at once."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = 0
-        self._condition = threading.Condition()
-
-    def take(self, size: int) -> None:
-        with self._condition:
-            while self._held and self._held + size > self._most:
-                self._condition.wait()
-            self._held += size
-
-    def release(self, size: int) -> None:
-        with self._condition:
-            self._held -= size
-            self._condition.notify_all()
-
-
 class Downloads:
     """Fetches the objects of a run.
 
@@ -162,8 +99,8 @@ class Downloads:
         self.bytes = 0
         self._s3 = s3
         self._access = access
-        self._limiter = Limiter()
-        self._window = _Window(window)
+        self._limiter = Limiter(MAX_REQUESTS)
+        self._window = Window(window)
         self._first_delay = first_delay
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()

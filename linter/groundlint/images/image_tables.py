@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from groundlint.images.places import Stamp, as_text
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.search import found_images, relative_paths, without_failed
 from groundlint.images.storage import Storage
+from groundlint.images.tasks import answers
 
 if TYPE_CHECKING:
     from groundlint.images.cluster import ClusterPool
@@ -300,8 +301,9 @@ class ImageTables:
 
         start = stored = time.monotonic()
         pending: list[tuple[ImageTask, MeasuredImage]] = []
+        found = answers(tasks, self._workers(), self.downloads, reads_headers=self._reads_headers)
         try:
-            for done, (task, measured) in enumerate(self._measured(tasks), 1):
+            for done, (task, measured) in enumerate(found, 1):
                 self.opened += 1
                 self._add_errors(measured.raised)
                 if self.downloads and is_uri(task.path):
@@ -324,46 +326,6 @@ class ImageTables:
         finally:
             # What was measured before the user interrupted the run need not be measured again.
             self._keep(pending, stamps)
-
-    def _measured(self, rows: DataFrame) -> Iterator[tuple[ImageTask, MeasuredImage]]:
-        """Yield the task of each file that could be measured, and the answer to it."""
-        given: dict[int, ImageTask] = {}
-        if not self.downloads:
-            for measured in self._workers().measure(_tasks(rows, given)):
-                yield given.pop(measured.number), measured
-            return
-        self._workers().start(rows.height)
-        if self._reads_headers:
-            self.downloads.fetch_header(path for path in rows["path"] if is_uri(path))
-        for group in self.downloads.groups(rows["path"].to_list()):
-            chosen = rows.filter(col("path").is_in(group)) if len(group) < rows.height else rows
-            wanted: Iterable[ImageTask] = _tasks(chosen, given)
-            paths = group
-            while paths:
-                self.downloads.choose([path for path in paths if is_uri(path)])
-                incomplete = []
-                for measured in self._workers().measure(self.downloads.loaded(wanted)):
-                    task = given.pop(measured.number)
-                    if is_uri(task.path):
-                        self.downloads.release(task.path)
-                    if measured.needs_more:
-                        incomplete.append(task)
-                    else:
-                        yield task, measured
-                yield from self._too_big(given.values())
-                given.clear()
-                for task in incomplete:
-                    self.downloads.fetch_more(task.path)
-                paths = [task.path for task in incomplete]
-                wanted = _noted(incomplete, given)
-
-    def _too_big(self, tasks: Iterable[ImageTask]) -> Iterator[tuple[ImageTask, MeasuredImage]]:
-        """Yield the answers to tasks whose objects are too big to be fetched, as workers give them on files."""
-        sizes = self.downloads.too_big if self.downloads else {}
-        for task in tasks:
-            if size := sizes.get(task.path):
-                record = ImageRecord(bytes=size, fault=ImageFault.TOO_BIG, detail=f"the object has {size:,} bytes")
-                yield task, MeasuredImage(task.number, record)
 
     def _workers(self) -> Pool | ClusterPool:
         # A run that finds everything in the cache starts no process, and need not import what starts them.
@@ -476,20 +438,3 @@ class ImageTables:
             .join(measured, on=["data_set", "file", *RECTANGLE], how="left", maintain_order="left")
             .select(*keys, *self._values("crops", "sampled"))
         )
-
-
-def _tasks(rows: DataFrame, given: dict[int, ImageTask]) -> Iterator[ImageTask]:
-    """Yield the tasks of files one by one, and add those that were taken to `given`."""
-    columns = ("path", "labeled", *RECTANGLE, "sampled")
-    tasks = (
-        ImageTask(number, path, list(zip(*sides, strict=True)) if sampled else [], sampled or [], labeled)
-        for number, (path, labeled, *sides, sampled) in enumerate(rows.select(columns).iter_rows())
-    )
-    return _noted(tasks, given)
-
-
-def _noted(tasks: Iterable[ImageTask], given: dict[int, ImageTask]) -> Iterator[ImageTask]:
-    """Yield tasks, and add those that were taken to `given`."""
-    for task in tasks:
-        given[task.number] = task
-        yield task
