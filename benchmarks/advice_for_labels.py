@@ -13,8 +13,6 @@ thresholds with the highest F1 on the test images.
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,64 +20,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from measured import Measured, agreement, exported, halves
+from followed_advice import Advice, Row, advice, divisions, metrics, precision_and_recall, print_steps
+from measured import Measured, agreement, halves
 from polars import DataFrame, col
-from trained_models import FOLDS, Advice, Floats, Ints, advice, averaged, classifier, fold_of, metrics
-
-from groundlint_rules.algorithms.stacked import stacked
-from groundlint_rules.algorithms.two_groups import unit
-from groundlint_rules.features.embeddings import NUMBERS
+from trained_models import Floats, Ints, Labeled, classifier, held_out
 
 DIVISIONS, ROUNDS, ADDED = 10, 5, 5
 SHARES = {"train": 0.4, "test": 0.2, "more": 0.2, "fresh": 0.2}
 FIGURES = ("precision", "recall", "f1")
-
-
-class Labeled:
-    """A set with one label an image: manifest lines, embeddings of unit length, and class numbers."""
-
-    def __init__(self, data: Path, name: str, cache: Path) -> None:
-        file = data / name / "output.manifest"
-        labels = exported("labels", file, cache).select("source_ref", "attribute", "label", "line")
-        rows = labels.join(exported("images", file, cache).select("source_ref", "image_embedding"), on="source_ref")
-        rows = rows.drop_nulls("image_embedding").sort("source_ref")
-        texts = file.read_text(encoding="utf-8").splitlines()
-        self.data, self.cache = data, cache
-        self.lines = [json.loads(texts[line - 1]) for line in rows["line"]]
-        self.refs = rows["source_ref"].to_list()
-        self.attribute = rows["attribute"][0]
-        self.names = sorted(rows["label"].unique())
-        self.classes = np.array([self.names.index(label) for label in rows["label"]])
-        self.features = unit(stacked(rows["image_embedding"], NUMBERS, np.uint8))
-
-    def manifest(self, rows: Ints, classes: Ints) -> list[dict[str, Any]]:
-        """Lines of some images with the given labels."""
-        found = []
-        for row in rows:
-            line = dict(self.lines[row])
-            described = line[f"{self.attribute}-metadata"] | {"class-name": self.names[classes[row]]}
-            found.append(line | {self.attribute: int(classes[row]), f"{self.attribute}-metadata": described})
-        return found
-
-    def predictions(self, rows: Ints, probabilities: Floats) -> DataFrame:
-        """A table as --evaluation reads it: each label of each image."""
-        refs = [self.refs[row] for row in rows for _ in self.names]
-        return DataFrame(
-            {
-                "source_ref": refs,
-                "label": self.names * len(rows),
-                "confidence": probabilities.round(6).ravel(),
-            }
-        )
-
-    def similar_labels(self, share: float, random: np.random.Generator) -> Ints:
-        """The classes, a share of them replaced by that of the most similar image of another class."""
-        classes = self.classes.copy()
-        chosen = random.choice(len(classes), round(share * len(classes)), replace=False)
-        cosines = self.features[chosen] @ self.features.T
-        cosines[self.classes[chosen][:, None] == self.classes] = -1
-        classes[chosen] = self.classes[cosines.argmax(1)]
-        return classes
 
 
 def divided(count: int, random: np.random.Generator) -> dict[str, Ints]:
@@ -90,7 +38,7 @@ def divided(count: int, random: np.random.Generator) -> dict[str, Ints]:
     }
 
 
-def followed(images: Labeled, wrong: float, seed: int) -> Iterator[dict[str, Any]]:
+def followed(images: Labeled, wrong: float, seed: int) -> Iterator[Row]:
     """Follow the advice once: a row of figures for each step."""
     random = np.random.default_rng(seed)
     parts = divided(len(images.refs), random)
@@ -107,7 +55,7 @@ def followed(images: Labeled, wrong: float, seed: int) -> Iterator[dict[str, Any
         said = advice(images.data, images.cache, tested, predicted, lines)
         return said, model.probabilities(images.features[fresh])
 
-    def measured(step: str, said: Advice, found: Floats, **others: Any) -> dict[str, Any]:
+    def measured(step: str, said: Advice, found: Floats, **others: Any) -> Row:
         rows = metrics(images.manifest(fresh, images.classes), images.predictions(fresh, found), said.assumed())
         means = rows.select(col(FIGURES).fill_null(0).mean()).row(0)
         accuracy = float((found.argmax(1) == images.classes[fresh]).mean())
@@ -143,7 +91,7 @@ def followed(images: Labeled, wrong: float, seed: int) -> Iterator[dict[str, Any
         yield measured(step, said, found, added=len(like))
 
 
-def advised_thresholds(said: Advice, predicted: DataFrame, images: Labeled, fresh: Ints) -> Iterator[dict[str, Any]]:
+def advised_thresholds(said: Advice, predicted: DataFrame, images: Labeled, fresh: Ints) -> Iterator[Row]:
     """Metrics of the labels for which another threshold is advised, with the assumed one and with it."""
     lines = images.manifest(fresh, images.classes)
     assumed, advised = said.assumed(), said.advised()
@@ -159,17 +107,6 @@ def advised_thresholds(said: Advice, predicted: DataFrame, images: Labeled, fres
                 means = figures.select(col(FIGURES).fill_null(0).mean()).row(0)
                 found = dict(zip(FIGURES, means, strict=True))
                 yield {"step": f"threshold {what}: {step}, {where} images", **found, "labels": len(labels)}
-
-
-def held_out(images: Labeled) -> Floats:
-    """The probabilities for each image by a model of the other four fifths, (images, classes)."""
-    folds = np.array([fold_of(ref) for ref in images.refs])
-    found = np.empty((len(folds), len(images.names)))
-    for fold in range(FOLDS):
-        is_in = folds == fold
-        model = classifier(images.features[~is_in], images.classes[~is_in], len(images.names))
-        found[is_in] = model.probabilities(images.features[is_in])
-    return found
 
 
 def figures(data: Path) -> Iterator[Measured]:
@@ -191,29 +128,21 @@ def figures(data: Path) -> Iterator[Measured]:
             agreement(truth, is_named, col("error_aggre_label") == 1),
         )
         clothing = Labeled(data, "clothing", cache)
-        steps = [row for seed in range(DIVISIONS) for row in followed(clothing, 0.1, seed)]
-        found = DataFrame(steps, infer_schema_length=None).filter(col("step") == "labels corrected")
-        right, wrong, shown = found.select(col("corrected", "wrong", "shown").sum()).row(0)
+        rows = divisions(followed, clothing, 0.1, DIVISIONS)
         yield Measured(
             "EVA301",
             "clothing, 10% of the labels wrong",
             "wrong labels among the images shown, until none is shown",
-            f"precision {right / shown:.2f}, recall {right / wrong:.2f} ({shown / DIVISIONS:.0f} shown)",
+            precision_and_recall(rows, "labels corrected", right="corrected", planted="wrong", what="shown"),
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    options = parser.parse_args()
-    pl.Config.set_tbl_rows(-1).set_tbl_cols(-1).set_tbl_width_chars(200).set_fmt_str_lengths(60)
-    with tempfile.TemporaryDirectory() as cache:
-        images = Labeled(options.data, "clothing", Path(cache))
-        for wrong in (0.0, 0.1):
-            rows = [row | {"seed": seed} for seed in range(DIVISIONS) for row in followed(images, wrong, seed)]
-            print(f"{wrong:.0%} wrong labels")
-            print(averaged(rows))
+def steps(data: Path, cache: Path) -> Iterator[tuple[str, list[Row]]]:
+    """The steps without wrong labels, and with a tenth of them."""
+    images = Labeled(data, "clothing", cache)
+    for wrong in (0.0, 0.1):
+        yield f"{wrong:.0%} wrong labels", divisions(followed, images, wrong, DIVISIONS)
 
 
 if __name__ == "__main__":
-    main()
+    print_steps(__doc__, steps)

@@ -8,22 +8,20 @@ sizes that slide over the image, moves each by a ridge regression, and keeps the
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
+from measured import exported
 from numpy.typing import NDArray
 from PIL import Image
-from polars import DataFrame, col
-from typer.testing import CliRunner
+from polars import DataFrame
 
-from groundlint.cli import app
+from groundlint_rules.algorithms.stacked import stacked
 from groundlint_rules.algorithms.two_groups import unit
 from groundlint_rules.features.embeddings import NUMBERS, embedded
 
@@ -98,6 +96,81 @@ def classifier(features: Floats, classes: Ints, count: int) -> Classifier:
 def fold_of(source_ref: str) -> int:
     """The fold, 0 to 4, in which an image is predicted by a model of the others."""
     return hashlib.sha256(source_ref.encode()).digest()[1] % FOLDS
+
+
+class Labeled:
+    """A set with one label an image: manifest lines, embeddings of unit length, and class numbers, -1 for no label."""
+
+    def __init__(self, data: Path, name: str, cache: Path) -> None:
+        file = data / name / "output.manifest"
+        labels = exported("labels", file, cache).select("source_ref", "attribute", "label", "line")
+        rows = labels.join(exported("images", file, cache).select("source_ref", "image_embedding"), on="source_ref")
+        rows = rows.drop_nulls("image_embedding").sort("source_ref")
+        texts = file.read_text(encoding="utf-8").splitlines()
+        self.data, self.cache = data, cache
+        self.lines = [json.loads(texts[line - 1]) for line in rows["line"]]
+        self.refs = rows["source_ref"].to_list()
+        self.attribute = rows["attribute"][0]
+        self.names = sorted(rows["label"].unique())
+        self.classes = np.array([self.names.index(label) for label in rows["label"]])
+        self.features = unit(stacked(rows["image_embedding"], NUMBERS, np.uint8))
+
+    def with_classes(self, names: list[str], classes: Ints) -> Labeled:
+        """The same images with other labels."""
+        other = copy.copy(self)
+        other.names, other.classes = names, classes
+        return other
+
+    def manifest(self, rows: Ints, classes: Ints) -> list[dict[str, Any]]:
+        """Lines of some images with the given labels."""
+        found = []
+        for row in rows:
+            line = dict(self.lines[row])
+            described = line.pop(f"{self.attribute}-metadata")
+            del line[self.attribute]
+            if classes[row] >= 0:
+                described = described | {"class-name": self.names[classes[row]]}
+                line |= {self.attribute: int(classes[row]), f"{self.attribute}-metadata": described}
+            found.append(line)
+        return found
+
+    def predictions(self, rows: Ints, probabilities: Floats) -> DataFrame:
+        """A table as --evaluation reads it: each label of each image."""
+        refs = [self.refs[row] for row in rows for _ in self.names]
+        return DataFrame(
+            {
+                "source_ref": refs,
+                "label": self.names * len(rows),
+                "confidence": probabilities.round(6).ravel(),
+            }
+        )
+
+    def similar_labels(self, share: float, random: np.random.Generator) -> Ints:
+        """The classes, a share of them replaced by that of the most similar image of another class."""
+        classes = self.classes.copy()
+        chosen = random.choice(len(classes), round(share * len(classes)), replace=False)
+        cosines = self.features[chosen] @ self.features.T
+        cosines[self.classes[chosen][:, None] == self.classes] = -1
+        classes[chosen] = self.classes[cosines.argmax(1)]
+        return classes
+
+
+def held_out(images: Labeled, is_left_out: NDArray[np.bool_] | None = None) -> Floats:
+    """The probabilities for each image by a model of the other four fifths, (images, classes).
+
+    Args:
+        images: The images. Those without a label are predicted, but no model is trained on them.
+        is_left_out: Which other images no model is trained on, (images,).
+    """
+    is_used = images.classes >= 0 if is_left_out is None else (images.classes >= 0) & ~is_left_out
+    folds = np.array([fold_of(ref) for ref in images.refs])
+    found = np.empty((len(folds), len(images.names)))
+    for fold in range(FOLDS):
+        is_in = folds == fold
+        trained = is_used & ~is_in
+        model = classifier(images.features[trained], images.classes[trained], len(images.names))
+        found[is_in] = model.probabilities(images.features[is_in])
+    return found
 
 
 class Windows(NamedTuple):
@@ -204,97 +277,3 @@ def _moved(edges: Floats, moves: Floats) -> Floats:
     sides = edges[:, 2:] - edges[:, :2]
     center, to_sides = edges[:, :2] + sides / 2 + moves[:, :2] * sides, sides * np.exp(moves[:, 2:])
     return np.column_stack([center - to_sides / 2, center + to_sides / 2])
-
-
-class Advice(NamedTuple):
-    """What a check says of an evaluation: its findings, and the rows of the table of thresholds."""
-
-    findings: list[dict[str, Any]]
-    thresholds: DataFrame
-
-    def pairs(self) -> Iterator[tuple[str, str, list[str]]]:
-        """The pairs of labels that are confused, and the images to look at."""
-        for finding in self.findings:
-            if finding["code"] == "EVA301":
-                said = re.match("'(.+)' and '(.+)' are confused", finding["message"])
-                assert said
-                yield said[1], said[2], [image["source_ref"] for image in finding["related"]]
-
-    def assumed(self) -> dict[str, float]:
-        """The threshold in force of each label."""
-        return self._at(col("point") == "assumed")
-
-    def advised(self) -> dict[str, float]:
-        """The other threshold of each label for which one is advised."""
-        points = {"EVA201": "precision", "EVA202": "recall"}
-        found = {each["label"]: points[each["code"]] for each in self.findings if each["code"] in points}
-        return self._at(col("point") == col("label").replace_strict(found, default=None, return_dtype=pl.String))
-
-    def _at(self, chosen: pl.Expr) -> dict[str, float]:
-        return dict(self.thresholds.filter(chosen).drop_nulls("threshold").select("label", "threshold").iter_rows())
-
-
-def advice(
-    data: Path,
-    cache: Path,
-    evaluated: Sequence[Mapping[str, Any]],
-    predictions: DataFrame,
-    trained: Sequence[Mapping[str, Any]] = (),
-    target: str = "rekognition",
-) -> Advice:
-    """What `groundlint check --evaluation` says of predictions.
-
-    Args:
-        data: Folder of the public sets.
-        cache: Folder for measurements of images.
-        evaluated: Lines of the manifest on whose images the model is evaluated.
-        predictions: A table as --evaluation reads it.
-        trained: Lines of the training manifest, if it is another one.
-        target: What the images are for. The service refuses images of 32 px, whose lines have no other findings.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        predictions.write_csv(folder / "predictions.csv")
-        manifests = [_written(evaluated, folder / "evaluated.manifest")]
-        if trained:
-            manifests = ["--train", _written(trained, folder / "train.manifest"), "--test", *manifests]
-        arguments = ["check", *manifests, "--isolated", "--select", "EVA", "--preview", "--exit-zero"]
-        arguments += ["--evaluation", str(folder / "predictions.csv"), "--output", f"json:{folder / 'report.json'}"]
-        arguments += ["--images", f"s3://datasets={data}", "--cache-dir", str(cache), "--target", target]
-        _run(arguments)
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return Advice(report["findings"], DataFrame(report["evaluation"], infer_schema_length=None))
-
-
-def metrics(lines: Sequence[Mapping[str, Any]], predictions: DataFrame, thresholds: Mapping[str, float]) -> DataFrame:
-    """The table `label_metrics` of predictions at given thresholds."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        predictions.write_csv(folder / "predictions.csv")
-        results = [{"Label": label, "Metrics": {"Threshold": each}} for label, each in sorted(thresholds.items())]
-        (folder / "summary.json").write_text(json.dumps({"LabelEvaluationResults": results}), encoding="utf-8")
-        arguments = ["export", "label_metrics", _written(lines, folder / "a.manifest"), "--isolated", "--no-cache"]
-        arguments += ["--evaluation", str(folder / "predictions.csv"), "--evaluation", str(folder / "summary.json")]
-        _run([*arguments, "--to", str(folder / "metrics.parquet")])
-        return pl.read_parquet(folder / "metrics.parquet")
-
-
-def averaged(rows: Sequence[Mapping[str, Any]]) -> DataFrame:
-    """Means over the divisions of each step, with the standard error of the change of F1 from the first step."""
-    frame = DataFrame(rows, infer_schema_length=None)
-    frame = frame.join(frame.filter(col("step") == "as it is").select("seed", base="f1"), on="seed")
-    frame = frame.with_columns(change=col("f1") - col("base"))
-    numbers = [name for name in frame.columns if name not in ("step", "seed", "base", "change")]
-    change = (col("change").mean().round(3), (col("change").std() / pl.len().sqrt()).round(3).alias("error"))
-    means = [col(name).mean().round(3) for name in numbers]
-    return frame.group_by("step", maintain_order=True).agg(pl.len().alias("divisions"), *means, *change)
-
-
-def _written(lines: Sequence[Mapping[str, Any]], file: Path) -> str:
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return str(file)
-
-
-def _run(arguments: Sequence[str]) -> None:
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
