@@ -261,6 +261,23 @@ def test_false_positives_that_are_another_label_are_no_unknown_group() -> None:
     assert row["silhouette"] > 0.8
 
 
+@pytest.mark.parametrize(("second_labels", "groups"), [((), 0), ((21,), 1)])
+def test_what_the_only_label_of_an_image_shows_is_known(second_labels: tuple[int, ...], groups: int) -> None:
+    labels = [image(n) for n in range(1, 21)] + [image(n, "dog") for n in range(21, 31)]
+    labels += [image(n, "cow") for n in second_labels]
+    # The model finds the ten dogs, and takes them for cats too.
+    predictions = [image(n, confidence=0.9) for n in range(1, 31)]
+    predictions += [image(n, "dog", confidence=0.9) for n in range(21, 31)]
+    found = table(
+        "unknown_groups",
+        labels=labels,
+        predictions=predictions,
+        embeddings=embeddings((range(1, 21), 0), (range(21, 31), 1)),
+        evaluated_labels=[{"label": name, "threshold": 0.5} for name in ("cat", "dog")],
+    )
+    assert found.filter(pl.col("label") == "cat").height == groups
+
+
 def test_silhouettes_are_those_computed_by_hand() -> None:
     vectors = unit(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     found = silhouettes(vectors, np.array([False, False, True, True]))

@@ -58,6 +58,7 @@ def label_groups(
 @table(features=("image_embedding",))
 def unknown_groups(
     matched_predictions: LazyFrame,
+    evaluated_objects: LazyFrame,
     confused_objects: LazyFrame,
     label_metrics: LazyFrame,
     images: LazyFrame,
@@ -65,16 +66,24 @@ def unknown_groups(
 ) -> DataFrame:
     """One image-level label, and its false positives that are not one of the other labels.
 
-    Images count as such where the model misses none of the image's own labels for it. `second` is their number, `first`
-    that of the true positives, and `silhouette`, -1 to 1, how much nearer the false positives are to each other than to
-    the true ones. `shown` are the three true positives and the three false positives nearest to the middle of theirs.
+    Images count as such where the model misses none of the image's own labels for it, or, in a data set whose images
+    have one label at most, where the image has none. `second` is their number, `first` that of the true positives, and
+    `silhouette`, -1 to 1, how much nearer the false positives are to each other than to the true ones. `shown` are the
+    three true positives and the three false positives nearest to the middle of theirs.
     """
     positive = matched_predictions.join(label_metrics.select(*_LABEL, "threshold"), on=_LABEL).filter(
         col("confidence") >= col("threshold"), col("left").is_null()
     )
     taken = confused_objects.select("line_id", label="other_label").unique()
-    explained = positive.filter(~col("is_true")).join(taken, on=["line_id", "label"], how="semi")
-    unexplained = positive.join(explained, on=["line_id", "label"], how="anti")
+    counts = evaluated_objects.group_by("data_set", "line_id").agg(count=pl.len())
+    # The only label of an image says what it shows, also where the model finds it besides the false positive.
+    of_one_label = counts.filter(col("count").max().over("data_set") == 1)
+    false = positive.filter(~col("is_true"))
+    explained = [
+        false.join(taken, on=["line_id", "label"], how="semi"),
+        false.join(of_one_label, on="line_id", how="semi"),
+    ]
+    unexplained = positive.join(pl.concat(explained), on=["line_id", "label"], how="anti")
     rows = _with_vectors(unexplained.select(*_LABEL, "source_ref", is_second=~col("is_true")), images, embeddings)
     parts = rows.partition_by(_LABEL, maintain_order=True)
     return pl.concat([DataFrame(schema=_GROUPS), *(_compared(part) for part in parts)])
