@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import advice_for_boxes
 import advice_for_labels
 import clutter
+import copied_images
 import crops
 import judging
 import label_groups
@@ -24,8 +23,9 @@ import mislabel
 import occlusion
 import outliers
 import planted
+import planted_attributes
+import planted_evaluations
 import planted_labels
-import polars as pl
 import quality
 import similar_images
 import split_shift
@@ -33,39 +33,13 @@ import unboxed_repeats
 import variety
 import visibility
 from healthy_sets import flagged
-from measured import SETS, Measured, exported, halves, source_refs
-from PIL import Image, ImageEnhance
+from measured import SETS, Measured
 
 from groundlint.engine import registry
 from groundlint.engine.rule import Status, family
 from groundlint.phrases import number_of
 
 TARGET = Path(__file__).parents[1] / "rules/groundlint_rules/accuracy.csv"
-
-
-def cropped(image: Image.Image, share: float) -> Image.Image:
-    """Remove a share of the width and of the height, half of it on each side."""
-    width, height = image.size
-    left, top = share / 2 * width, share / 2 * height
-    return image.crop((round(left), round(top), round(width - left), round(height - top)))
-
-
-COPIES = {
-    "JPEG of quality 85": (lambda image: image, 85),
-    "JPEG of quality 30": (lambda image: image, 30),
-    "half the size": (lambda image: image.resize((image.width // 2, image.height // 2)), 90),
-    "1.3 times as bright": (lambda image: ImageEnhance.Brightness(image).enhance(1.3), 90),
-    "cropped by 4%": (lambda image: cropped(image, 0.04), 90),
-    "cropped by 8%": (lambda image: cropped(image, 0.08), 90),
-    "cropped by 16%": (lambda image: cropped(image, 0.16), 90),
-    "cropped by 8%, mirrored": (
-        lambda image: cropped(image, 0.08).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-        90,
-    ),
-    "mirrored": (lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 90),
-    "rotated by 90 degrees": (lambda image: image.transpose(Image.Transpose.ROTATE_90), 90),
-    "rotated by 180 degrees": (lambda image: image.transpose(Image.Transpose.ROTATE_180), 90),
-}
 
 
 def healthy(data: Path) -> Iterator[Measured]:
@@ -90,44 +64,13 @@ def healthy(data: Path) -> Iterator[Measured]:
             yield Measured(code, "public sets", "images flagged as published", "; ".join(parts))
 
 
-def copies(data: Path) -> Iterator[Measured]:
-    """The share of modified copies of clothing's and raccoon's images that are reported as near-duplicates; half 1."""
-    references = [*source_refs(data, "clothing"), *source_refs(data, "raccoon")]
-    references = pl.Series(references).filter(halves(references) == 1).to_list()
-    for name, (change, jpeg_quality) in COPIES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            for n, reference in enumerate(references):
-                image = Image.open(data / reference.removeprefix("s3://datasets/")).convert("RGB")
-                image.save(Path(folder) / f"{n}.jpg", quality=95)
-                change(image).save(Path(folder) / f"{n}-copy.jpg", quality=jpeg_quality)
-            found = _duplicate_pairs(Path(folder), len(references))
-        share = sum(frozenset((f"{n}", f"{n}-copy")) in found for n in range(len(references))) / len(references)
-        yield Measured("DUP102", "clothing, raccoon", f"copies found: {name}", f"{share:.3f} of {len(references)}")
-
-
-def _duplicate_pairs(folder: Path, count: int) -> set[frozenset[str]]:
-    """Pairs of files, without their suffix, that are in one group of duplicates.
-
-    Every duplicate is paired with all images of its group, not only with the one to keep: of an image that the sets
-    contain twice, the copy may be paired with the other one.
-    """
-    names = [f"{n}{kind}.jpg" for n in range(count) for kind in ("", "-copy")]
-    lines = [json.dumps({"source-ref": f"s3://bucket/{name}"}) + "\n" for name in names]
-    (folder / "a.manifest").write_text("".join(lines), encoding="utf-8")
-    rows = exported("duplicates", folder / "a.manifest").select("source_ref", "related").rows()
-    return {
-        frozenset((Path(source_ref).stem, Path(other["source_ref"]).stem))
-        for source_ref, related in rows
-        for other in related
-    }
-
-
 PARTS = {
     "healthy": healthy,
-    "copies": copies,
+    "copies": copied_images.figures,
     "planted": planted.figures,
     "unboxed repeats": unboxed_repeats.figures,
     "planted labels": planted_labels.figures,
+    "planted attributes": planted_attributes.figures,
     "variety": variety.figures,
     "visibility": visibility.figures,
     "occlusion": occlusion.figures,
@@ -138,6 +81,7 @@ PARTS = {
     "mislabel": mislabel.figures,
     "outliers": outliers.figures,
     "label groups": label_groups.figures,
+    "planted evaluations": planted_evaluations.figures,
     "advice for labels": advice_for_labels.figures,
     "advice for boxes": advice_for_boxes.figures,
     "split_shift": split_shift.figures,
