@@ -27,6 +27,7 @@ import planted_attributes
 import planted_evaluations
 import planted_labels
 import quality
+import random_splits
 import similar_images
 import split_shift
 import unboxed_repeats
@@ -85,6 +86,7 @@ PARTS = {
     "advice for labels": advice_for_labels.figures,
     "advice for boxes": advice_for_boxes.figures,
     "split_shift": split_shift.figures,
+    "random splits": random_splits.figures,
     "judging": judging.figures,
 }
 
