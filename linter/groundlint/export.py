@@ -44,7 +44,7 @@ def export(registry: Registry, table: str, session: Session) -> Exported:
     if loaded.unread:
         raise UsageError(loaded.unread[0])
     objects = registry.tables[table].objects if table in registry.tables else ("images",) * (table == "images")
-    workspace = Workspace(plan, {name: frame.lazy() for name, frame in loaded.tables.items()})
+    workspace = Workspace(plan, loaded.lazy)
     rows = _with_places(collected(workspace.table(table)), loaded.tables)
     rows = _of_named(rows, loaded.data_sets, objects, loaded.tables)
     if objects == ("images",):

@@ -10,7 +10,7 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 import polars as pl
-from polars import DataFrame, col, lit
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint.config.data_sets import DataSet
 from groundlint.config.paths import relative
@@ -35,12 +35,14 @@ from groundlint.policy.severity import with_severities
 class Input:
     """The tables of a run, and its data sets.
 
+    `lazy` are the tables with all their columns, of which some may be too wide to be held in memory.
     `without_images` are the numbers of data sets none of whose images was found, `incomplete` those with a manifest
     that could not be read, and `given` the names of tables that the user supplied. `kept` are the derived tables that
     the result needs.
     """
 
     tables: Mapping[str, DataFrame]
+    lazy: Mapping[str, LazyFrame]
     data_sets: Sequence[DataSet]
     without_images: Set[int] = frozenset()
     incomplete: Set[int] = frozenset()
@@ -101,7 +103,7 @@ def judge(
         rules = [scope for scope in rules if scope.rule.code not in skipped]
     with stopwatch.timing("stage", "running rules"):
         plan = registry.graph.plan(rules, notes=registry.notes.values(), kept=data.kept)
-        evaluation = evaluate(plan, {name: frame.lazy() for name, frame in data.tables.items()})
+        evaluation = evaluate(plan, data.lazy)
     found = evaluation.findings
     if COVERED_PLACES in evaluation.kept:
         selected = {scope.rule.code for scope in rules}

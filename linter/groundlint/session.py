@@ -10,7 +10,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from polars import Boolean, DataFrame, Series, col
+from polars import Boolean, DataFrame, LazyFrame, Series, col
 
 from groundlint import distributions, pipeline, portrait
 from groundlint import summary as numbers
@@ -54,6 +54,8 @@ _EXPLAINED = [
 class Loaded:
     """What reading and measuring made: the base tables of all data sets, and what could not be read.
 
+    `wide` are the tables of images with the columns that are too wide to be held in memory; their temporary files are
+    removed when nothing refers to `files` any more.
     `unread` are sentences on manifests that could not be read, and `incomplete` the numbers of their data sets.
     `without_images` are the numbers of data sets none of whose images was found, and `tried` the folders in which these
     images were looked for. `seconds` are CPU time of features, over all processes. `remote` are the images that are in
@@ -62,6 +64,8 @@ class Loaded:
 
     data_sets: tuple[DataSet, ...]
     tables: Mapping[str, DataFrame]
+    wide: Mapping[str, LazyFrame] = field(default_factory=dict)
+    files: object = None
     unread: tuple[str, ...] = ()
     incomplete: frozenset[int] = frozenset()
     without_images: frozenset[int] = frozenset()
@@ -70,6 +74,11 @@ class Loaded:
     raised: tuple[Raised, ...] = ()
     seconds: Mapping[Timed, float] = field(default_factory=dict)
     remote: RemoteImages | None = None
+
+    @property
+    def lazy(self) -> dict[str, LazyFrame]:
+        """The tables with all their columns, for queries."""
+        return {name: frame.lazy() for name, frame in self.tables.items()} | dict(self.wide)
 
     @property
     def manifests_without_images(self) -> list[str]:
@@ -135,7 +144,7 @@ class Profiled:
 class Measured:
     """Measured images, the features, how many images were `asked` for, and what kept the run from measuring all."""
 
-    parts: parts.MeasuredParts
+    part: parts.PartTables
     features: Sequence[Feature]
     asked: int
     notes: list[MadeNote]
@@ -215,6 +224,8 @@ class Session:
         return Loaded(
             tuple(asked),
             tables,
+            images.wide if images else {},
+            images.files if images else None,
             tuple(unread),
             frozenset(n for n, each in enumerate(asked) if failed & {source.name for source in each.sources}),
             without_images,
@@ -249,7 +260,13 @@ class Session:
         plan = graph.plan(selection.rules, notes=notes_of_rules, kept=kept, fast=selection.fast, **further)
         loaded = self.load(plan)
         data = pipeline.Input(
-            loaded.tables, loaded.data_sets, loaded.without_images, loaded.incomplete, self._brought.tables.keys(), kept
+            loaded.tables,
+            loaded.lazy,
+            loaded.data_sets,
+            loaded.without_images,
+            loaded.incomplete,
+            self._brought.tables.keys(),
+            kept,
         )
         with self._stopwatch.timing("stage", "suppressions and severities"):
             judged = pipeline.judge(
@@ -330,7 +347,7 @@ class Session:
         features = [name for name in portrait.FEATURES if name in registry.features]
         plan = registry.graph.plan((), tables=[*portrait.BASE_TABLES, *offered], features=features)
         loaded = self.load(plan)
-        workspace = Workspace(plan, {name: frame.lazy() for name, frame in loaded.tables.items()})
+        workspace = Workspace(plan, loaded.lazy)
         self._on_progress("describing")
         derived, raised = {}, list(loaded.raised)
         for name in offered:

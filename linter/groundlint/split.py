@@ -74,7 +74,7 @@ def split(registry: Registry, session: Session, manifest: Path, share: float, *,
     lines = loaded.tables["lines"]
     if lines.is_empty():
         raise UsageError(f"{manifest}: no line can be read; `groundlint check` says why")
-    workspace = Workspace(plan, {name: frame.lazy() for name, frame in loaded.tables.items()})
+    workspace = Workspace(plan, loaded.lazy)
     groups = collected(workspace.table(SPLIT_GROUPS))
     named = lines.filter(col("source_ref").is_not_null()).join(groups, on=_IMAGE, how="left")
     key_of_line = dict(named.select("line", pl.coalesce("group", "source_ref")).iter_rows())

@@ -60,8 +60,8 @@ def measure(
         say(f"error: {to}: nothing was written")
         raise typer.Exit(BROKEN)
     with replacing(to) as temporary:
-        parts.write(temporary, measured.parts.images, measured.parts.crops, measured.features)
-    found = int(measured.parts.images["found"].sum())
+        parts.write(temporary, measured.part, measured.features)
+    found = int(measured.part.images["found"].sum())
     if not quiet:
         print_lines([f"{to}: {found:,} of {number_of(measured.asked, 'image')} found and measured"])
     is_blind = images.require_images and found < measured.asked

@@ -13,7 +13,7 @@ from polars import DataFrame, LazyFrame, lit
 
 from groundlint.engine import findings
 from groundlint.engine.base_tables import BASE, IMAGE_VALUES
-from groundlint.engine.graph import Plan
+from groundlint.engine.graph import IMAGE_TABLES, Plan
 from groundlint.engine.notes import Note
 from groundlint.engine.rule import inputs
 from groundlint.engine.timings import Stopwatch, Timed
@@ -76,7 +76,7 @@ def evaluate(plan: Plan, tables: Mapping[str, LazyFrame]) -> Evaluation:
     for rule, counts in plan.in_order():
         try:
             with workspace.stopwatch.timing("rule", rule.code):
-                rows = collected(rule.check(**workspace.inputs(inputs(rule.check))))
+                rows = collected(rule.check(**workspace.inputs(inputs(rule.check), rule.features)))
                 made = findings.build(rule, rows, workspace.base)
                 found.append(made if counts is None else made.filter(counts))
         except TableError as error:
@@ -141,17 +141,28 @@ class Workspace:
                 if feature.dtype and feature.name not in self.base[table].collect_schema():
                     nothing = lit(None, IMAGE_VALUES[feature.dtype]).alias(feature.name)
                     self.base[table] = self.base[table].with_columns(nothing)
-        self._functions = {name: plan.graph.function(name) for name in plan.derived}
+        self._bytes = {feature.name for feature in (*plan.features, *plan.columns) if feature.dtype is bytes}
+        self._graph = plan.graph
         self._derived: dict[str, LazyFrame] = {}
         self._uses = plan.uses
 
-    def inputs(self, names: Iterable[str]) -> dict[str, LazyFrame]:
+    def inputs(self, names: Iterable[str], features: Iterable[str] = ()) -> dict[str, LazyFrame]:
         """Tables by their names.
+
+        Args:
+            names: The names.
+            features: The measured columns that were declared. Other columns of bytes are left out: a query that does
+                not choose columns would hold them all in memory.
 
         Raises:
             TableError: One of them, or one that it is computed from, raised.
         """
-        return {name: self.table(name) for name in names}
+        undeclared = self._bytes.difference(features)
+        tables = {name: self.table(name) for name in names}
+        if undeclared:
+            of_images = {name: tables[name].drop(undeclared, strict=False) for name in IMAGE_TABLES & tables.keys()}
+            tables |= of_images
+        return tables
 
     def table(self, name: str) -> LazyFrame:
         """A table by its name.
@@ -164,10 +175,10 @@ class Workspace:
         if name in self.failed:
             raise self.failed[name]
         if name not in self._derived:
-            function = self._functions[name]
+            function, features = self._graph.function(name), self._graph.features_of(name)
             try:
                 with self.stopwatch.timing("table", name):
-                    self._derived[name] = collected(function(**self.inputs(inputs(function)))).lazy()
+                    self._derived[name] = collected(function(**self.inputs(inputs(function), features))).lazy()
             except TableError:
                 raise
             except _FAULTS as error:

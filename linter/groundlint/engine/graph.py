@@ -87,6 +87,10 @@ class Graph:
         """The function that computes a derived table."""
         return self._tables[table].function
 
+    def features_of(self, table: str) -> tuple[str, ...]:
+        """The measured columns that a derived table declares."""
+        return self._tables[table].features
+
     def inputs_of(self, table: str) -> tuple[str, ...]:
         """The tables that a derived table is computed from; none for a base table."""
         return inputs(self._tables[table].function) if table in self._tables else ()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars import DataFrame, col, lit
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint.config.data_sets import UsageError
 from groundlint.config.s3_access import SCHEME, is_uri
@@ -23,12 +23,13 @@ from groundlint.images.cache import Cache
 from groundlint.images.folders import image_files
 from groundlint.images.limits import MAX_PIXELS
 from groundlint.images.measurements import Measurements
-from groundlint.images.parts import NOTHING, MeasuredParts, Part
+from groundlint.images.parts import NOTHING, MeasuredParts, Part, PartTables
 from groundlint.images.places import Stamp, as_text
 from groundlint.images.record import CropRecord, ImageFault, ImageRecord, ImageTask, MeasuredImage, RaisedError
 from groundlint.images.search import found_images, relative_paths, without_failed
 from groundlint.images.storage import Storage
 from groundlint.images.tasks import answers
+from groundlint.images.wide_values import beside, is_wide
 
 if TYPE_CHECKING:
     from groundlint.images.cluster import ClusterPool
@@ -85,6 +86,7 @@ class ImageTables:
             not measured.
         unmeasured: Number of images that are not on this machine and that `parts` has without some box, or without
             what is measured on labeled images.
+        wide: The tables of images with the columns that are too wide to be held in memory, by name.
     """
 
     storage: Storage
@@ -99,6 +101,7 @@ class ImageTables:
     opened: int = 0
     left_out: Mapping[int, int] = field(default_factory=dict)
     unmeasured: int = 0
+    wide: dict[str, LazyFrame] = field(default_factory=dict)
     _pool: Pool | ClusterPool | None = field(default=None, init=False)
     _digests: dict[str, str] = field(default_factory=dict)
     _measurements: Measurements = field(init=False)
@@ -141,9 +144,15 @@ class ImageTables:
         if self._pool:
             self._pool.close()
         self.cache.close()
+        self._measurements.wide.close()
+
+    @property
+    def files(self) -> object:
+        """What removes the temporary files of `wide` when nothing refers to it any more."""
+        return self._measurements.wide
 
     def tables(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame) -> dict[str, DataFrame]:
-        """Return the tables `images` and `crops` of all data sets.
+        """Return the tables `images`, without wide columns, and `crops` of all data sets.
 
         A data set none of whose images is found has rows only for images of which more is known.
 
@@ -156,9 +165,12 @@ class ImageTables:
         found, of_boxes = self._know(found, boxes, stamps)
         files = found.drop_nulls("file")
         contents = self._contents()
-        return {"images": self._images(found, contents), "crops": self._crops(boxes, files, of_boxes, contents)}
+        return {
+            "images": self._with_wide("images", self._images(found, contents)),
+            "crops": self._crops(boxes, files, of_boxes, contents),
+        }
 
-    def part(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame, part: Part) -> MeasuredParts:
+    def part(self, lines: DataFrame, boxes: DataFrame, labels: DataFrame, part: Part) -> PartTables:
         """Return what is known of the images of a part, with those that are faulty; none of those that are not here.
 
         Args:
@@ -174,12 +186,12 @@ class ImageTables:
         contents = self._contents()
         images = (
             self._images(found, contents)
-            .with_columns(found["labeled"])
             .filter(col("found") | col("fault").is_not_null())
             # Data sets may share an image.
             .sort("labeled", descending=True, maintain_order=True)
             .unique("source_ref", keep="first", maintain_order=True)
             .drop("data_set")
+            .sort("source_ref")
         )
         crops = (
             files.join(of_boxes, on=["data_set", "file"])
@@ -189,7 +201,7 @@ class ImageTables:
             .unique(["source_ref", *RECTANGLE], keep="first", maintain_order=True)
             .select("source_ref", *RECTANGLE, "sampled", *self._values("crops", "sampled"))
         )
-        return MeasuredParts(images, crops)
+        return PartTables(images.drop("record"), self._measurements.wide.columns(images["record"]), crops)
 
     def _find_labeled(self, lines: DataFrame, labels: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
         """Return what `found_images` returns, and whether an image is `labeled`: has a label of its own."""
@@ -221,7 +233,7 @@ class ImageTables:
         found = pl.concat([found, *listed], how="diagonal").unique(_IMAGE, keep="first", maintain_order=True)
         found = found.with_columns(labeled=lit(False), file=pl.coalesce("file", "path"))
         found, _ = self._know(found, BASE["boxes"].empty(), stamps)
-        return self._images(found, self._contents())
+        return self._with_wide("reference_images", self._images(found, self._contents()))
 
     def _know(self, found: DataFrame, boxes: DataFrame, stamps: dict[str, Stamp]) -> tuple[DataFrame, DataFrame]:
         """Take images from the given measurements and from the cache, and measure those that these do not have.
@@ -254,14 +266,15 @@ class ImageTables:
 
     def _take(self, files: DataFrame) -> None:
         """Take files from the given measurements."""
-        named = files.select("source_ref", "file").unique()
-        rows = self.parts.images.filter("found").join(named, on="source_ref", maintain_order="left")
+        named = files.select("source_ref", named="file").unique()
+        rows = self.parts.images.filter("found").join(named, on="source_ref").sort("file", "row")
         # As in `_keep`, for a file that could not be read.
-        rows = rows.with_columns(pl.coalesce("digest", "file").alias("digest"))
+        rows = rows.with_columns(pl.coalesce("digest", "named").alias("digest"))
         if not rows.is_empty():
-            self._digests |= dict(rows.select("file", "digest").iter_rows())
+            self._digests |= dict(rows.select("named", "digest").iter_rows())
+            wide = self.parts.wide(rows, self._measurements.wide.names)
             digests = rows.select("source_ref", "digest")
-            self._measurements.extend(rows, self.parts.crops.join(digests, on="source_ref"))
+            self._measurements.extend(rows, wide, self.parts.crops.join(digests, on="source_ref"))
 
     def _recall(self, stamps: Mapping[str, Stamp]) -> None:
         """Take from the cache what it knows of files that have not changed."""
@@ -394,7 +407,15 @@ class ImageTables:
                 records[digest], crops[digest] = record, answer.crops
         self.cache.store(files, records, crops)
 
+    def _with_wide(self, name: str, images: DataFrame) -> DataFrame:
+        """Keep a table with its wide columns in `wide`, and return it without them."""
+        light = images.drop("record", "labeled")
+        order = [*BASE["images"].schema, *(feature.name for feature in self._values_of("images"))]
+        self.wide[name] = beside(light, self._measurements.wide.columns(images["record"])).select(order)
+        return light
+
     def _images(self, found: DataFrame, contents: DataFrame) -> DataFrame:
+        """Return images without wide values, sorted, with the numbers of the records of these as `record`."""
         is_missing = col("file").is_null()
         is_object = col("path").str.starts_with(SCHEME).fill_null(False)
         digests = [self._digests.get(file or "") for file in found["file"]]
@@ -413,16 +434,21 @@ class ImageTables:
         )
         # Also if another data set had it measured: the rows of a data set do not depend on the others.
         values = self._values("images", "labeled")
-        return rows.select(*(col(name).cast(dtype) for name, dtype in BASE["images"].schema.items()), *values)
+        facts = (col(name).cast(dtype) for name, dtype in BASE["images"].schema.items())
+        return rows.sort(_IMAGE).select(*facts, *values, "record", "labeled")
+
+    def _values_of(self, table: str) -> list[Feature]:
+        """Return the features that are columns of a table."""
+        return [feature for feature in self.features if feature.of == table and feature.dtype]
 
     def _values(self, table: str, condition: str) -> list[pl.Expr]:
-        """Return the values of the features of a table; some only where a column is true."""
+        """Return the values of the features of a table that are not wide; some only where a column is true."""
         return [
             pl.when(condition).then(feature.name).alias(feature.name)
             if feature.only_labeled or feature.only_sampled
             else col(feature.name)
-            for feature in self.features
-            if feature.of == table and feature.dtype
+            for feature in self._values_of(table)
+            if not is_wide(feature)
         ]
 
     def _crops(self, boxes: DataFrame, files: DataFrame, of_boxes: DataFrame, contents: DataFrame) -> DataFrame:

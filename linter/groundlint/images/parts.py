@@ -6,23 +6,25 @@ features that were measured, each with its version, so that files of different v
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from polars import DataFrame, col
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint.config.data_sets import UsageError
 from groundlint.engine.base_tables import BASE, IMAGE_VALUES, RECTANGLE
 from groundlint.engine.features import Feature
 from groundlint.images.record import FACTS
+from groundlint.images.wide_values import AT_ONCE, beside, is_wide
 
 _FORM = "1"
 """Form of a file; the number changes with the meaning of its columns."""
@@ -64,30 +66,69 @@ class MeasuredParts:
 
     Attributes:
         images: source_ref, `found`, `labeled` (whether the features of labeled images were measured), the facts of
-            `record.FACTS` and the values of the wanted features.
+            `record.FACTS` and the values of the wanted features that are not wide; `file` and `row` say where it is.
         crops: source_ref, place, `sampled` and the values of the wanted features.
+        files: The files.
         processors: The types of processors that measured, as "x86_64". The last digits of some values depend on it.
     """
 
     images: DataFrame
     crops: DataFrame
+    files: Sequence[Path] = ()
     processors: frozenset[str] = frozenset()
 
+    def wide(self, rows: DataFrame, names: Sequence[str]) -> Iterator[DataFrame]:
+        """Read the wide values of some rows of `images`, some thousands at a time.
 
-def write(file: Path, images: DataFrame, crops: DataFrame, features: Sequence[Feature]) -> None:
+        Args:
+            rows: The rows, sorted by `file` and `row`; a row may come several times.
+            names: The features.
+
+        Yields:
+            The source_ref and the values of the next rows.
+
+        Raises:
+            UsageError: A file cannot be read any more.
+        """
+        columns = pl.Schema(dict.fromkeys(names, pl.Binary()))
+        for (number,), of_file in rows.group_by("file", maintain_order=True):
+            file = self.files[int(number)]
+            for (block,), part in of_file.group_by(col("row") // AT_ONCE, maintain_order=True):
+                start = int(block) * AT_ONCE
+                with _reading(file):
+                    values = pl.scan_parquet(file, glob=False).select(names).slice(start, AT_ONCE).cast(columns)
+                    yield part.select("source_ref").hstack(values.collect()[part["row"] - start])
+
+
+class PartTables(NamedTuple):
+    """What was measured of a part of the images, each source-ref once, sorted by it.
+
+    Attributes:
+        images: As `MeasuredParts.images`, without places in files.
+        wide: The wide values of these images.
+        crops: As in `MeasuredParts`.
+    """
+
+    images: DataFrame
+    wide: LazyFrame
+    crops: DataFrame
+
+
+def write(file: Path, part: PartTables, features: Sequence[Feature]) -> None:
     """Write a file.
 
     Args:
         file: The file.
-        images: As in `MeasuredParts`.
-        crops: As in `MeasuredParts`.
+        part: What was measured.
         features: The features that were measured.
     """
-    lists = crops.group_by("source_ref").agg(crops=pl.struct(pl.exclude("source_ref")))
+    lists = part.crops.group_by("source_ref").agg(crops=pl.struct(pl.exclude("source_ref")))
+    images = part.images.join(lists, on="source_ref", how="left", maintain_order="left")
+    rows = beside(images, part.wide)
     values = [feature.name for feature in features if feature.of == "images" and feature.dtype]
-    rows = images.select(*_ROWS, *_FACTS, *values).join(lists, on="source_ref", how="left").sort("source_ref")
     keys = json.dumps(sorted(feature.key for feature in features if feature.dtype))
-    rows.write_parquet(file, metadata={_FEATURES: keys, _VERSION: _FORM, _PROCESSOR: platform.machine()})
+    metadata = {_FEATURES: keys, _VERSION: _FORM, _PROCESSOR: platform.machine()}
+    rows.select(*_ROWS, *_FACTS, *values, "crops").sink_parquet(file, metadata=metadata, row_group_size=AT_ONCE)
 
 
 def read(patterns: Iterable[str], features: Sequence[Feature]) -> MeasuredParts:
@@ -104,7 +145,7 @@ def read(patterns: Iterable[str], features: Sequence[Feature]) -> MeasuredParts:
     """
     files = _files(patterns)
     _check(files, features)
-    read_parts = [_contents(file, features) for file in files]
+    read_parts = [_contents(number, file, features) for number, file in enumerate(files)]
     images = pl.concat(part.images for part in read_parts)
     if (twice := _contradicting(images)) is not None:
         raise UsageError(
@@ -116,6 +157,7 @@ def read(patterns: Iterable[str], features: Sequence[Feature]) -> MeasuredParts:
     return MeasuredParts(
         images.unique("source_ref", keep="last", maintain_order=True),
         crops.unique(["source_ref", *RECTANGLE], keep="last", maintain_order=True),
+        files,
         frozenset(pl.read_parquet_metadata(file).get(_PROCESSOR, "") for file in files),
     )
 
@@ -161,19 +203,36 @@ def _measured(file: Path) -> dict[str, str]:
     return {key.partition("@")[0]: key for key in keys if isinstance(key, str)}
 
 
-def _contents(file: Path, features: Sequence[Feature]) -> MeasuredParts:
-    """What a file says, with the values of the wanted features only."""
+def _contents(number: int, file: Path, features: Sequence[Feature]) -> MeasuredParts:
+    """What a file says, with the values of the wanted features only, and of these without the wide ones."""
     of = {
-        table: {each.name: IMAGE_VALUES[each.dtype] for each in features if each.of == table and each.dtype}
+        table: {
+            each.name: IMAGE_VALUES[each.dtype]
+            for each in features
+            if each.of == table and each.dtype and not is_wide(each)
+        }
         for table in ("images", "crops")
     }
     image = pl.Schema({**_ROWS, **_FACTS, **of["images"]})
     crop = pl.Schema({"source_ref": pl.String(), **_PLACE, **of["crops"]})
-    try:
+    with _reading(file):
         rows = pl.read_parquet(file, columns=[*image, "crops"], glob=False)
         lists = rows.select("source_ref", "crops").drop_nulls()
         crops = lists.explode("crops", empty_as_null=False).unnest("crops")
-        return MeasuredParts(rows.select(*image).cast(image), crops.select(*crop).cast(crop))
+        places = {"file": lit(number, pl.Int32), "row": pl.int_range(pl.len(), dtype=pl.Int64)}
+        images = rows.select(*image).cast(image).with_columns(**places)
+        return MeasuredParts(images, crops.select(*crop).cast(crop))
+
+
+@contextlib.contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Let a file that cannot be read be the user's error.
+
+    Raises:
+        UsageError: Reading failed.
+    """
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UsageError(f"--measurements {file}: the file cannot be read: {error}") from error
 
@@ -184,5 +243,8 @@ def _contradicting(rows: DataFrame) -> str | None:
     return None if several.is_empty() else str(several["source_ref"].min())
 
 
-NOTHING = MeasuredParts(DataFrame(schema={**_ROWS, **_FACTS}), DataFrame(schema={"source_ref": pl.String(), **_PLACE}))
+NOTHING = MeasuredParts(
+    DataFrame(schema={**_ROWS, **_FACTS, "file": pl.Int32(), "row": pl.Int64()}),
+    DataFrame(schema={"source_ref": pl.String(), **_PLACE}),
+)
 """No measurements."""

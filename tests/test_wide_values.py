@@ -1,0 +1,145 @@
+"""Wide values of images: they come back as they were added, from memory and from files."""
+
+from __future__ import annotations
+
+import gc
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars import DataFrame, Series
+from polars.testing import assert_frame_equal
+
+from groundlint.engine.features import Feature, feature
+from groundlint.images import wide_values
+from groundlint.images.wide_values import WideValues, beside
+
+LENGTH = 300
+
+
+def numbers(data: bytes) -> bytes:
+    return data
+
+
+def letters(data: bytes) -> bytes:
+    return data
+
+
+FEATURES: list[Feature] = [
+    feature(of="images", dtype=bytes, length=LENGTH)(numbers),
+    feature(of="images", dtype=bytes, length=LENGTH + 1)(letters),
+    feature(of="images", dtype=bytes, length=16)(lambda data: data),
+]
+
+CELL = st.none() | st.integers(0, 255).map(lambda n: bytes([n]) * LENGTH)
+
+
+def rows(cells: list[tuple[bytes | None, bytes | None]]) -> DataFrame:
+    one, other = ([cell[n] for cell in cells] for n in (0, 1))
+    longer = [None if cell is None else cell + b"." for cell in other]
+    return DataFrame({"numbers": one, "letters": longer}, schema={"numbers": pl.Binary, "letters": pl.Binary})
+
+
+@given(
+    parts=st.lists(st.lists(st.tuples(CELL, CELL), max_size=5), max_size=4),
+    order=st.lists(st.none() | st.integers(0, 19), max_size=30),
+    most_in_memory=st.sampled_from([1, 2_000, 1_000_000]),
+)
+def test_values_come_back_in_any_order(
+    parts: list[list[tuple[bytes | None, bytes | None]]], order: list[int | None], most_in_memory: int
+) -> None:
+    values = WideValues(FEATURES, most_in_memory)
+    added = [values.add(rows(part)) for part in parts]
+    every = pl.concat([rows([]), *(rows(part) for part in parts)])
+    assert [number for those in added for number in those] == list(range(every.height))
+    records = Series([n for n in order if n is None or n < every.height], dtype=pl.Int32)
+    columns = beside(DataFrame({"n": range(len(records))}), values.columns(records)).drop("n")
+    values.close()
+    wanted = every[records.drop_nulls()] if records.null_count() == 0 else every.select(pl.all().gather(records))
+    assert_frame_equal(columns.collect(), wanted)
+    for start in range(0, len(records), 7):
+        assert_frame_equal(
+            columns.select("letters").slice(start, 7).collect(), wanted.select("letters")[start : start + 7]
+        )
+
+
+def test_a_query_reads_no_other_columns_and_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    values = WideValues(FEATURES, 1)
+    count = wide_values.AT_ONCE + 500
+    cells = [random.Random(n).randbytes(LENGTH) for n in range(count)]
+    records = values.add(rows([(cell, None) for cell in cells]))
+    table = beside(DataFrame({"n": range(count)}), values.columns(records))
+    first, last = sorted(tmp_path.glob("*/*/*.parquet"))
+    spoil(first)
+    assert table.select("n", "numbers").slice(count - 3, 3).collect()["numbers"].to_list() == cells[-3:]
+    spoil(last)
+    assert table.select("n").collect().height == count
+    with pytest.raises(pl.exceptions.PolarsError):
+        table.select("numbers").collect()
+
+
+def spoil(file: Path) -> None:
+    """Overwrite values in the middle of a parquet file. What says where they are is at its end."""
+    data = file.read_bytes()
+    middle = slice(len(data) // 3, len(data) // 2)
+    file.write_bytes(data[: middle.start] + b"\xff" * (middle.stop - middle.start) + data[middle.stop :])
+
+
+def test_bytes_of_another_length_are_null() -> None:
+    values = WideValues(FEATURES)
+    short = DataFrame({"numbers": [b"short", bytes(LENGTH)], "letters": [bytes(LENGTH + 2), b""]})
+    kept = values.columns(values.add(short)).collect()
+    assert kept.rows() == [(None, None), (bytes(LENGTH), None)]
+    values.close()
+
+
+def test_files_are_removed_with_what_they_belong_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    values = WideValues(FEATURES, 1)
+    table = values.columns(values.add(rows([(bytes(LENGTH), None)])))
+    values.close()
+    assert table.collect().height == 1
+    assert list(tmp_path.glob("groundlint-*"))
+    del values
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
+    program = """
+import resource, signal
+import polars as pl
+from groundlint.engine.features import feature
+from groundlint.errors import GroundlintError
+from groundlint.images.wide_values import WideValues
+
+def numbers(data: bytes) -> bytes:
+    return data
+
+values = WideValues([feature(of="images", dtype=bytes, length=1000)(numbers)], most_in_memory=1)
+# A file of the system that is full: writing beyond this size fails.
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    for _ in range(100):
+        values.add(pl.DataFrame({"numbers": [bytes(1000)]}))
+except GroundlintError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"TMPDIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"the folder for temporary files, {tmp_path}, cannot be written" in done.stdout
+    assert "TMPDIR" in done.stdout
