@@ -7,6 +7,7 @@ import re
 from findings import LISTED, finding, on_manifest, report
 
 from groundlint import Rule, Severity
+from groundlint.report import FORMATS
 from groundlint.report.report import Report
 
 # The commands that GitHub's runner would take from a line, and those that we mean.
@@ -27,6 +28,11 @@ class Outside(Rule):
     severity = Severity.ERROR
     precision = 0.95
     message = "box {box} leaves the image"
+
+
+def rendered(form: str, of: Report) -> str:
+    """A report in a format, all its parts together."""
+    return "".join(FORMATS[form](of))
 
 
 def hostile(texts: list[str]) -> Report:

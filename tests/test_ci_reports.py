@@ -11,29 +11,29 @@ import pytest
 import xmlschema
 from corpora import SCHEMAS
 from findings import finding, on_manifest, report
-from reports import COMMAND, MIXED, OURS, hostile, many
+from reports import COMMAND, MIXED, OURS, hostile, many, rendered
 from test_attack import ATTACKS, UNSEEN, naughty_strings
 from test_sarif import sarif_run
 
-from groundlint.report import FORMATS, listing
+from groundlint.report import listing
 from groundlint.report.report import Report
 
 
 def test_github_annotates_and_escapes() -> None:
     image = "(s3://bucket/1.jpg)"
-    assert FORMATS["github"](MIXED).splitlines() == [
+    assert rendered("github", MIXED).splitlines() == [
         "::error file=data/a.manifest,line=3,title=BOX101 box-outside-image::100%25 wrong: a, b (images/1.jpg)",
         f"::warning file=data/a.manifest,line=1,title=DUP101 exact-duplicate::[ERROR_X] box 0 leaves the image {image}",
         "::notice file=b c/ä%3A1.manifest,line=1,title=LBL201 label-few-images::few",
         "groundlint: 3 of 3 findings annotated, 0 left out",
     ]
-    line = FORMATS["github"](report(on_manifest(manifest="50%,a:b\n.manifest", message="a\r\nb"))).splitlines()[0]
+    line = rendered("github", report(on_manifest(manifest="50%,a:b\n.manifest", message="a\r\nb"))).splitlines()[0]
     place = "file=50%25%2Ca%3Ab\\x0a.manifest,line=1"
     assert line == f"::error {place},title=MAN102 too-many-invalid-lines::a\\x0d\\x0ab"
 
 
 def test_github_gives_the_most_certain_three_of_a_rule_and_counts_the_rest() -> None:
-    *lines, last = FORMATS["github"](many()).splitlines()
+    *lines, last = rendered("github", many()).splitlines()
     titles = [re.findall(r"::(\w+) .*title=(\w+)", line)[0] for line in lines]
     assert titles == [
         ("error", "MAN100"),
@@ -50,7 +50,7 @@ def test_github_gives_the_most_certain_three_of_a_rule_and_counts_the_rest() -> 
 
 def test_github_gives_ten_of_a_severity() -> None:
     of = report(*(finding(code=f"BOX{n}", severity=level) for n in range(100, 120) for level in ("error", "warning")))
-    *lines, last = FORMATS["github"](of).splitlines()
+    *lines, last = rendered("github", of).splitlines()
     assert [line.split(" ")[0] for line in lines] == ["::error"] * 10 + ["::warning"] * 10
     assert last == "groundlint: 20 of 40 findings annotated, 20 left out"
 
@@ -61,12 +61,12 @@ def test_worst_first_sorts_by_reliability_and_then_by_score() -> None:
         finding(line=n, code=f"BOX{n}", precision=precision, score=score)
         for n, (precision, score) in enumerate(given, start=1)
     )
-    *commands, _ = FORMATS["github"](report(*rows)).splitlines()
+    *commands, _ = rendered("github", report(*rows)).splitlines()
     assert [int(OURS.fullmatch(line)[3]) for line in commands] == [4, 6, 5, 2, 3, 1]
 
 
 def test_gitlab_has_the_keys_of_code_quality() -> None:
-    issues = json.loads(FORMATS["gitlab"](MIXED))
+    issues = json.loads(rendered("gitlab", MIXED))
     assert issues[1] == {
         "description": "DUP101 exact-duplicate: [ERROR_X] box 0 leaves the image (s3://bucket/1.jpg)",
         "check_name": "exact-duplicate",
@@ -76,25 +76,25 @@ def test_gitlab_has_the_keys_of_code_quality() -> None:
     }
     assert [issue["severity"] for issue in issues] == ["major", "minor", "info"]
     assert issues[2]["location"]["path"] == "b c/ä:1.manifest"
-    assert json.loads(FORMATS["gitlab"](report())) == []
+    assert json.loads(rendered("gitlab", report())) == []
 
 
 def test_equal_fingerprints_become_different_where_they_must_be_unique() -> None:
     of = report(*(finding(fingerprint="same", message=text) for text in "abc"), finding(fingerprint="other"))
     wanted = ["same", "same:2", "same:3", "other"]
-    assert [issue["fingerprint"] for issue in json.loads(FORMATS["gitlab"](of))] == wanted
+    assert [issue["fingerprint"] for issue in json.loads(rendered("gitlab", of))] == wanted
     hashes = [result["partialFingerprints"]["primaryLocationLineHash"] for result in sarif_run(of)["results"]]
     assert hashes == wanted
-    assert [json.loads(line)["fingerprint"] for line in FORMATS["jsonl"](of).splitlines()][:3] == ["same"] * 3
+    assert [json.loads(line)["fingerprint"] for line in rendered("jsonl", of).splitlines()][:3] == ["same"] * 3
 
 
 @pytest.mark.parametrize("of", [report(), MIXED, hostile([*ATTACKS, " ", "\t"])], ids=["empty", "mixed", "hostile"])
 def test_junit_is_valid(of: Report) -> None:
-    xmlschema.XMLSchema(SCHEMAS / "junit.xsd").validate(FORMATS["junit"](of))
+    xmlschema.XMLSchema(SCHEMAS / "junit.xsd").validate(rendered("junit", of))
 
 
 def test_junit_has_a_suite_for_each_manifest_and_a_case_for_each_finding() -> None:
-    first, second = ElementTree.fromstring(FORMATS["junit"](MIXED))
+    first, second = ElementTree.fromstring(rendered("junit", MIXED))
     assert (first.get("name"), first.get("tests"), first.get("failures")) == ("data/a.manifest", "2", "1")
     assert (second.get("name"), second.get("tests"), second.get("failures")) == ("b c/ä:1.manifest", "1", "0")
     assert (first.get("id"), second.get("id")) == ("0", "1")
@@ -115,21 +115,21 @@ def test_junit_has_a_suite_for_each_manifest_and_a_case_for_each_finding() -> No
 )
 def test_junit_failures_are_only_the_findings_that_fail_the_run(failing: tuple[str, ...], failures: int) -> None:
     of = report(*(finding(severity=level) for level in ("error", "warning", "info")), failing=frozenset(failing))
-    root = ElementTree.fromstring(FORMATS["junit"](of))
+    root = ElementTree.fromstring(rendered("junit", of))
     assert len(list(root.iter("failure"))) == failures
     assert len((root[0].findtext("system-out") or "").splitlines()) == 3 - failures
 
 
 def test_junit_cases_on_boxes_of_a_line_have_names_of_their_own() -> None:
     boxes = [finding(box=n, attribute=attribute) for attribute in ("animals", "things") for n in range(3)]
-    suite = ElementTree.fromstring(FORMATS["junit"](report(*boxes)))
+    suite = ElementTree.fromstring(rendered("junit", report(*boxes)))
     names = {(case.get("classname"), case.get("name")) for case in suite.iter("testcase")}
     assert len(names) == 6
 
 
 def test_junit_cases_of_one_place_have_names_of_their_own_that_stay_when_others_go() -> None:
     def cases(*findings: dict[str, Any]) -> list[tuple[str | None, str | None]]:
-        suite = ElementTree.fromstring(FORMATS["junit"](report(*findings)))
+        suite = ElementTree.fromstring(rendered("junit", report(*findings)))
         return [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")]
 
     whole = {"line": None, "attribute": None, "box": None, "code": "SPL103"}
@@ -145,7 +145,7 @@ def test_junit_cases_of_one_place_have_names_of_their_own_that_stay_when_others_
 def test_xml_is_read_back_as_it_is_shown(texts: list[str]) -> None:
     texts = [*texts, "\x00\x0b\x1f\ufffe\uffff", "]]>", "</failure><failure>"]
     of = hostile(texts)
-    text = FORMATS["junit"](of)
+    text = rendered("junit", of)
     assert re.fullmatch(r"[\n\x20-\x7e]+", text)
     assert not any(COMMAND.search(line) for line in text.split("\n"))
     root = ElementTree.fromstring(text)

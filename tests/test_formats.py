@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 from findings import finding, report
 from lines import classification, detection, manifest
-from reports import COMMAND, MIXED, OURS, Outside, hostile, many
+from reports import COMMAND, MIXED, OURS, Outside, hostile, many, rendered
 from test_attack import ATTACKS, NAMES, UNSEEN, naughty_strings
 from test_sarif import sarif_run
 
@@ -25,10 +28,10 @@ JSON_FORMATS = ("json", "jsonl", "sarif", "gitlab")
 
 
 def test_json_lines_are_the_findings_of_the_json_report() -> None:
-    text = FORMATS["jsonl"](MIXED)
+    text = rendered("jsonl", MIXED)
     assert text.endswith("\n")
     lines = [json.loads(line) for line in text.split("\n")[:-1]]
-    assert lines == json.loads(FORMATS["json"](MIXED))["findings"]
+    assert lines == json.loads(rendered("json", MIXED))["findings"]
     assert [tuple(line) for line in lines] == [KEYS] * 3
 
 
@@ -50,15 +53,15 @@ def test_paths_are_relative_to_the_repository_and_marked_if_outside(given: str, 
     of = report(finding(manifest=given))
     location = sarif_run(of)["results"][0]["locations"][0]["physicalLocation"]
     assert unquote(location["artifactLocation"]["uri"]) == path
-    assert json.loads(FORMATS["gitlab"](of))[0]["location"]["path"] == path
-    assert f"file={path}," in FORMATS["github"](of)
+    assert json.loads(rendered("gitlab", of))[0]["location"]["path"] == path
+    assert f"file={path}," in rendered("github", of)
 
 
 @pytest.mark.parametrize("form", JSON_FORMATS)
 @pytest.mark.parametrize("texts", [ATTACKS, naughty_strings()])
 def test_json_formats_are_plain_and_carry_data_exactly(form: str, texts: list[str]) -> None:
     of = hostile(texts)
-    text = FORMATS[form](of)
+    text = rendered(form, of)
     assert re.fullmatch(r"[\n\x20-\x7e]+", text)
     assert not any(COMMAND.search(line) for line in text.split("\n"))
     values = [json.loads(line) for line in text.split("\n")[:-1]]
@@ -78,7 +81,7 @@ def test_json_formats_are_plain_and_carry_data_exactly(form: str, texts: list[st
 @pytest.mark.parametrize("form", ["text", "concise", "csv", "github", "markdown"])
 @pytest.mark.parametrize("texts", [[text] for text in ATTACKS] + [naughty_strings()])
 def test_no_line_for_people_hides_anything_or_gives_a_command(form: str, texts: list[str]) -> None:
-    text = FORMATS[form](hostile(texts))
+    text = rendered(form, hostile(texts))
     assert not UNSEEN.search(text)
     lines = text.split("\n")
     foreign = [line for line in lines if COMMAND.search(line) and not (form == "github" and OURS.fullmatch(line))]
@@ -94,7 +97,7 @@ def test_neither_the_output_of_a_suite_nor_the_help_of_a_rule_gives_a_command() 
     row = finding(severity="info", manifest="::error::owned")
     of = report(row, row, rules={"BOX101": Hostile}, notes=("::error::owned ##[error]owned",))
     for form in FORMATS:
-        lines = FORMATS[form](of).split("\n")
+        lines = rendered(form, of).split("\n")
         assert not [line for line in lines if COMMAND.search(line) and not OURS.fullmatch(line)], form
     assert sarif_run(of)["tool"]["driver"]["rules"][0]["help"]["text"] == "A box. ##[error]owned."
 
@@ -103,7 +106,7 @@ def test_neither_the_output_of_a_suite_nor_the_help_of_a_rule_gives_a_command() 
 def test_a_message_that_is_wrapped_gives_no_command(width: int) -> None:
     message = "x " * 10 + "::error::owned " * 8 + "##vso[task.complete] ##[error]x"
     of = report(finding(message=message), presentation=Presentation(width=width))
-    assert not [line for line in FORMATS["text"](of).split("\n") if COMMAND.search(line)]
+    assert not [line for line in rendered("text", of).split("\n") if COMMAND.search(line)]
 
 
 @pytest.mark.parametrize(
@@ -154,4 +157,20 @@ def test_the_command_prints_each_format_and_nothing_foreign_on_a_hostile_folder(
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_report_gives_the_same_text(form: str) -> None:
-    assert FORMATS[form](many()) == FORMATS[form](many())
+    assert rendered(form, many()) == rendered(form, many())
+
+
+def test_a_report_of_several_parts_has_every_finding_once_and_in_order() -> None:
+    wanted = [f"finding {n}" for n in range(listing.AT_ONCE + 2)]
+    of = report(*(finding(severity=("error", "info")[n % 2], message=text) for n, text in enumerate(wanted)))
+    assert [each["message"] for each in json.loads(rendered("json", of))["findings"]] == wanted
+    assert [json.loads(line)["message"] for line in rendered("jsonl", of).splitlines()] == wanted
+    assert [row["message"] for row in csv.DictReader(io.StringIO(rendered("csv", of)))] == wanted
+    assert [len(json.loads(rendered("gitlab", of))), rendered("concise", of).count("\n")] == [len(wanted)] * 2
+    suites = ElementTree.fromstring(rendered("junit", of))
+    assert len(suites.findall("*/testcase")) == len(wanted)
+    failures = [each.attrib["message"] for each in suites.findall("*/testcase/failure")]
+    printed = [line for each in suites.findall("*/system-out") for line in (each.text or "").split("\n")]
+    for said, those in ((failures, wanted[::2]), (printed, wanted[1::2])):
+        assert len(said) == len(those)
+        assert all(text in line for text, line in zip(those, said, strict=True))

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 from findings import URL, finding, on_manifest, report
-from reports import MIXED, hostile, many
+from reports import MIXED, hostile, many, rendered
 from test_attack import ATTACKS, naughty_strings
 
 from groundlint.engine.findings import KEYS, worst_first
-from groundlint.report import FORMATS, listing, markdown
+from groundlint.report import listing, markdown
 from groundlint.report.report import Report
 from groundlint.sanitize import visible
 
 
 def test_markdown_counts_by_rule_and_lists_the_worst_first() -> None:
-    text = FORMATS["markdown"](many())
+    text = rendered("markdown", many())
     rows = [re.split(r" *\| *", line)[1:-1] for line in text.splitlines() if line.startswith("| [")]
     assert [(re.findall(r"\w+", row[0])[0], row[2], row[3]) for row in rows] == [
         ("BOX100", "error", "20"),
@@ -37,12 +37,12 @@ def test_markdown_counts_by_rule_and_lists_the_worst_first() -> None:
 
 
 def test_markdown_without_findings_says_so() -> None:
-    assert "No findings to show." in FORMATS["markdown"](report())
+    assert "No findings to show." in rendered("markdown", report())
 
 
 def test_markdown_stays_below_its_limit_in_bytes_and_counts_what_is_left_out() -> None:
     of = report(*(finding(line=n, message="ä" * 400) for n in range(1, 5001)))
-    text = FORMATS["markdown"](of)
+    text = rendered("markdown", of)
     assert 899 * 1024 < len(text.encode()) <= 900 * 1024 == markdown.MAX_REPORT_BYTES
     *_, last = text.splitlines()
     assert last == f"{5000 - text.count('- error'):,} findings are left out."
@@ -60,7 +60,7 @@ def read_markdown(text: str) -> tuple[list[str], list[Any]]:
 @pytest.mark.parametrize("texts", [ATTACKS, naughty_strings()])
 def test_markdown_shows_data_literally(texts: list[str]) -> None:
     of = hostile(texts)
-    items, tokens = read_markdown(FORMATS["markdown"](of))
+    items, tokens = read_markdown(rendered("markdown", of))
     allowed = {"text", "text_special", "link_open", "link_close", "inline", "heading_open", "heading_close"}
     allowed |= {f"{part}_{end}" for part in ("paragraph", "bullet_list", "list_item") for end in ("open", "close")}
     allowed |= {f"{part}_{end}" for part in ("table", "thead", "tbody", "tr", "th", "td") for end in ("open", "close")}
@@ -106,24 +106,24 @@ def test_markdown_mentions_nobody() -> None:
 )
 def test_a_path_that_begins_a_line_begins_harmlessly(path: str, shown: str) -> None:
     of = report(finding(manifest=path, line=4), on_manifest(manifest=path))
-    concise = FORMATS["concise"](of).splitlines()
+    concise = rendered("concise", of).splitlines()
     assert concise[0].startswith(f"{shown}:4: error BOX101 ")
     assert concise[1].startswith(f"{shown}: error MAN102 ")
-    assert FORMATS["text"](of).splitlines()[0] == shown
+    assert rendered("text", of).splitlines()[0] == shown
 
 
 def test_concise_is_one_line_for_each_finding() -> None:
-    assert FORMATS["concise"](MIXED).splitlines() == [
+    assert rendered("concise", MIXED).splitlines() == [
         "data/a.manifest:3: error BOX101 box-outside-image: 100% wrong: a, b (images/1.jpg)",
         "data/a.manifest: warning DUP101 exact-duplicate: [ERROR_X] box 0 leaves the image (s3://bucket/1.jpg)",
         "b c/ä:1.manifest: info LBL201 label-few-images: few",
     ]
-    assert FORMATS["concise"](many()).count("\n") == 6023
-    assert FORMATS["concise"](report()) == ""
+    assert rendered("concise", many()).count("\n") == 6023
+    assert rendered("concise", report()) == ""
 
 
 def table(of: Report) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(FORMATS["csv"](of))))
+    return list(csv.DictReader(io.StringIO(rendered("csv", of))))
 
 
 def test_csv_has_a_row_for_each_finding_and_the_keys_of_json_as_columns() -> None:
@@ -135,7 +135,7 @@ def test_csv_has_a_row_for_each_finding_and_the_keys_of_json_as_columns() -> Non
     assert json.loads(first["related"]) == [place]
     assert (second["line"], second["source_ref"], second["related"]) == ("", "", "[]")
     assert table(report()) == []
-    assert FORMATS["csv"](report()).count("\n") == 1
+    assert rendered("csv", report()).count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])

@@ -12,9 +12,9 @@ import jsonschema
 import polars as pl
 import pytest
 from findings import finding, frame, on_manifest, presented, report
+from reports import rendered
 
 from groundlint.engine.findings import KEYS
-from groundlint.report import FORMATS
 from groundlint.report.listing import shortest_names
 from groundlint.report.report import Report
 from groundlint.report.schema import schema
@@ -28,7 +28,7 @@ EFFECT = on_manifest(message="3 of 4 lines are invalid", caused_by="BOX101")
 
 
 def text(of: Report, **parts: Any) -> str:
-    return FORMATS["text"](presented(of, **parts))
+    return rendered("text", presented(of, **parts))
 
 
 def lines(of: Report, **parts: Any) -> list[str]:
@@ -43,7 +43,7 @@ def value() -> Any:
         on_manifest(severity="warning"),
         finding(severity="info", typical=True, image="images/1.jpg"),
     )
-    return json.loads(FORMATS["json"](report(*rows, notes=("too many boxes to compare",))))
+    return json.loads(rendered("json", report(*rows, notes=("too many boxes to compare",))))
 
 
 def test_the_published_schema_is_the_one_of_the_models_and_valid() -> None:
@@ -170,11 +170,11 @@ def test_typical_findings_are_one_line_for_people_and_complete_for_programs() ->
         )
     )
     for form in ("text", "github", "markdown"):
-        assert FORMATS[form](of).count("typical of this data set: 63%") == 1, form
-        assert "leaves the image" not in FORMATS[form](of)
-    assert len(json.loads(FORMATS["json"](of))["findings"]) == 8
-    assert FORMATS["csv"](of).count("leaves the image") == 8
-    assert FORMATS["concise"](of).count("leaves the image") == 8
+        assert rendered(form, of).count("typical of this data set: 63%") == 1, form
+        assert "leaves the image" not in rendered(form, of)
+    assert len(json.loads(rendered("json", of))["findings"]) == 8
+    assert rendered("csv", of).count("leaves the image") == 8
+    assert rendered("concise", of).count("leaves the image") == 8
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_statistics_count_every_finding_by_rule() -> None:
 def test_suppressed_findings_are_shown_with_the_reason_if_asked_for(form: str) -> None:
     hidden = frame(finding(), finding(line=2)).with_columns(suppression=pl.Series([None, "twins"]))
     of = replace(report(), hidden=hidden)
-    assert "suppressed: twins" not in FORMATS[form](of)
-    shown = FORMATS[form](presented(of, show_suppressed=True))
+    assert "suppressed: twins" not in rendered(form, of)
+    shown = rendered(form, presented(of, show_suppressed=True))
     assert "data/a.manifest:1: error BOX101 box-outside-image: box 0 leaves the image (s3://bucket/1.jpg) " in shown
     assert "[in the baseline]" in shown
     assert "[suppressed: twins]" in shown

@@ -14,21 +14,21 @@ import pytest
 from corpora import SCHEMAS
 from findings import URL, finding, report
 from lines import detection, manifest
-from reports import MIXED, hostile, many
+from reports import MIXED, hostile, many, rendered
 from test_attack import ATTACKS
 
-from groundlint.report import FORMATS, sarif
+from groundlint.report import sarif
 from groundlint.report.report import Report
 
 
 def sarif_run(of: Report) -> Any:
-    return json.loads(FORMATS["sarif"](of))["runs"][0]
+    return json.loads(rendered("sarif", of))["runs"][0]
 
 
 @pytest.mark.parametrize("of", [report(), MIXED, hostile(ATTACKS)], ids=["empty", "mixed", "hostile"])
 def test_sarif_is_valid(of: Report) -> None:
     schema = json.loads((SCHEMAS / "sarif-2.1.0.json").read_text(encoding="utf-8"))
-    jsonschema.Draft4Validator(schema).validate(json.loads(FORMATS["sarif"](of)))
+    jsonschema.Draft4Validator(schema).validate(json.loads(rendered("sarif", of)))
 
 
 @pytest.mark.parametrize("of", [MIXED, hostile(ATTACKS)], ids=["mixed", "hostile"])

@@ -35,12 +35,13 @@ from groundlint.cli.output import (
     BROKEN,
     FAILED,
     list_files,
-    print_text,
+    print_parts,
     progress,
     reported,
     say,
     say_faults,
     write,
+    write_parts,
 )
 
 if TYPE_CHECKING:
@@ -291,9 +292,9 @@ def _deliver(report: Report, outputs: Destinations, *, on_stderr: bool) -> bool:
     for form, path in outputs:
         try:
             if path:
-                write(path, FORMATS[form](plain))
+                write_parts(path, FORMATS[form](plain))
             else:
-                print_text(FORMATS[form](report), on_stderr=on_stderr)
+                print_parts(FORMATS[form](report), on_stderr=on_stderr)
         except typer.Exit:
             # The reason was reported; the other reports may be for other readers.
             is_whole = False

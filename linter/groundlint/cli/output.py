@@ -125,11 +125,16 @@ def print_lines(lines: Iterable[str]) -> None:
     print_text("".join(f"{line}\n" for line in lines))
 
 
-def print_text(text: str, *, on_stderr: bool = False) -> None:
-    """Print text on standard output, or on standard error."""
+def print_text(text: str) -> None:
+    """Print text on standard output."""
+    print_parts([text])
+
+
+def print_parts(parts: Iterable[str], *, on_stderr: bool = False) -> None:
+    """Print the parts of a text on standard output, or on standard error."""
     stream = sys.stderr if on_stderr else sys.stdout
     with _printing(stream):
-        stream.write(text)
+        stream.writelines(parts)
         stream.flush()
 
 
@@ -154,12 +159,17 @@ def _printing(stream: TextIO) -> Iterator[None]:
 
 
 def write(file: Path | str, text: str) -> None:
-    """Write a file, or an object of S3 if it is a URI, as a whole or not at all."""
+    """Write a text as `write_parts` does."""
+    write_parts(file, [text])
+
+
+def write_parts(file: Path | str, parts: Iterable[str]) -> None:
+    """Write the parts of a text into a file, or an object of S3 if it is a URI, as a whole or not at all."""
     if isinstance(file, str):
-        _write_object(file, text)
+        _write_object(file, "".join(parts))
         return
-    with replacing(file) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    with replacing(file) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(parts)
 
 
 def _write_object(uri: str, text: str) -> None:

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 import polars as pl
 from polars import DataFrame
 
-from groundlint.report.listing import LINE_COLUMNS, line, with_images, with_marks
+from groundlint.report.listing import AT_ONCE, LINE_COLUMNS, line, with_images, with_marks
 from groundlint.report.report import Report
 from groundlint.sanitize import visible
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Iterator[str]:
     """Findings in order; suppressed and baselined ones after them, with the reason, if they are asked for."""
     marked = with_marks(report.findings, unsafe=report.presentation.unsafe_fixes)
-    lines = [*_lines(marked), *(hidden_lines(report.hidden) if report.presentation.show_suppressed else ())]
-    return "".join(f"{text}\n" for text in lines)
+    hidden = hidden_lines(report.hidden) if report.presentation.show_suppressed else ()
+    for part in marked.iter_slices(AT_ONCE):
+        yield "".join(f"{text}\n" for text in _lines(part))
+    yield "".join(f"{text}\n" for text in hidden)
 
 
 def hidden_lines(findings: DataFrame) -> Iterator[str]:

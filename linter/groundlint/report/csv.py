@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 import polars as pl
 from polars import DataFrame, Series
 
 from groundlint.engine.findings import KEYS
+from groundlint.report.listing import AT_ONCE
 from groundlint.report.report import Report
 from groundlint.sanitize import plain_json, visible
 
@@ -16,19 +18,26 @@ from groundlint.sanitize import plain_json, visible
 _FORMULA = re.compile(r"^[=+\-@]")
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Iterator[str]:
     """Findings in order, lists as JSON text, text always in quotes.
 
     Control characters are shown as escapes, and an apostrophe precedes what a spreadsheet would take for a formula.
     """
     findings = report.findings.select(KEYS)
+    yield _rows(findings.clear(), has_header=True)
+    for part in findings.iter_slices(AT_ONCE):
+        yield _rows(part)
+
+
+def _rows(findings: DataFrame, *, has_header: bool = False) -> str:
     texts = [_texts(findings, name) for name, dtype in findings.schema.items() if dtype == pl.String]
     lists = [
         Series(name, [plain_json(json.dumps(value)) for value in findings[name].to_list()], pl.String)
         for name, dtype in findings.schema.items()
         if dtype.is_nested()
     ]
-    return findings.with_columns(*texts, *lists).write_csv(quote_style="non_numeric")
+    cells = findings.with_columns(*texts, *lists)
+    return cells.write_csv(quote_style="non_numeric", include_header=has_header)
 
 
 def _texts(findings: DataFrame, name: str) -> Series:

@@ -21,7 +21,7 @@ MAX_OF_LEVEL = 10
 _COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Iterator[str]:
     """The most certain findings as annotations, and how many are left out."""
     findings = with_typical_merged(worst_first(with_images(report.findings)))
     shown = findings.filter(pl.int_range(pl.len()).over("code") < MAX_OF_RULE)
@@ -29,7 +29,7 @@ def render(report: Report) -> str:
     lines = list(_annotations(shown, report.folder))
     annotated, total = int(shown["merged"].sum()), report.findings.height
     lines.append(f"groundlint: {annotated:,} of {total:,} findings annotated, {total - annotated:,} left out")
-    return "".join(f"{line}\n" for line in lines)
+    yield "".join(f"{line}\n" for line in lines)
 
 
 def _annotations(findings: DataFrame, folder: str) -> Iterator[str]:

@@ -15,6 +15,9 @@ from groundlint.engine.rule import Safety
 from groundlint.engine.wording import worded
 from groundlint.sanitize import visible
 
+AT_ONCE = 5_000
+"""Findings that a format writes together."""
+
 OUTSIDE = "outside-working-directory"
 """The folder under which manifests outside the working directory are shown."""
 

@@ -28,7 +28,7 @@ _MAX_LABELS = 20
 _MARKS = re.compile(r"[\\`*_\[\](){}<>|#!&~$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Iterator[str]:
     """A table of counts by rule with links to their pages, and the worst findings."""
     summary, findings = report.summary, worst_first(with_images(report.findings))
     numbers = summary.counts.model_dump() | summary.model_dump(
@@ -40,7 +40,8 @@ def render(report: Report) -> str:
     if report.evaluation is not None:
         text += "".join(_evaluation(report.evaluation))
     if findings.is_empty():
-        return text + "\nNo findings to show.\n"
+        yield text + "\nNo findings to show.\n"
+        return
     text += "\n| rule | name | severity | findings |\n| --- | --- | --- | ---: |\n" + "".join(_rows(findings))
     parts = [text + "\n## Findings\n\n"]
     free = MAX_REPORT_BYTES - _TAIL - len(parts[0].encode())
@@ -51,7 +52,7 @@ def render(report: Report) -> str:
             parts.append(f"\n{listed.height - len(parts) + 1:,} findings are left out.\n")
             break
         parts.append(item)
-    return "".join(parts)
+    yield "".join(parts)
 
 
 def _evaluation(evaluation: DataFrame) -> Iterator[str]:

@@ -28,7 +28,7 @@ _PROBLEMS = {"error": "error", "warning": "warning", "info": "recommendation"}
 _PRECISIONS = ((0.9, "very-high"), (2 / 3, "high"), (1 / 3, "medium"), (0, "low"))
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Iterator[str]:
     """The worst findings, at least one of each rule, and how many are left out."""
     findings = worst_first(with_images(with_unique_fingerprints(report.findings)))
     shown = _shown(findings)
@@ -49,7 +49,7 @@ def render(report: Report) -> str:
         "results": list(_results(shown, index, report.folder)),
     }
     value = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-    return plain_json(json.dumps(value)) + "\n"
+    yield plain_json(json.dumps(value)) + "\n"
 
 
 def _shown(findings: DataFrame) -> DataFrame:

@@ -31,7 +31,7 @@ _COLUMNS = ("line", "severity", "code", "name", "aws", "message", "shown_image",
 _MAX_SUGGESTIONS = 3
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Iterator[str]:
     """Findings by manifest, counts of those not listed, and a summary with suggestions of what to run next."""
     look = report.presentation
     findings = worst_first(with_marks(with_images(report.findings), unsafe=look.unsafe_fixes))
@@ -49,7 +49,7 @@ def render(report: Report) -> str:
     if not look.quiet:
         lines += [*_wrapped(_summary(report), look.width), ""]
         lines += _section("Next:", _wrapped(_suggestions(report, findings), look.width - 2))
-    return "\n".join(lines).rstrip("\n") + "\n" if lines else ""
+    yield "\n".join(lines).rstrip("\n") + "\n" if lines else ""
 
 
 def _is_counted(look: Presentation) -> pl.Expr:
