@@ -36,11 +36,13 @@ from groundlint.images import decoding
 from groundlint.images.decoding import LONG_SIDE, DecodedImage
 from groundlint.images.limits import MAX_PIXELS
 from groundlint_rules.algorithms.discriminant import Block, net_block
-from groundlint_rules.algorithms.feature_blocks import block_of
+from groundlint_rules.algorithms.feature_blocks import block_of_roots
 from groundlint_rules.algorithms.label_errors import LIMITS_OF_FEW, Limits, Odds, agree, area_under_curve, label_odds
 from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
+from groundlint_rules.algorithms.stacked import stacked
 from groundlint_rules.features import embeddings
 from groundlint_rules.features._efficientnet import WEIGHTS
+from groundlint_rules.features.embeddings import NUMBERS
 
 Bools = NDArray[np.bool_]
 
@@ -311,7 +313,7 @@ def boxes(data: Path, name: str) -> tuple[Images, list[str]]:
     keys = ("manifest", "line", "attribute", "box")
     crops = exported("crops", file).select(*keys, "crop_embedding").drop_nulls()
     rows = exported("boxes", file).drop_nulls("label").join(crops, on=keys)
-    block = block_of("crop_embedding", rows["crop_embedding"])
+    block = block_of_roots(stacked(rows["crop_embedding"], NUMBERS, np.uint8))
     return Images(rows["source_ref"].to_list(), [block], (halves(rows["source_ref"]) == 1).to_numpy()), rows[
         "label"
     ].to_list()

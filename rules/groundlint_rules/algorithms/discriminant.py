@@ -44,6 +44,9 @@ _VOTE_WEIGHT, _ADDED_SHARE = 2.0, 0.02
 _VOTERS = 10_000
 """Maximum number of rows among which neighbors are searched; of more rows, as many evenly spaced ones."""
 
+_MOST_SUMMED = 100_000
+"""Rows whose products give the principal components; of more rows, as many evenly spaced ones."""
+
 _MIN_DEVIATION = 1e-6
 """Standard deviation, of numbers around 1, below which there is only rounding."""
 
@@ -63,11 +66,19 @@ class Block:
         root: True for heavy-tailed features without negative values, such as a net's last activations: their square
             roots are taken. Other features are standardized.
         components: Number of principal components to keep.
+        are_roots: True if the features are the square roots of what they stand for, as whole numbers: bytes take an
+            eighth of the memory.
     """
 
     features: NDArray[np.floating | np.unsignedinteger]
     root: bool
     components: int
+    are_roots: bool = False
+
+    def of(self, rows: Ints | NDArray[np.bool_]) -> Floats:
+        """Some rows in double precision, (rows, features)."""
+        values: Floats = np.array(self.features[rows], np.float64)
+        return np.square(values, out=values) if self.are_roots else values
 
 
 def net_block(features: NDArray[np.floating | np.unsignedinteger]) -> Block:
@@ -133,7 +144,7 @@ def runs(count: int, width: int) -> Iterator[slice]:
 
 def _prepared(block: Block, rows: Ints) -> Floats:
     """Some rows of a block in double precision; square roots of unit length if the block asks for them."""
-    values: Floats = np.array(block.features[rows], np.float64)
+    values = block.of(rows)
     if not np.isfinite(values).all():
         raise ValueError("a feature is not finite")
     if not block.root:
@@ -143,6 +154,13 @@ def _prepared(block: Block, rows: Ints) -> Floats:
     # The length of the roots is the root of the sum.
     values /= np.maximum(values.sum(1, keepdims=True), np.finfo(np.float64).tiny)
     return np.sqrt(values, out=values)
+
+
+def points_of(blocks: Sequence[Block], rows: Ints) -> NDArray[np.float32]:
+    """The principal components of some rows of all blocks, (rows, components)."""
+    first, *others = (components(block, rows) for block in blocks)
+    # Of a million rows, a copy takes a gigabyte.
+    return np.hstack([first, *others]) if others else first
 
 
 def components(block: Block, rows: Ints) -> NDArray[np.float32]:
@@ -170,12 +188,13 @@ def _of_many(block: Block, rows: Ints) -> NDArray[np.float32]:
     # Relative to one row, as in `_of_few`.
     origin = _prepared(block, rows[:1])[0]
     total, products = np.zeros(width), np.zeros((width, width))
-    for run in runs(len(rows), width):
-        values = _prepared(block, rows[run]) - origin
+    summed = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _MOST_SUMMED)).astype(np.intp))]
+    for run in runs(len(summed), width):
+        values = _prepared(block, summed[run]) - origin
         total += values.sum(0)
         products += values.T @ values
-    mean = total / len(rows)
-    covariance = products / len(rows) - np.outer(mean, mean)
+    mean = total / len(summed)
+    covariance = products / len(summed) - np.outer(mean, mean)
     deviation = np.ones(width) if block.root else np.sqrt(np.maximum(covariance.diagonal(), 0)) + _MIN_DEVIATION
     variances, directions = np.linalg.eigh(covariance / np.outer(deviation, deviation))
     kept, scale = _kept(block, variances, len(rows))

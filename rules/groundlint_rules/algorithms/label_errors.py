@@ -33,11 +33,11 @@ from groundlint_rules.algorithms.discriminant import (
     Ints,
     Model,
     UserModel,
-    components,
     fold_of,
     in_own_order,
     neighbors,
     numbered,
+    points_of,
     runs,
 )
 
@@ -47,6 +47,10 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 
 MIN_ITEMS = 12
 """Labels with fewer groups are neither judged nor suggested."""
+
+_MOST_COMPARED = 100_000
+"""Images among which the nearest are searched; of more images, as many evenly spaced ones: time would grow with their
+square."""
 
 PLANTED_SHARE, _PLANTED_ENOUGH, _MOST_DRAWS = 0.05, 200, 20
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(16), 36))
@@ -175,7 +179,7 @@ def label_odds(
     labels = np.array([codes[given[row]] for row in rows], np.intp)
     group = numbered([ids[row] for row in rows])
 
-    points = np.hstack([components(block, rows) for block in blocks])
+    points = points_of(blocks, rows)
     model: Model = (
         UserModel(probabilities.of(rows, names))
         if probabilities
@@ -271,17 +275,19 @@ def votes_of_nearest(
     points: NDArray[np.float32], labels: Ints, suggested: Ints, groups: Ints, judged: Ints, voters: int
 ) -> Floats:
     """Shares of the nearest images of other groups that have the given and the suggested label: (judged, 2)."""
-    lengths = np.maximum(np.linalg.norm(points, axis=1), np.finfo(np.float32).tiny)
+    compared = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MOST_COMPARED)).astype(np.intp))
+    others, groups_of_others, labels_of_others = points[compared], groups[compared], labels[compared]
+    lengths = np.maximum(np.linalg.norm(others, axis=1), np.finfo(np.float32).tiny)
     votes = np.empty((len(judged), 2))
-    nearest = min(voters, len(points) - 1)
-    for run in runs(len(judged), len(points)):
+    nearest = min(voters, len(others) - 1)
+    for run in runs(len(judged), len(others)):
         some = judged[run]
-        cosines = points[some] @ points.T / lengths
-        cosines[groups[some][:, None] == groups] = -np.inf
+        cosines = points[some] @ others.T / lengths
+        cosines[groups[some][:, None] == groups_of_others] = -np.inf
         found = np.argpartition(cosines, -nearest, axis=1)[:, -nearest:]
         valid = np.isfinite(np.take_along_axis(cosines, found, 1))
         for column, wanted in enumerate((labels[some], suggested[some])):
-            is_wanted = (labels[found] == wanted[:, None]) & valid
+            is_wanted = (labels_of_others[found] == wanted[:, None]) & valid
             votes[run, column] = is_wanted.sum(1) / np.maximum(valid.sum(1), 1)
     return votes
 

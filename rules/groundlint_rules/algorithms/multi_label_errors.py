@@ -21,10 +21,10 @@ from groundlint_rules.algorithms.discriminant import (
     Ints,
     Model,
     UserModel,
-    components,
     fold_of,
     in_own_order,
     numbered,
+    points_of,
 )
 from groundlint_rules.algorithms.label_errors import (
     PLANTED_SHARE,
@@ -88,7 +88,7 @@ def one_vs_rest_odds(
     order = in_own_order(blocks, [""] * count, ids, {""})
     folds = np.array([fold_of(group) for group in ids], np.intp)
     group = numbered([ids[row] for row in order])
-    points = np.hstack([components(block, order) for block in blocks])
+    points = points_of(blocks, order)
     model: Model = Discriminant(points, folds[order], 2)
     for name in sorted(having):
         if probabilities:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from polars import DataFrame, LazyFrame, Series, col, lit
 
 from groundlint import table
+from groundlint_rules.features.embeddings import NUMBERS
+from groundlint_rules.wide_columns import taken, wide_column
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MIN_SIGNAL = 0.8
 """AUROC of the self-check below which no label is flagged: that of `label_errors.Limits`, which loads numpy."""
 
-_BLOCKS = ("embedding", "probability", "image_embedding", "crop_embedding")
-"""Columns of features. The first that is measured defines the nearest images."""
+_BLOCKS = ("embedding", "probability", "measured")
+"""Columns of features. The first that is known defines the nearest images."""
 
 _IMAGE = ("data_set", "source_ref")
 _OBJECT = ("source_ref", "attribute", "box")
@@ -82,15 +88,15 @@ def image_label_odds(
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of images."""
-    features = images.select(*_IMAGE, "image_embedding")
+    judged = labels.filter(col("label").is_not_null()).filter(pl.len().over("attribute_id") == 1)
+    seen = wide_column(images, "image_embedding", NUMBERS, among=judged)
     rows = (
-        labels.filter(col("label").is_not_null())
-        .filter(pl.len().over("attribute_id") == 1)
-        .sort("attribute_id")
+        # In the order of the embeddings.
+        judged.sort(*_IMAGE, "attribute_id")
         .with_columns(box=lit(None, pl.Int32), box_id=lit(None, pl.Int32))
-        .join(features, on=_IMAGE, how="left", maintain_order="left")
+        .join(seen.rows.lazy().rename({"place": "measured"}), on=_IMAGE, how="left", maintain_order="left")
     )
-    return _judged(rows, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
+    return _judged(rows, seen.values, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
 
 
 @table(features=("crop_embedding",))
@@ -103,22 +109,30 @@ def box_label_odds(
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
     """The part of `label_odds` for labels of boxes."""
+    from groundlint_rules.algorithms.stacked import stacked
+
+    crop = crops.select("box_id", "crop_embedding").drop_nulls().sort("box_id").collect().with_row_index("measured")
     rows = (
         boxes.filter(col("label").is_not_null())
         .sort("box_id")
-        .join(crops.select("box_id", "crop_embedding"), on="box_id", how="left", maintain_order="left")
+        .join(crop.lazy().drop("crop_embedding"), on="box_id", how="left", maintain_order="left")
     )
-    return _judged(rows, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
+    values = stacked(crop["crop_embedding"], NUMBERS, "u1")
+    return _judged(rows, values, duplicate_groups, embeddings, pred_probs, pred_prob_labels)
 
 
 def _judged(
     objects: LazyFrame,
+    measured: NDArray[np.uint8],
     duplicate_groups: LazyFrame,
     embeddings: LazyFrame,
     pred_probs: LazyFrame,
     pred_prob_labels: LazyFrame,
 ) -> DataFrame:
-    """The odds of the labels of objects by all features that are known, for each attribute of each data set."""
+    """The odds of the labels of objects by all features that are known, for each attribute of each data set.
+
+    The column `measured` of the objects has the row of their measured embedding.
+    """
     groups = duplicate_groups.select(*_IMAGE, "group")
     rows = objects.join(groups, on=_IMAGE, how="left", maintain_order="left")
     rows = rows.with_columns(group=pl.coalesce("group", "source_ref"))
@@ -131,24 +145,29 @@ def _judged(
     features = [name for name in _BLOCKS if name in rows.collect_schema()]
     seen = rows.filter(pl.any_horizontal(col(name).is_not_null() for name in features))
     parts = seen.collect().group_by("data_set", "attribute", maintain_order=True)
-    return pl.concat([DataFrame(schema=SCHEMA), *(_of_attribute(part, columns) for _, part in parts)])
+    return pl.concat([DataFrame(schema=SCHEMA), *(_of_attribute(part, measured, columns) for _, part in parts)])
 
 
-def _of_attribute(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
-    """The odds of the objects of one attribute that have all measured features; `columns` label the probabilities."""
+def _of_attribute(rows: DataFrame, measured: NDArray[np.uint8], columns: tuple[str, ...]) -> DataFrame:
+    """The odds of the objects of one attribute that have all features; `columns` label the probabilities."""
     import numpy as np
 
     from groundlint_rules.algorithms import label_errors
-    from groundlint_rules.algorithms.feature_blocks import block_of, nearest
+    from groundlint_rules.algorithms.feature_blocks import block_of_roots, block_of_user, nearest
 
-    measured = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
-    seen = rows.drop_nulls(measured)
-    if not measured or seen.is_empty():
+    known = [name for name in _BLOCKS if name in rows.columns and rows[name].is_not_null().any()]
+    seen = rows.drop_nulls(known)
+    if not known or seen.is_empty():
         return DataFrame(schema=SCHEMA)
-    blocks = [block_of(name, seen[name]) for name in measured]
+    blocks = [
+        block_of_roots(taken(measured, seen[name].to_numpy()))
+        if name == "measured"
+        else block_of_user(name, seen[name])
+        for name in known
+    ]
     given = seen["label"].to_list()
     probabilities, limits = None, None
-    if "probability" in measured:
+    if "probability" in known:
         probabilities = label_errors.Probabilities(np.stack(seen["probability"].to_list()), columns)
         limits = label_errors.LIMITS_OF_USER_MODEL
     odds = label_errors.label_odds(blocks, given, seen["group"].to_list(), limits, probabilities)

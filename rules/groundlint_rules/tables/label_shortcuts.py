@@ -11,6 +11,7 @@ from polars import DataFrame, LazyFrame, Series, col
 from groundlint import table, worded
 from groundlint.phrases import number_of
 from groundlint_rules.features.small_image import SIDE
+from groundlint_rules.wide_columns import in_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,8 @@ _ORDER = [*_CATEGORIES, *_NUMBERS]
 _AS_WELL = 0.02
 """Difference of AUROC up to which nuisances predict about as well."""
 
+_EXPOSURE = pl.Schema({"data_set": pl.Int32(), "source_ref": pl.String(), "exposure": pl.Float64()})
+
 SCHEMA = pl.Schema(
     {
         "data_set": pl.Int32(),
@@ -95,20 +98,29 @@ def label_shortcuts(
     frequent = labels.group_by("data_set", "label").len().filter(col("len") >= MIN_IMAGES)
     several = frequent.filter(pl.len().over("data_set") > 1).select("data_set").unique()
     judged = labels.join(several, on="data_set", how="semi").collect()
-    rows = _nuisances(judged.lazy(), lines, attributes, images, duplicate_groups).collect()
+    rows = _nuisances(judged.lazy(), lines, attributes, _measured(images), duplicate_groups).collect()
     of_sets = rows.partition_by("data_set", maintain_order=True)
     found = [row for part in of_sets for row in _of_data_set(part, judged)]
     return DataFrame(found, schema=SCHEMA, orient="row")
 
 
+def _measured(images: LazyFrame) -> LazyFrame:
+    """What was measured of each image that may be a nuisance."""
+    # That an image names no camera may be a shortcut too.
+    camera = pl.when(col("format").is_not_null()).then(col("camera").fill_null(""))
+    exposures = [
+        keys.with_columns(exposure=Series(values.mean(axis=1)))
+        for keys, values in in_parts(images, "small_image", SIDE * SIDE)
+    ]
+    exposure = pl.concat([DataFrame(schema=_EXPOSURE), *exposures]).lazy()
+    return images.select(*_IMAGE, "width", "height", "format", camera=camera).join(exposure, on=_IMAGE, how="left")
+
+
 def _nuisances(
-    labels: LazyFrame, lines: LazyFrame, attributes: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame
+    labels: LazyFrame, lines: LazyFrame, attributes: LazyFrame, measured: LazyFrame, duplicate_groups: LazyFrame
 ) -> LazyFrame:
     """One labeled image, of duplicates the first, with what may be a nuisance; sorted by source-ref."""
     declared = attributes.group_by("line_id").agg(col("image_width", "image_height").max())
-    # That an image names no camera may be a shortcut too.
-    camera = pl.when(col("format").is_not_null()).then(col("camera").fill_null(""))
-    measured = images.select(*_IMAGE, "width", "height", "format", "small_image", camera=camera)
     groups = duplicate_groups.select(*_IMAGE, "group")
     width, height = (pl.coalesce(side, f"image_{side}").cast(pl.Float64) for side in ("width", "height"))
     path = pl.concat_str("bucket", "key", separator="/").str.split("/")
@@ -121,7 +133,7 @@ def _nuisances(
         .with_columns(group=pl.coalesce("group", "source_ref"))
         .unique(["data_set", "group"], keep="first", maintain_order=True)
         .select(
-            *("data_set", "line_id", "group", "camera", "small_image"),
+            *("data_set", "line_id", "group", "camera", "exposure"),
             col("format").alias("file format"),
             path.list.head(path.list.len() - 1).alias("folders"),
             worded("{} x {}", width.cast(pl.Int64), height.cast(pl.Int64)).alias("image size"),
@@ -208,13 +220,8 @@ def _numbers(images: DataFrame) -> Iterator[_Nuisance]:
     """Numbers divided into bins; the value of a bin is the largest number in it."""
     import numpy as np
 
-    from groundlint_rules.algorithms.stacked import stacked
-
-    seen = images["small_image"].is_not_null()
-    levels = np.full(len(images), np.nan)
-    levels[seen] = stacked(images["small_image"].drop_nulls(), SIDE * SIDE, np.uint8).mean(1)
-    columns = {name: images[name].fill_null(np.nan).to_numpy() for name in ("number of pixels", "aspect ratio")}
-    for name, numbers in {**columns, "exposure": levels}.items():
+    for name in _NUMBERS:
+        numbers = images[name].fill_null(np.nan).to_numpy()
         known = ~np.isnan(numbers)
         if known.any():
             limits = np.unique(np.quantile(numbers[known], np.arange(1, _BINS + 1) / _BINS, method="higher"))

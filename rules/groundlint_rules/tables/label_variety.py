@@ -11,6 +11,7 @@ from polars import DataFrame, LazyFrame, col
 from groundlint import table
 from groundlint_rules.features.embeddings import NUMBERS
 from groundlint_rules.tables.duplicate_groups import first_rows
+from groundlint_rules.wide_columns import values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,15 +55,19 @@ def label_variety(image_labels: LazyFrame, lines: LazyFrame, images: LazyFrame, 
         .group_by(_LABEL)
         .agg(images=pl.len().cast(pl.Int64), duplicated=col("is_copy").sum().cast(pl.Int64))
     )
-    embeddings = images.filter(col("image_embedding").is_not_null()).select(*_IMAGE, "image_embedding")
+    embedded = images.filter(col("image_embedding").is_not_null()).select(_IMAGE)
     # In the order of a hash, which is as good as random but does not depend on the order of lines.
     order = (col("source_ref").hash(), "source_ref")
-    sample = embeddings.sort("data_set", *order).filter(pl.int_range(pl.len()).over("data_set") < _MAX_MEAN)
+    sample = embedded.sort("data_set", *order).filter(pl.int_range(pl.len()).over("data_set") < _MAX_MEAN)
     compared = (
-        labels.join(embeddings, on=list(_IMAGE))
+        labels.join(embedded, on=list(_IMAGE))
         .sort(*_LABEL, *order)
         .filter(pl.int_range(pl.len()).over(_LABEL) < MAX_COMPARED)
     )
+    chosen = pl.concat([sample.select(_IMAGE), compared.select(_IMAGE)])
+    # Of the chosen images only, because embeddings are wide.
+    embeddings = values_of(chosen, images, "image_embedding").lazy()
+    sample, compared = (rows.join(embeddings, on=_IMAGE, maintain_order="left") for rows in (sample, compared))
     different = DataFrame(_different(compared.collect(), sample.collect()), schema=_DIFFERENT, orient="row")
     return counts.join(different.lazy(), on=list(_LABEL), how="left")
 

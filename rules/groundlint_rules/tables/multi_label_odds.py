@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
+from groundlint_rules.features.embeddings import NUMBERS
+from groundlint_rules.wide_columns import taken, wide_column
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_JUDGED_LABELS = 100
 """Labels that are judged, the most frequent ones: each takes about a second for some thousand images."""
 
-_BLOCKS = ("embedding", "probability", "image_embedding")
-"""Columns of features. The first that is measured defines the nearest images."""
+_BLOCKS = ("embedding", "probability", "measured")
+"""Columns of features. The first that is known defines the nearest images."""
 
 _IMAGE = ("data_set", "source_ref")
 _SCOPE = ("data_set", "scope")
@@ -66,24 +72,29 @@ def multi_label_odds(
         .select(*_SCOPE, "line_id", "attribute_id", "source_ref", "attribute", "label")
         .collect()
     )
-    seen = _with_features(rows, images, duplicate_groups, {"embedding": embeddings, "probability": pred_probs})
+    measured = wide_column(images, "image_embedding", NUMBERS, among=rows.lazy())
+    places = measured.rows.rename({"place": "measured"})
+    seen = _with_features(rows, places, duplicate_groups, {"embedding": embeddings, "probability": pred_probs})
     columns = tuple(pred_prob_labels.sort("place").collect()["label"])
     made = [
         {"data_set": data_set, "scope": scope, **odds}
         for (data_set, scope), part in rows.group_by(_SCOPE, maintain_order=True)
-        for odds in _of_scope(part, seen[data_set, scope], columns)
+        for odds in _of_scope(part, seen[data_set, scope], measured.values, columns)
     ]
     keys = [*_SCOPE, "source_ref", "label"]
     return rows.lazy().join(DataFrame(made, schema=_SCHEMA).lazy(), on=keys).drop("scope", "source_ref", "attribute")
 
 
 def _with_features(
-    rows: DataFrame, images: LazyFrame, duplicate_groups: LazyFrame, own: dict[str, LazyFrame]
+    rows: DataFrame, measured: DataFrame, duplicate_groups: LazyFrame, own: dict[str, LazyFrame]
 ) -> dict[tuple[object, ...], DataFrame]:
-    """The images of each scope, with their features and the group of their duplicates."""
+    """The images of each scope, with their features and the group of their duplicates.
+
+    `measured` has the row of the measured embedding of each image.
+    """
     seen = rows.lazy().select(*_SCOPE, "source_ref").unique()
-    for measured in (images.select(*_IMAGE, "image_embedding"), duplicate_groups.select(*_IMAGE, "group")):
-        seen = seen.join(measured, on=_IMAGE, how="left")
+    for known in (measured.lazy(), duplicate_groups.select(*_IMAGE, "group")):
+        seen = seen.join(known, on=_IMAGE, how="left")
     attributes = rows.lazy().select(*_SCOPE, "source_ref", "attribute").unique()
     keys = [*_SCOPE, "source_ref"]
     for name, numbers in own.items():
@@ -93,19 +104,26 @@ def _with_features(
     return seen.sort("source_ref").collect().partition_by(_SCOPE, as_dict=True)
 
 
-def _of_scope(rows: DataFrame, images: DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _of_scope(
+    rows: DataFrame, images: DataFrame, measured: NDArray[np.uint8], columns: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
     """The odds of labels that are judged together, as rows of `_SCHEMA`; `columns` label the probabilities."""
-    measured = [name for name in _BLOCKS if images[name].is_not_null().any()]
-    images = images.drop_nulls(measured)
-    if not measured or rows["label"].n_unique() < 2 or images.is_empty():
+    known = [name for name in _BLOCKS if images[name].is_not_null().any()]
+    images = images.drop_nulls(known)
+    if not known or rows["label"].n_unique() < 2 or images.is_empty():
         return
     import numpy as np
 
-    from groundlint_rules.algorithms.feature_blocks import block_of, nearest
+    from groundlint_rules.algorithms.feature_blocks import block_of_roots, block_of_user, nearest
     from groundlint_rules.algorithms.label_errors import Probabilities
     from groundlint_rules.algorithms.multi_label_errors import one_vs_rest_odds
 
-    blocks = [block_of(name, images[name]) for name in measured]
+    blocks = [
+        block_of_roots(taken(measured, images[name].to_numpy()))
+        if name == "measured"
+        else block_of_user(name, images[name])
+        for name in known
+    ]
     refs = images["source_ref"]
     numbers = images.select("source_ref").with_row_index("row")
     labeled = rows.select("source_ref", "label").unique().join(numbers, on="source_ref")
@@ -115,7 +133,7 @@ def _of_scope(rows: DataFrame, images: DataFrame, columns: tuple[str, ...]) -> I
     having = {label: labeled.filter(col("label") == label)["row"].to_list() for label in frequent}
     groups = images.select(pl.coalesce("group", "source_ref")).to_series().to_list()
     probabilities = None
-    if "probability" in measured:
+    if "probability" in known:
         probabilities = Probabilities(np.stack(images["probability"].to_list()), columns)
     for label, odds in one_vs_rest_odds(blocks, having, groups, probabilities=probabilities):
         lacking = numbers.filter(~col("row").is_in(odds.rows.tolist()))["row"].to_numpy()

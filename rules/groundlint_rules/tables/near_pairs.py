@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
-from polars import DataFrame, Expr, LazyFrame, Series, col, lit
+from polars import DataFrame, Expr, LazyFrame, col, lit
 
 from groundlint import table
 from groundlint_rules.features.small_image import SIDE
 from groundlint_rules.tables.scene_changes import without_other_objects
+from groundlint_rules.wide_columns import wide_column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ CROP_RADIUS = 6
 """Maximum distance of the hashes of a crop and of its original cropped likewise."""
 
 _BATCH = 2048
-"""Images that are decoded together."""
+"""Images that are compared together."""
 
 _PIXELS = ("width", "height", "pixel_digest")
 
@@ -59,13 +60,14 @@ def hash_pairs(images: LazyFrame, lines: LazyFrame, boxes: LazyFrame, labels: La
     rows = (
         images.filter(is_readable)
         .sort("data_set", *keeping_order(area), nulls_last=True)
-        .select(*_IMAGE, "digest", *_PIXELS, "small_image")
+        .select(*_IMAGE, "digest", *_PIXELS)
         .collect()
         .with_row_index("row")
     )
     equal_bytes, kept = _equal(rows, ["digest"])
-    equal_pixels, kept = _equal(kept.filter(col("small_image").is_not_null()), list(_PIXELS))
-    similar = DataFrame(list(_of_each_data_set(kept)), schema=_PAIRS, orient="row")
+    small = wide_column(images, "small_image", SIDE * SIDE, among=kept.lazy())
+    equal_pixels, kept = _equal(kept.join(small.rows, on=_IMAGE, maintain_order="left"), list(_PIXELS))
+    similar = DataFrame(list(_of_each_data_set(kept, small.values)), schema=_PAIRS, orient="row")
     pairs = named(pl.concat([equal_bytes, equal_pixels, similar]), rows.select("row", *_IMAGE), lines)
     return without_other_objects(pairs, images, boxes, labels)
 
@@ -129,21 +131,21 @@ def named(pairs: DataFrame, names: DataFrame, lines: LazyFrame, *more: str) -> L
     )
 
 
-def _of_each_data_set(rows: DataFrame) -> Iterator[_Pair]:
-    """Similar pairs of the images of each data set; the rows are sorted by data set."""
+def _of_each_data_set(rows: DataFrame, small: NDArray[np.uint8]) -> Iterator[_Pair]:
+    """Similar pairs of the images of each data set; the rows are sorted by data set, and `place` is that in `small`."""
     start = 0
     for length in rows["data_set"].rle().struct.field("len"):
-        yield from _similar(rows.slice(start, length))
+        yield from _similar(rows.slice(start, length), small)
         start += length
 
 
-def _similar(rows: DataFrame) -> Iterator[_Pair]:
+def _similar(rows: DataFrame, small: NDArray[np.uint8]) -> Iterator[_Pair]:
     import numpy as np
 
     from groundlint_rules.algorithms import hamming
     from groundlint_rules.algorithms.crop_verification import KEPT
 
-    images = _SmallImages(rows["small_image"])
+    images = _SmallImages(small, rows["place"].to_numpy())
     hashes = images.hashes(np.arange(len(rows)), _UPRIGHT)
     numbers = rows["row"].to_numpy()
     # A plain image would be similar to all other plain images.
@@ -224,10 +226,10 @@ _ORIENTATIONS = tuple(
 
 
 class _SmallImages:
-    """The small images of a column, decoded in batches: all at once would take most of the memory."""
+    """The small images at some rows of an array, of which some thousand at a time become numbers of other types."""
 
-    def __init__(self, column: Series) -> None:
-        self._column = column
+    def __init__(self, values: NDArray[np.uint8], places: NDArray[np.integer]) -> None:
+        self._values, self._places = values, places
 
     def have_detail(self) -> NDArray[np.bool_]:
         """Whether each has enough fine structure to be compared."""
@@ -235,8 +237,9 @@ class _SmallImages:
 
         from groundlint_rules.algorithms.pair_verification import has_detail
 
-        starts = range(0, len(self._column), _BATCH)
-        return np.concatenate([has_detail(self._gray(self._column[start : start + _BATCH])) for start in starts])
+        positions = np.arange(len(self._places))
+        starts = range(0, len(positions), _BATCH)
+        return np.concatenate([has_detail(self._gray(positions[start : start + _BATCH])) for start in starts])
 
     def are_same(
         self, one: Positions, other: Positions, orientation: _Orientation, kept: float = 1
@@ -253,7 +256,7 @@ class _SmallImages:
         same = np.empty(len(one), np.bool_)
         for start in range(0, len(one), _BATCH):
             part = slice(start, start + _BATCH)
-            images, others = (self._gray(self._column.gather(positions[part])) for positions in (one, other))
+            images, others = (self._gray(positions[part]) for positions in (one, other))
             others = orientation.of(others)
             if kept < 1:
                 same[part] = crop_distances(images, others, kept) <= MAX_DISTANCE
@@ -268,16 +271,12 @@ class _SmallImages:
         hashes = np.empty(len(positions), np.uint64)
         for start in range(0, len(positions), _BATCH):
             part = slice(start, start + _BATCH)
-            hashes[part] = phashes(orientation.of(self._gray(self._column.gather(positions[part]))), kept)
+            hashes[part] = phashes(orientation.of(self._gray(positions[part])), kept)
         return hashes
 
-    @staticmethod
-    def _gray(column: Series) -> Gray:
-        import numpy as np
-
-        from groundlint_rules.algorithms.stacked import stacked
-
-        return stacked(column, SIDE * SIDE, np.uint8).reshape(-1, SIDE, SIDE)
+    def _gray(self, positions: Positions) -> Gray:
+        images: Gray = self._values[self._places[positions]].reshape(-1, SIDE, SIDE)
+        return images
 
 
 def phashes(images: Gray, kept: float = 1) -> NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from polars import DataFrame, LazyFrame, Series, col
 from groundlint import table
 from groundlint_rules.algorithms.robust import robust_z
 from groundlint_rules.features.embeddings import NUMBERS
+from groundlint_rules.wide_columns import taken, wide_column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,21 +62,22 @@ def outliers(labels: LazyFrame, images: LazyFrame, duplicate_groups: LazyFrame) 
     fewer than 12 images and attributes with fewer than 40 are left out. (Distance to the nearest neighbors as outlier
     score: Ramaswamy et al., "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000.)
     """
+    named = labels.filter(col("label").is_not_null())
+    embeddings = wide_column(images, "image_embedding", NUMBERS, among=named)
     seen = (
-        labels.filter(col("label").is_not_null())
-        .select(*_ATTRIBUTE, "source_ref", "line_id", "attribute_id", "label")
-        .join(images.select(*_IMAGE, "image_embedding").drop_nulls(), on=_IMAGE)
+        named.select(*_ATTRIBUTE, "source_ref", "line_id", "attribute_id", "label")
+        .join(embeddings.rows.lazy(), on=_IMAGE)
         .join(duplicate_groups.select(*_IMAGE, "group"), on=_IMAGE, how="left")
         # Sorted, so that the choice of compared images does not depend on the order of lines.
         .sort(*_ATTRIBUTE, "source_ref", "label", "attribute_id")
         .collect()
     )
     parts = seen.group_by(_ATTRIBUTE, maintain_order=True)
-    return pl.concat([DataFrame(schema=_SCHEMA), *(_of_attribute(part) for _, part in parts)])
+    return pl.concat([DataFrame(schema=_SCHEMA), *(_of_attribute(part, embeddings.values) for _, part in parts)])
 
 
-def _of_attribute(seen: DataFrame) -> DataFrame:
-    """The rows of one attribute of a data set, whose labels are sorted by image."""
+def _of_attribute(seen: DataFrame, embeddings: NDArray[np.uint8]) -> DataFrame:
+    """The rows of one attribute of a data set, whose labels are sorted by image; `place` is that in the embeddings."""
     known = seen.filter(col("source_ref").n_unique().over("label") >= MIN_OF_LABEL)
     if known["source_ref"].n_unique() < MIN_IMAGES:
         return DataFrame(schema=_SCHEMA)
@@ -84,7 +86,8 @@ def _of_attribute(seen: DataFrame) -> DataFrame:
     row = images.select("source_ref").with_row_index("row")
     places = known.select("source_ref", "label").join(row, on="source_ref", maintain_order="left")
     codes = places["label"].replace_strict(names, Series(range(len(names))), return_dtype=pl.Int64)
-    found = _distances(images, places["row"].to_numpy(), codes.to_numpy(), len(names))
+    roots = taken(embeddings, images["place"].to_numpy())
+    found = _distances(images, roots, places["row"].to_numpy(), codes.to_numpy(), len(names))
     nearest = pl.min_horizontal("distance", "other_distance")
     other_label = names.gather(Series(found.other))
     return (
@@ -108,7 +111,9 @@ class _Distances(NamedTuple):
     to_other: NDArray[np.float64]
 
 
-def _distances(images: DataFrame, rows: NDArray[np.integer], codes: NDArray[np.integer], names: int) -> _Distances:
+def _distances(
+    images: DataFrame, roots: NDArray[np.uint8], rows: NDArray[np.integer], codes: NDArray[np.integer], names: int
+) -> _Distances:
     """Distances of images with labels `codes`, each of the image in `rows`; rounded, as last digits differ by machine.
 
     The rows ascend. `to_other` is infinite where the image has all labels.
@@ -120,7 +125,7 @@ def _distances(images: DataFrame, rows: NDArray[np.integer], codes: NDArray[np.i
     has[rows, codes] = True
     own, to_other = np.empty(len(rows)), np.empty(len(rows))
     other = np.empty(len(rows), np.intp)
-    for run, distances in _blocks(images, has):
+    for run, distances in _blocks(images, roots, has):
         here = slice(*np.searchsorted(rows, (run.start, run.stop)))
         places = rows[here] - run.start
         own[here] = distances[places, codes[here]]
@@ -130,23 +135,26 @@ def _distances(images: DataFrame, rows: NDArray[np.integer], codes: NDArray[np.i
     return _Distances(own.round(6), other, to_other.round(6))
 
 
-def _blocks(images: DataFrame, has: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+def _blocks(
+    images: DataFrame, roots: NDArray[np.uint8], has: NDArray[np.bool_]
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     """Yield runs of images and their distances from all labels, (run, labels)."""
     import numpy as np
 
-    from groundlint_rules.algorithms.stacked import stacked
+    def unit(rows: NDArray[np.intp] | slice) -> NDArray[np.float32]:
+        points = roots[rows].astype(np.float32)
+        points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return points
 
-    roots = stacked(images["image_embedding"], NUMBERS, np.uint8).astype(np.float32)
-    roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     groups = images.select(pl.coalesce("group", "source_ref").rank("dense")).to_series().to_numpy()
     count = len(roots)
     compared = np.unique(np.linspace(0, count - 1, min(count, _MAX_COMPARED)).astype(np.intp))
-    compared_roots, compared_groups = roots[compared].T, groups[compared]
+    compared_roots, compared_groups = unit(compared).T, groups[compared]
     members = [np.flatnonzero(column) for column in has[compared].T]
     step = max(1, _BLOCK_NUMBERS // len(compared))
     for start in range(0, count, step):
         run = slice(start, min(start + step, count))
-        cosines = roots[run] @ compared_roots
+        cosines = unit(run) @ compared_roots
         cosines[groups[run][:, None] == compared_groups] = -np.inf
         distances = np.empty((run.stop - run.start, has.shape[1]))
         for code, those in enumerate(members):

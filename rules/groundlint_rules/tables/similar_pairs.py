@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars import DataFrame, LazyFrame, Series, col, lit
+from polars import DataFrame, LazyFrame, col, lit
 
 from groundlint import table
 from groundlint_rules.features.embeddings import NUMBERS
@@ -16,12 +15,16 @@ from groundlint_rules.features.small_image import MEDIUM_SIDE
 from groundlint_rules.tables.duplicate_groups import first_rows
 from groundlint_rules.tables.near_pairs import keeping_order, named
 from groundlint_rules.tables.scene_changes import without_other_objects
+from groundlint_rules.wide_columns import in_parts, wide_column
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from groundlint_rules.algorithms.image_overlap import Search
+
+    Decoded = Callable[[NDArray[np.intp]], NDArray[np.uint8]]
+    """The images of 64 px at some positions of the rows, (n, 64, 64)."""
 
 _NEIGHBORS = 10
 """Nearest neighbors of each image that are candidates.
@@ -43,7 +46,10 @@ _SAMPLE = 50_000
 """Images of which the principal components are computed."""
 
 _BATCH = 2048
-"""Images that are decoded together, and pairs that are compared together."""
+"""Images that are reduced together, and pairs that are compared together."""
+
+_MOST_DECODED = 200_000
+"""Pairs whose images are held at 64 px, at most 1.6 GB."""
 
 _IMAGE = ("data_set", "source_ref")
 
@@ -62,19 +68,25 @@ def similar_pairs(
     objects are not paired.
     """
     copies = duplicate_groups.filter(col("group") != col("source_ref"))
+    compared = images.select(*_IMAGE, side=pl.min_horizontal("width", "height")).join(copies, on=_IMAGE, how="anti")
+    embeddings = wide_column(images, "image_embedding", NUMBERS, among=compared)
+    squares, coarse = _coarse(images)
     rows = (
-        images.filter(col("image_embedding").is_not_null(), col("medium_image").is_not_null())
-        .join(copies, on=_IMAGE, how="anti")
-        .select(*_IMAGE, "image_embedding", "medium_image", side=pl.min_horizontal("width", "height"))
+        embeddings.rows.join(squares, on=_IMAGE)
+        .join(compared.collect(), on=_IMAGE)
         # Sorted, so that rounding does not depend on the order of lines.
         .sort(_IMAGE)
-        .collect()
         .with_row_index("row")
     )
-    pairs = pl.concat([DataFrame(schema=_PAIRS), *_of_each_data_set(rows)])
-    similar = pairs.with_columns(distance=lit(None, pl.Int32), relation=lit("similar"), is_crop=lit(False))
-    found = named(similar, rows.select("row", *_IMAGE), lines, "similarity")
-    return without_other_objects(found, images, boxes, labels)
+    found = [DataFrame(schema=_PAIRS)]
+    for of_data_set in rows.partition_by("data_set", maintain_order=True):
+        vectors = _reduced(embeddings.values, of_data_set["place"].to_numpy())
+        found += _similar(of_data_set, vectors, coarse, images)
+    similar = pl.concat(found).with_columns(
+        distance=lit(None, pl.Int32), relation=lit("similar"), is_crop=lit(value=False)
+    )
+    pairs = named(similar, rows.select("row", *_IMAGE), lines, "similarity")
+    return without_other_objects(pairs, images, boxes, labels)
 
 
 @table()
@@ -127,15 +139,10 @@ def similar_groups(
     )
 
 
-def _of_each_data_set(rows: DataFrame) -> Iterator[DataFrame]:
-    """Similar pairs of the images of each data set; the rows are sorted by data set."""
-    start = 0
-    for length in rows["data_set"].rle().struct.field("len"):
-        yield _similar(rows.slice(start, length))
-        start += length
-
-
-def _similar(rows: DataFrame) -> DataFrame:
+def _similar(
+    rows: DataFrame, vectors: NDArray[np.float32], coarse: NDArray[np.uint8], images: LazyFrame
+) -> Iterator[DataFrame]:
+    """Similar pairs of the images of a data set, whose embeddings are `vectors`; `square` is the row in `coarse`."""
     import numpy as np
 
     from groundlint_rules.algorithms.image_overlap import (
@@ -148,23 +155,24 @@ def _similar(rows: DataFrame) -> DataFrame:
     )
     from groundlint_rules.algorithms.nearest_neighbors import nearest
 
-    near = nearest(_embeddings(rows["image_embedding"]), _NEIGHBORS, _min_cosine(len(rows)))
-    squares = _coarse(rows["medium_image"])
-    decoded = partial(_decoded, rows["medium_image"])
+    near = nearest(vectors, _NEIGHBORS, _min_cosine(len(rows)))
+    squares = rows["square"].to_numpy()
+    left = _overlapping(near, lambda positions: coarse[squares[positions]], COARSE_SEARCH)
+    candidates = np.concatenate([pair for pair, _ in left])
+    is_small = (rows["side"] < SMALL_SIDE).fill_null(False).to_numpy()
+    for start in range(0, len(candidates), _MOST_DECODED):
+        decoded = _decoded(rows, candidates[start : start + _MOST_DECODED], images)
 
-    def middle(positions: NDArray[np.intp]) -> NDArray[np.uint8]:
-        return shrunk(decoded(positions), MIDDLE_SEARCH.side)
+        def middle(positions: NDArray[np.intp], decoded: Decoded = decoded) -> NDArray[np.uint8]:
+            return shrunk(decoded(positions), MIDDLE_SEARCH.side)
 
-    candidates = near
-    for search, images in ((COARSE_SEARCH, squares.__getitem__), (MIDDLE_SEARCH, middle)):
-        candidates = np.concatenate([pair for pair, _ in _overlapping(candidates, images, search)])
-    is_small = (rows["side"] < SMALL_SIDE).fill_null(False).to_numpy()[candidates].any(axis=1)
-    parts = [DataFrame(schema=_PAIRS)]
-    for search, chosen in ((SEARCH, candidates[~is_small]), (SMALL_SEARCH, candidates[is_small])):
-        for pair, similarity in _overlapping(chosen, decoded, search):
-            a, b = (rows["row"].gather(side) for side in pair.T)
-            parts.append(DataFrame({"a": a, "b": b, "similarity": similarity.astype(np.float64)}, schema=_PAIRS))
-    return pl.concat(parts)
+        left = _overlapping(candidates[start : start + _MOST_DECODED], middle, MIDDLE_SEARCH)
+        chosen = np.concatenate([pair for pair, _ in left])
+        with_small = is_small[chosen].any(axis=1)
+        for search, those in ((SEARCH, chosen[~with_small]), (SMALL_SEARCH, chosen[with_small])):
+            for pair, similarity in _overlapping(those, decoded, search):
+                a, b = (rows["row"].gather(side) for side in pair.T)
+                yield DataFrame({"a": a, "b": b, "similarity": similarity.astype(np.float64)}, schema=_PAIRS)
 
 
 def _min_cosine(count: int) -> float:
@@ -175,44 +183,48 @@ def _min_cosine(count: int) -> float:
     return _MIN_COSINE if count <= MAX_EXACT else _MIN_COSINE_OF_MANY
 
 
-def _embeddings(column: Series) -> NDArray[np.float32]:
-    """Embeddings on their principal components, read in parts: they take ten times as much memory as the result."""
+def _reduced(roots: NDArray[np.uint8], places: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Some rows of embeddings on their principal components."""
     import numpy as np
 
     from groundlint_rules.algorithms.nearest_neighbors import reduction
-    from groundlint_rules.algorithms.stacked import stacked
 
-    count = len(column)
-    sampled = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.intp))
-    reduced = reduction(stacked(column.gather(sampled), NUMBERS, np.uint8))
-    result = np.empty((count, reduced.axes.shape[1]), np.float32)
-    for start in range(0, count, _BATCH):
-        part = column[start : start + _BATCH]
-        result[start : start + _BATCH] = reduced(stacked(part, NUMBERS, np.uint8))
+    sampled = np.unique(np.linspace(0, len(places) - 1, min(len(places), _SAMPLE)).astype(np.intp))
+    reduced = reduction(roots[places[sampled]])
+    result = np.empty((len(places), reduced.axes.shape[1]), np.float32)
+    for start in range(0, len(places), _BATCH):
+        result[start : start + _BATCH] = reduced(roots[places[start : start + _BATCH]])
     return result
 
 
-def _coarse(column: Series) -> NDArray[np.uint8]:
-    """Squares of 16 px of all images."""
+def _coarse(images: LazyFrame) -> tuple[DataFrame, NDArray[np.uint8]]:
+    """Images with the row of their `square`, and the squares, of 16 px."""
     import numpy as np
 
     from groundlint_rules.algorithms.image_overlap import COARSE_SEARCH, shrunk
 
-    result = np.empty((len(column), COARSE_SEARCH.side, COARSE_SEARCH.side), np.uint8)
-    for start in range(0, len(column), _BATCH):
-        positions = np.arange(start, min(start + _BATCH, len(column)))
-        result[positions] = shrunk(_decoded(column, positions), COARSE_SEARCH.side)
-    return result
+    keys: list[DataFrame] = [DataFrame(schema={"data_set": pl.Int32, "source_ref": pl.String})]
+    squares = [np.empty((0, COARSE_SEARCH.side, COARSE_SEARCH.side), np.uint8)]
+    for part, values in in_parts(images, "medium_image", MEDIUM_SIDE**2):
+        keys.append(part)
+        squares.append(shrunk(_squares(values), COARSE_SEARCH.side))
+    return pl.concat(keys).with_row_index("square"), np.concatenate(squares)
 
 
-def _decoded(column: Series, positions: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """Images at some positions of the column, (n, 64, 64)."""
+def _decoded(rows: DataFrame, pairs: NDArray[np.intp], images: LazyFrame) -> Decoded:
+    """Read the images at the positions in pairs, at 64 px."""
     import numpy as np
 
-    from groundlint_rules.algorithms.stacked import stacked
+    positions = np.unique(pairs)
+    chosen = rows[positions].select(_IMAGE)
+    medium = wide_column(images, "medium_image", MEDIUM_SIDE**2, among=chosen.lazy())
+    places = np.zeros(len(rows), np.intp)
+    places[positions] = chosen.join(medium.rows, on=_IMAGE, maintain_order="left")["place"].to_numpy()
+    return lambda wanted: _squares(medium.values[places[wanted]])
 
-    pixels = stacked(column.gather(positions), MEDIUM_SIDE**2, np.uint8)
-    return pixels.reshape(-1, MEDIUM_SIDE, MEDIUM_SIDE)
+
+def _squares(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return values.reshape(-1, MEDIUM_SIDE, MEDIUM_SIDE)
 
 
 def _overlapping(

@@ -11,6 +11,7 @@ from polars import DataFrame, LazyFrame, Series, col, lit
 
 from groundlint import table
 from groundlint_rules.features.embeddings import NUMBERS
+from groundlint_rules.wide_columns import values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,17 +111,28 @@ def split_shifts(
         .unique(["data_set", "group"], keep="last", maintain_order=True)
         .collect()
     )
+    of_sets = rows.partition_by("data_set", maintain_order=True) or [rows]
+    sampled = pl.concat(_sampled(of_set) for of_set in of_sets)
+    # Of the sample only, because embeddings are wide.
+    of_parts = [
+        part.join(values_of(part.lazy(), seen, "image_embedding"), on=_IMAGE, how="left", maintain_order="left")
+        for part, seen in (
+            (sampled.filter(col("part") != "reference"), images),
+            (sampled.filter(col("part") == "reference"), reference_images),
+        )
+    ]
+    embedded = pl.concat(of_parts)
     found = [
-        row for (data_set,), of in rows.group_by("data_set", maintain_order=True) for row in _compared(of, data_set)
+        row for (data_set,), of in embedded.group_by("data_set", maintain_order=True) for row in _compared(of, data_set)
     ]
     return DataFrame(found, schema=_SCHEMA, orient="row")
 
 
 def _traits_of(images: LazyFrame) -> LazyFrame:
-    """The traits and the embedding of each image that was measured."""
+    """The traits of each image that was measured."""
     width, height = (col(side).cast(pl.Float64) for side in ("width", "height"))
     return images.filter(col("brightness").is_not_null()).select(
-        *(*_IMAGE, *_MEASURED, "image_embedding"),
+        *(*_IMAGE, *_MEASURED),
         long_side=pl.max_horizontal(width, height),
         aspect_ratio=width / height,
     )
@@ -128,10 +140,9 @@ def _traits_of(images: LazyFrame) -> LazyFrame:
 
 def _compared(rows: DataFrame, data_set: Any) -> Iterator[dict[str, Any]]:
     """The traits of the parts of a data set that have enough images."""
-    sampled = _sampled(rows)
-    train = sampled.filter(col("part") == "train")
+    train = rows.filter(col("part") == "train")
     for part in ("test", "reference"):
-        other = sampled.filter(col("part") == part)
+        other = rows.filter(col("part") == part)
         if min(train.height, other.height) >= MIN_IMAGES:
             yield from ({"data_set": data_set, "part": part, **row} for row in _comparison(train, other))
 
@@ -195,6 +206,5 @@ def _embeddings(column: Series) -> NDArray[np.floating]:
     from groundlint_rules.algorithms.discriminant import Block, components
     from groundlint_rules.algorithms.stacked import stacked
 
-    activations = np.square(stacked(column, NUMBERS, np.uint8), dtype=np.uint16)
-    block = Block(activations, root=True, components=_COMPONENTS)
+    block = Block(stacked(column, NUMBERS, np.uint8), root=True, components=_COMPONENTS, are_roots=True)
     return components(block, np.arange(len(column)))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from polars import DataFrame, LazyFrame, col
 
 from groundlint import table
 from groundlint_rules.features.small_image import MEDIUM_SIDE
+from groundlint_rules.wide_columns import wide_column
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MAX_AREA = 0.1
 """Share of the image above which a box is no small object such as a logo."""
@@ -39,24 +44,21 @@ def unboxed_repeats(boxes: LazyFrame, images: LazyFrame) -> DataFrame:
     sides = ("left", "top", "width", "height")
     drawn = boxes.filter("usable").drop_nulls([*sides, "image_width", "image_height"])
     drawn = drawn.filter(col("image_width") > 0, col("image_height") > 0)
-    measured = images.select("data_set", "source_ref", "medium_image").drop_nulls()
     columns = ("data_set", "source_ref", "box_id", *sides, "image_width", "image_height")
     small = col("width") * col("height") <= _MAX_AREA * col("image_width") * col("image_height")
     found: list[dict[str, Any]] = []
     with_small = drawn.filter(small).select("data_set", "source_ref").unique()
     rows = drawn.select(columns).join(with_small, on=["data_set", "source_ref"], how="semi")
-    rows = rows.join(measured, on=["data_set", "source_ref"]).sort("data_set", "source_ref", "box_id")
-    for image in rows.collect().partition_by("data_set", "source_ref", maintain_order=True):
-        found += _of_image(image)
+    medium = wide_column(images, "medium_image", MEDIUM_SIDE**2, among=with_small)
+    rows = rows.join(medium.rows.lazy(), on=["data_set", "source_ref"]).sort("place", "box_id")
+    for (place,), image in rows.collect().group_by("place", maintain_order=True):
+        found += _of_image(image, medium.values[place].reshape(MEDIUM_SIDE, MEDIUM_SIDE))
     return DataFrame(found, schema=_SCHEMA, orient="row")
 
 
-def _of_image(rows: DataFrame) -> list[dict[str, Any]]:
-    import numpy as np
-
+def _of_image(rows: DataFrame, gray: NDArray[np.uint8]) -> list[dict[str, Any]]:
     from groundlint_rules.algorithms.repeated_patch import MIN_SIDE, repetition
 
-    gray = np.frombuffer(rows["medium_image"][0], np.uint8).reshape(MEDIUM_SIDE, MEDIUM_SIDE)
     edges = {}
     for row in rows.iter_rows(named=True):
         x, y = (MEDIUM_SIDE / row[side] for side in ("image_width", "image_height"))
