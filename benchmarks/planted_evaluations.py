@@ -19,7 +19,7 @@ import itertools
 import json
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,19 +221,23 @@ def reported(rule: str, evaluation: Evaluation, summary: Summary) -> list[str | 
         return found.findings["label"].to_list()
 
 
-def of_case(case: Case, images: Labeled, confidences: Floats) -> str:
-    """In how many draws a fault is found, and what else is reported."""
-    sound = Evaluation(images, confidences)
-    before = reported(case.rule, sound, sound.summary())
-    numbers = [n for n, name in enumerate(images.names) if name not in before]
-    found = other = 0
-    for seed in range(DRAWS):
-        draw, evaluation = random.Random(seed), Evaluation(images, confidences)
-        summary, wanted = case.plant(draw, evaluation, draw.choice(numbers))
-        labels = reported(case.rule, evaluation, summary)
-        found += wanted <= set(labels) if wanted else None in labels
-        other += sum(label not in {*wanted, *before} for label in labels) - (not wanted and None in labels)
-    return f"{found} of {DRAWS}, {other} other findings; {len(before)} reported without the fault"
+def of_case(case: Case, sets: Mapping[str, tuple[Labeled, Floats]]) -> str:
+    """In how many draws of each set a fault is found, and what else is reported."""
+    found, other, sound = [], 0, 0
+    for images, confidences in sets.values():
+        evaluation = Evaluation(images, confidences)
+        before = reported(case.rule, evaluation, evaluation.summary())
+        sound += len(before)
+        numbers = [n for n, name in enumerate(images.names) if name not in before]
+        found.append(0)
+        for seed in range(DRAWS):
+            draw, evaluation = random.Random(seed), Evaluation(images, confidences)
+            summary, wanted = case.plant(draw, evaluation, draw.choice(numbers))
+            labels = reported(case.rule, evaluation, summary)
+            found[-1] += wanted <= set(labels) if wanted else None in labels
+            other += sum(label not in {*wanted, *before} for label in labels) - (not wanted and None in labels)
+    each = ", ".join(f"{count} of {DRAWS}" for count in found)
+    return f"{each}; {other} other findings, and {sound} without the fault"
 
 
 def of_removed(images: Labeled) -> str:
@@ -308,16 +312,14 @@ def of_merged(images: Labeled) -> Iterator[tuple[str, str]]:
 def figures(data: Path) -> Iterator[Measured]:
     """What is found of each planted fault."""
     with tempfile.TemporaryDirectory() as cache:
-        sets = {name: Labeled(data, name, Path(cache)) for name in SETS}
-        confidences = {name: held_out(images) for name, images in sets.items()}
+        labeled = [Labeled(data, name, Path(cache)) for name in SETS]
+        sets = {name: (images, held_out(images)) for name, images in zip(SETS, labeled, strict=True)}
         for case in CASES:
-            for name, images in sets.items():
-                figure = of_case(case, images, confidences[name])
-                yield Measured(case.rule, name, f"planted faults found: {case.fault}", figure)
+            figure = of_case(case, sets)
+            yield Measured(case.rule, ", ".join(SETS), f"planted faults found: {case.fault}", figure)
         for name in FOLLOWED:
-            what = (
-                "labels found after they were removed: a classifier does not know them, and their images have no label"
-            )
-            yield Measured("EVA303", f"{name}, all images", what, of_removed(sets[name]))
-            for what, figure in of_merged(sets[name]):
+            images, _ = sets[name]
+            what = "labels found that were removed from their images before the training"
+            yield Measured("EVA303", f"{name}, all images", what, of_removed(images))
+            for what, figure in of_merged(images):
                 yield Measured("EVA304", f"{name}, all images", f"labels of low recall reported: {what}", figure)
