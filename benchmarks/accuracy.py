@@ -1,6 +1,6 @@
 """Measure the accuracy of the rules on public data sets, and write the figures that the pages of rules show.
 
-`python benchmarks/accuracy.py ../shared/data` takes about half an hour and writes accuracy.csv beside the rules; run
+`python benchmarks/accuracy.py ../shared/data` takes about an hour and writes accuracy.csv beside the rules; run
 `make docs` afterwards. Where parameters were chosen on one half of the images, figures are of the other half: the
 images with `sha256(source_ref)[0] & 1` = 1.
 """

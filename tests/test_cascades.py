@@ -62,6 +62,17 @@ def findings(folder: Path, *lines: dict[str, Any] | str, **options: Any) -> list
     return found
 
 
+def test_labels_are_rejected_though_the_service_drops_what_the_verification_job_says(tmp_path: Path) -> None:
+    answer = classification(label="bad", name="check", type="groundtruth/label-verification")
+    lines = [detection(f"s3://bucket/{n}.jpg") for n in range(12)]
+    found = findings(tmp_path, *lines[:-1], answer | lines[-1], select=["LBL107", "LBL304"])
+    # The boxes are trained on.
+    assert {(each["code"], each["line"], each["loses"]) for each in found} == {
+        ("LBL107", 12, "attribute"),
+        ("LBL304", 12, None),
+    }
+
+
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(line_texts(), min_size=1, max_size=12))
 def test_no_finding_of_ours_stands_on_what_a_finding_says_is_lost(

@@ -52,10 +52,11 @@ class RejectedLabel(Rule):
     )
 
     def check(self, attributes: LazyFrame) -> LazyFrame:
-        """Verification attributes whose answer is one of the words."""
+        """Lines with a verification attribute whose answer is one of the words."""
         answer = col("class_name").str.to_lowercase().str.strip_chars()
         rejected = attributes.filter(col("kind") == "verification", answer.is_in(self.words))
-        return rejected.select("attribute_id", "class_name")
+        # The service drops the attribute of the verification job, but trains on the labels that the job rejected.
+        return rejected.select("line_id", "class_name")
 
 
 class MachineLabels(Rule):
