@@ -37,7 +37,10 @@ TWICE = (
     ),
     ("bccd/images/BloodImage_00037", "bccd/images/BloodImage_00038"),
 )
-"""Pairs of the sets as published that show the same, by eye; those of cifar10n are in similar_pairs.csv."""
+"""Pairs of the sets as published that show the same: equal files, and those that one vision language model judged so.
+
+Those of cifar10n are in similar_pairs.csv.
+"""
 
 
 def cropped(image: Image.Image, share: float) -> Image.Image:
