@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     _Pair = tuple[int, int, int, str, bool]
     Gray = NDArray[np.uint8]
     Positions = NDArray[np.intp]
+    Hashes = NDArray[np.uint64]
 
 RADIUS = 10
 """Maximum distance of the hashes of two versions of an image. All hashes have 32 bits set, so distances are even."""
@@ -142,7 +145,6 @@ def _of_each_data_set(rows: DataFrame, small: NDArray[np.uint8]) -> Iterator[_Pa
 def _similar(rows: DataFrame, small: NDArray[np.uint8]) -> Iterator[_Pair]:
     import numpy as np
 
-    from groundlint_rules.algorithms import hamming
     from groundlint_rules.algorithms.crop_verification import KEPT
 
     images = _SmallImages(small, rows["place"].to_numpy())
@@ -157,24 +159,51 @@ def _similar(rows: DataFrame, small: NDArray[np.uint8]) -> Iterator[_Pair]:
     left = detailed[is_kept[detailed]]
     mine = {1.0: hashes[left]} | {kept: images.hashes(left, _UPRIGHT, kept) for kept in KEPT}
     found: set[tuple[int, int]] = set()
-    for orientation in _ORIENTATIONS:
-        theirs = mine[1] if orientation == _UPRIGHT else images.hashes(left, orientation)
-        for kept in (1.0, *KEPT) if orientation.quarters == 0 else (1.0,):
-            if orientation == _UPRIGHT and kept == 1:
-                one, other, _ = hamming.pairs(theirs, RADIUS)
-            else:
-                one, other, _ = hamming.between(mine[kept], theirs, RADIUS if kept == 1 else CROP_RADIUS)
-            # Two versions are compared once, but either image may be a crop of the other.
-            is_candidate = one < other if kept == 1 else one != other
-            is_candidate &= np.array([pair not in found for pair in _ordered(one, other)], np.bool_)
-            one, other = one[is_candidate], other[is_candidate]
-            same = images.are_same(left[one], left[other], orientation, kept)
-            one, other = one[same], other[same]
-            distance = np.bitwise_count(mine[1][one] ^ theirs[other])
-            for (a, b), bits in zip(_ordered(one, other), distance.tolist(), strict=True):
-                if (a, b) not in found:
-                    found.add((a, b))
-                    yield int(numbers[left[a]]), int(numbers[left[b]]), bits, orientation.relation, kept < 1
+    for candidates in _candidates(mine, partial(images.hashes, left)):
+        orientation, kept, theirs, one, other = candidates
+        # Two versions are compared once, but either image may be a crop of the other.
+        is_candidate = one < other if kept == 1 else one != other
+        is_candidate &= np.array([pair not in found for pair in _ordered(one, other)], np.bool_)
+        one, other = one[is_candidate], other[is_candidate]
+        same = images.are_same(left[one], left[other], orientation, kept)
+        one, other = one[same], other[same]
+        distance = np.bitwise_count(mine[1][one] ^ theirs[other])
+        for (a, b), bits in zip(_ordered(one, other), distance.tolist(), strict=True):
+            if (a, b) not in found:
+                found.add((a, b))
+                yield int(numbers[left[a]]), int(numbers[left[b]]), bits, orientation.relation, kept < 1
+
+
+def _candidates(
+    mine: dict[float, Hashes], turned: Callable[[_Orientation], Hashes]
+) -> Iterator[tuple[_Orientation, float, Hashes, Positions, Positions]]:
+    """Images with near hashes, for each orientation of the other image, and for crops of it that are not rotated.
+
+    Args:
+        mine: Hashes of the images, and of the middle of each by the share of a side that is kept.
+        turned: Gives the hashes of the images in an orientation.
+
+    Yields:
+        The orientation, the share, the hashes of the images in that orientation, and the positions of pairs.
+    """
+    from groundlint_rules.algorithms import hamming
+
+    searches = [(orientation, kept) for orientation in _ORIENTATIONS for kept in mine]
+    searches = [(orientation, kept) for orientation, kept in searches if kept == 1 or orientation.quarters == 0]
+
+    def near(search: tuple[_Orientation, float]) -> tuple[Positions, Positions]:
+        orientation, kept = search
+        if orientation == _UPRIGHT and kept == 1:
+            one, other, _ = hamming.pairs(mine[1], RADIUS)
+        else:
+            one, other, _ = hamming.between(mine[kept], theirs[orientation], RADIUS if kept == 1 else CROP_RADIUS)
+        return one, other
+
+    # Nearly all of the time is spent in numpy, which other threads need not wait for.
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        theirs = dict(zip(_ORIENTATIONS, pool.map(turned, _ORIENTATIONS), strict=True))
+        for (orientation, kept), pairs in zip(searches, pool.map(near, searches), strict=True):
+            yield orientation, kept, theirs[orientation], *pairs
 
 
 def _ordered(one: Positions, other: Positions) -> Iterator[tuple[int, int]]:
