@@ -13,9 +13,13 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_sets import image_bytes
+from lines import classification, manifest
 from polars import DataFrame, Series
 from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
 
+from groundlint.cli import app
 from groundlint.engine.features import Feature, feature
 from groundlint.images import wide_values
 from groundlint.images.wide_values import WideValues, beside
@@ -110,6 +114,33 @@ def test_files_are_removed_with_what_they_belong_to(monkeypatch: pytest.MonkeyPa
     del values
     gc.collect()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_check_with_files_gives_the_report_of_one_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    for n in range(8):
+        Path(f"images/{n}.jpg").write_bytes(image_bytes((96, 80), seed=n // 2))
+    labels = [classification(f"s3://bucket/images/{n}.jpg", "ab"[n % 2]) for n in range(8)]
+    for name, lines in (("train", labels[:5]), ("test", labels[5:])):
+        Path(f"{name}.manifest").write_text(manifest(*lines))
+    data = ("--isolated", "--train", "train.manifest", "--test", "test.manifest")
+    outputs = {}
+    for place, most_in_memory in (("memory", 1_000_000_000), ("files", 1)):
+        monkeypatch.setattr(WideValues.__init__, "__defaults__", (most_in_memory,))
+        run("check", *data, "--preview", "--no-cache", "--output", f"json:{place}.json")
+        run("measure", *data, "--no-cache", "--to", f"{place}.parquet")
+        run("check", *data, "--preview", "--measurements", f"{place}.parquet", "--output", f"json:{place}-2.json")
+        outputs[place] = [Path(f"{place}{end}").read_bytes() for end in (".json", "-2.json")]
+    assert outputs["memory"] == outputs["files"]
+    assert b"near-duplicate" in outputs["files"][0]
+    assert_frame_equal(pl.read_parquet("memory.parquet"), pl.read_parquet("files.parquet"))
+
+
+def run(*arguments: str) -> None:
+    done = CliRunner().invoke(app, [*arguments, "--no-progress"])
+    assert done.exit_code in (0, 1), done.output
+    gc.collect()
 
 
 def test_a_full_disk_is_an_error_that_names_the_folder(tmp_path: Path) -> None:

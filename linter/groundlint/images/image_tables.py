@@ -201,7 +201,8 @@ class ImageTables:
             .unique(["source_ref", *RECTANGLE], keep="first", maintain_order=True)
             .select("source_ref", *RECTANGLE, "sampled", *self._values("crops", "sampled"))
         )
-        return PartTables(images.drop("record"), self._measurements.wide.columns(images["record"]), crops)
+        wide = self._measurements.wide
+        return PartTables(images.drop("record"), wide.columns(images["record"]), crops, wide)
 
     def _find_labeled(self, lines: DataFrame, labels: DataFrame) -> tuple[DataFrame, dict[str, Stamp]]:
         """Return what `found_images` returns, and whether an image is `labeled`: has a label of its own."""

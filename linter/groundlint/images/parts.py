@@ -107,11 +107,13 @@ class PartTables(NamedTuple):
         images: As `MeasuredParts.images`, without places in files.
         wide: The wide values of these images.
         crops: As in `MeasuredParts`.
+        files: Removes the temporary files of `wide` when nothing refers to it any more.
     """
 
     images: DataFrame
     wide: LazyFrame
     crops: DataFrame
+    files: object = None
 
 
 def write(file: Path, part: PartTables, features: Sequence[Feature]) -> None:
