@@ -2,7 +2,8 @@
 
 `python benchmarks/many_images.py DATA` measures the images of eight public sets, makes up 100,000 and 1,000,000 images
 like them, and runs `groundlint check --measurements` with all rules on both. No image of these exists; what is measured
-of them does. `--keep FOLDER` keeps the files, and `--images 100000` runs one size.
+of them does. Then it checks manifests of as many lines, each with one finding, and writes reports in three formats.
+`--keep FOLDER` keeps the files, and `--images 100000` runs one size.
 
 An image has the embedding of a real one, moved by half the difference of two others. Its gray levels are a random part
 of one of the fifty images nearest to the real one, among random ones whose spectrum falls as that of photographs does.
@@ -28,7 +29,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
-from speed import GROUNDLINT, measure
+from speed import GROUNDLINT, Run, measure
 
 from groundlint.engine import registry
 from groundlint.engine.features import Feature
@@ -48,9 +49,6 @@ LABELS = 200
 
 WRONG, COPIED, CUT, TESTED = 0.02, 0.01, 0.005, 0.1
 """Shares of the images with a wrong label, that are copies, that are parts of other images, and to test."""
-
-MOST_MEMORY, MOST_GROWTH = 8_000, 1.1
-"""Goals: MB, and the power of the number of images with which time grows."""
 
 
 def measured(data: Path, folder: Path, features: Sequence[Feature]) -> parts.MeasuredParts:
@@ -152,7 +150,7 @@ def reference(number: int) -> str:
     return f"s3://bucket/images/{number // 1000:04}/{number:07}.jpg"
 
 
-def line(number: int, label: int) -> str:
+def line(number: int, label: int, created: str = "2026-01-01T00:00:00") -> str:
     name = f"label {label:03}"
     metadata = {
         "class-name": name,
@@ -160,7 +158,7 @@ def line(number: int, label: int) -> str:
         "type": "groundtruth/image-classification",
         "job-name": "labeling-job/many",
         "human-annotated": "yes",
-        "creation-date": "2026-01-01T00:00:00",
+        "creation-date": created,
     }
     return json.dumps({"source-ref": reference(number), "kind": label, "kind-metadata": metadata})
 
@@ -178,13 +176,28 @@ def write(data: Path, count: int, folder: Path) -> None:
                 print(line(number, label), file=test if number % round(1 / TESTED) == 0 else train)
 
 
-def cost(folder: Path) -> tuple[float, float, int]:
-    """Wall time and CPU time of a check, in s, and its peak memory, in bytes."""
+def write_faulty(count: int, folder: Path) -> None:
+    """Write manifests of lines whose date is wrong."""
+    folder.mkdir(parents=True)
+    for name, numbers in (("train", range(count // 10, count)), ("test", range(count // 10))):
+        with (folder / f"{name}.manifest").open("w") as manifest:
+            for number in numbers:
+                print(line(number, number % LABELS, created="yesterday"), file=manifest)
+
+
+def cost(folder: Path, *options: str) -> Run:
+    """What a check of a folder takes."""
     command = [GROUNDLINT, "check", "--isolated", "--exit-zero", "--no-cache"]
-    command += ["--train", "train.manifest", "--test", "test.manifest", "--measurements", "part-*.parquet"]
-    command += ["--output", "json:report.json"]
-    run = measure(command, folder)
-    return run.wall, run.cpu, run.peak
+    return measure([*command, "--train", "train.manifest", "--test", "test.manifest", *options], folder)
+
+
+def rows(what: str, counts: Sequence[int], runs: Sequence[Run]) -> Iterator[str]:
+    """The rows of a table on runs with growing numbers of images."""
+    for count, run in zip(counts, runs, strict=True):
+        yield f"| {count:,} {what} | {run.wall:,.0f} s | {run.cpu:,.0f} s | {run.peak / 1e6:,.0f} MB |"
+    for (few, short), (many, long) in itertools.pairwise(zip(counts, runs, strict=True)):
+        wall, cpu = (math.log(a / b) / math.log(many / few) for a, b in zip(long[:2], short[:2], strict=True))
+        yield f"| growth from {few:,} to {many:,} | n^{wall:.2f} | n^{cpu:.2f} | |"
 
 
 def main() -> None:
@@ -194,19 +207,20 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder in which the files are made, or are already")
     options = parser.parse_args()
     with nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        walls = []
+        judged, listed = [], []
         for count in options.images:
-            made = folder / str(count)
-            if not made.exists():
-                # Apart, because a process starts with the peak memory of the one that started it.
-                with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            made, faulty = Path(name) / f"images-{count}", Path(name) / f"findings-{count}"
+            # Apart, because a process starts with the peak memory of the one that started it.
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                if not made.exists():
                     pool.submit(write, options.data, count, made).result()
-            wall, cpu, peak = cost(made)
-            walls.append((count, wall))
-            print(f"{count:,} images: {wall:.0f} s, {cpu:.0f} s of CPU, {peak / 1e6:,.0f} MB", flush=True)
-        for (few, short), (many, long) in itertools.pairwise(walls):
-            print(f"time grows as n^{math.log(long / short) / math.log(many / few):.2f}")
+                if not faulty.exists():
+                    pool.submit(write_faulty, count, faulty).result()
+            judged.append(cost(made, "--measurements", "part-*.parquet", "--output", "json:report.json"))
+            outputs = [f"--output={form}:report.{form}" for form in ("json", "csv", "junit")]
+            listed.append(cost(faulty, *outputs))
+        print("| | time | CPU time | peak memory |\n|---|---|---|---|")
+        print(*rows("images", options.images, judged), *rows("findings", options.images, listed), sep="\n")
 
 
 if __name__ == "__main__":
