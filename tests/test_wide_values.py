@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import polars as pl
@@ -135,6 +138,34 @@ def test_a_check_with_files_gives_the_report_of_one_in_memory(monkeypatch: pytes
     assert outputs["memory"] == outputs["files"]
     assert b"near-duplicate" in outputs["files"][0]
     assert_frame_equal(pl.read_parquet("memory.parquet"), pl.read_parquet("files.parquet"))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_files(sent: signal.Signals, tmp_path: Path) -> None:
+    places = {name: tmp_path / name for name in ("data", "temporary")}
+    for place in places.values():
+        place.mkdir()
+    for n in range(40):
+        (places["data"] / f"{n}.jpg").write_bytes(image_bytes((96, 80), seed=n))
+    labels = [classification(f"s3://bucket/{n}.jpg", "ab"[n % 2]) for n in range(40)]
+    (places["data"] / "a.manifest").write_text(manifest(*labels))
+    program = """
+import sys
+from groundlint.cli import main
+from groundlint.images.wide_values import WideValues
+
+WideValues.__init__.__defaults__ = (1,)
+sys.argv = ["groundlint", "check", "a.manifest", "--no-cache", "--quiet"]
+main()
+"""
+    environment = {"TMPDIR": str(places["temporary"]), "PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=places["data"], env=environment, stdout=subprocess.DEVNULL) as run:
+        while run.poll() is None and not list(places["temporary"].glob("groundlint-*")):
+            time.sleep(0.01)
+        run.send_signal(sent)
+        assert run.wait(timeout=60) == 128 + sent
+    assert not list(places["temporary"].glob("groundlint-*"))
 
 
 def run(*arguments: str) -> None:

@@ -28,7 +28,8 @@ from groundlint.cli import (
     test,
 )
 from groundlint.cli.options import Version
-from groundlint.cli.output import BROKEN, say, say_lines, temporaries
+from groundlint.cli.output import BROKEN, say, say_lines
+from groundlint.temporaries import remove_temporaries
 
 # `groundlint --version` imports everything that this package imports; all else is imported where it is used.
 
@@ -68,8 +69,7 @@ def main() -> None:
 
 def _end(number: int, _: object) -> NoReturn:
     """End on a signal with the status that a shell expects. An exception could be swallowed on its way up."""
-    for temporary in temporaries:
-        temporary.unlink(missing_ok=True)
+    remove_temporaries()
     os._exit(128 + number)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groundlint.cli.output import fail, print_bytes, print_text, say, temporaries
+from groundlint.cli.output import fail, print_bytes, print_text, say
+from groundlint.temporaries import temporaries
 
 if TYPE_CHECKING:
     from groundlint.config.data_sets import Request

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 
+from groundlint.temporaries import temporaries
+
 if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
     from groundlint.config.settings import Config
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 BROKEN = 2
-
-temporaries: set[Path] = set()
-"""Files being written, to be removed when a signal ends the run."""
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from polars import DataFrame, LazyFrame, Series
 
 from groundlint.engine.features import Feature
 from groundlint.errors import GroundlintError
+from groundlint.temporaries import temporaries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +124,8 @@ class WideValues:
         with _writing():
             if not self._folder:
                 self._folder = Path(tempfile.mkdtemp(prefix="groundlint-"))
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+                temporaries.add(self._folder)
+                weakref.finalize(self, _remove, self._folder)
             folder = self._folder / str(next(self._folders))
             folder.mkdir()
             for start in range(0, len(records), AT_ONCE):
@@ -165,6 +167,11 @@ class WideValues:
             read = self._records.read(len(run) * self._width)
             block[run[0] : run[-1] + 1] = np.frombuffer(read, np.uint8).reshape(-1, self._width)
         return block
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    temporaries.discard(folder)
 
 
 @contextlib.contextmanager
