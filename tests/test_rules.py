@@ -110,6 +110,7 @@ def test_every_family_is_searched_for_rules() -> None:
         "scoring",
         "service",
         "service_codes",
+        "wide_columns",
     }
 
 

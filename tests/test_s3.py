@@ -23,6 +23,7 @@ from s3_server import Proxy, Server, running_proxy, running_server
 from groundlint import check
 from groundlint.config.data_sets import UsageError
 from groundlint.config.s3_access import AccessError, S3Access
+from groundlint.errors import GroundlintError
 from groundlint.images.downloads import Downloads
 from groundlint.images.record import ImageTask
 from groundlint.images.request_limits import Limiter
@@ -480,5 +481,5 @@ def test_python_reads_s3_as_the_command_does(folder: Path, server: Server, monke
         check("a.manifest", max_download="3images")
     with pytest.raises(UsageError, match="reading from S3 needs --s3"):
         check(remote)
-    with pytest.raises(UsageError, match="no scheduler can be reached there"):
+    with pytest.raises(GroundlintError, match="no scheduler can be reached there"):
         check("a.manifest", s3=True, dask="tcp://127.0.0.1:9")

@@ -124,8 +124,8 @@ def check(
 
     Raises:
         GroundlintError: There is nothing to check, a manifest or file cannot be used, or a rule failed. Its subclasses
-            say which: AccessError, ConfigError, EvaluationFileError, ModelOutputError, PluginError, SelectionError,
-            UsageError.
+            say which: AccessError, ConfigError, EvaluationFileError, ModelOutputError, PluginError, PoolError,
+            SelectionError, UsageError.
     """
     path = None if isolated else Path(config) if config is not None else settings.find(Path.cwd())
     configuration = settings.load(path) if path else settings.Config()
