@@ -173,8 +173,9 @@ def _of_attribute(rows: DataFrame, measured: NDArray[np.uint8], columns: tuple[s
     odds = label_errors.label_odds(blocks, given, seen["group"].to_list(), limits, probabilities)
     labels, places = np.array(given), seen.select(name for name, _ in _PLACE_STRUCT)
     near: list[list[dict[str, Any]]] = [[] for _ in given]
+    members = {name: np.flatnonzero(labels == name) for name in {odds.names[n] for n in odds.suggested[odds.flagged]}}
     for n in np.flatnonzero(odds.flagged).tolist():
-        chosen = nearest(blocks[0], n, np.flatnonzero(labels == odds.names[odds.suggested[n]]))
+        chosen = nearest(blocks[0], n, members[odds.names[odds.suggested[n]]])
         near[n] = places[chosen].unique("source_ref", keep="first", maintain_order=True).to_dicts()
     judged = seen.select(
         *_PLACE,
