@@ -13,8 +13,9 @@ from groundlint import fixing
 from groundlint.config import settings
 from groundlint.config.data_sets import Request
 from groundlint.engine.registry import Registry
+from groundlint.outcomes import Outcome
 from groundlint.policy.selection import of_config
-from groundlint.session import Outcome, Session
+from groundlint.session import Session
 
 
 def fixed(

@@ -12,9 +12,10 @@ from groundlint.config import settings
 from groundlint.config.data_sets import Request
 from groundlint.engine import registry
 from groundlint.engine.registry import Registry
+from groundlint.outcomes import Outcome
 from groundlint.policy import baseline
 from groundlint.policy.selection import of_config
-from groundlint.session import Outcome, Session
+from groundlint.session import Session
 
 REGISTRY = registry.load(isolated=True)
 

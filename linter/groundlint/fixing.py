@@ -15,7 +15,7 @@ from groundlint.config.settings import Config
 from groundlint.fixes.manifests import apply, fixes
 from groundlint.manifest.foreign import looks_like
 from groundlint.manifest.reader import TOO_LARGE
-from groundlint.session import Outcome
+from groundlint.outcomes import Outcome
 
 Judge = Callable[[Mapping[str, bytes]], Outcome]
 """Judges a request with other bytes of some manifests, by the identity of their source."""

@@ -14,7 +14,7 @@ from groundlint.policy.severity import at_least, shown
 from groundlint.report.report import Presentation, Report
 
 if TYPE_CHECKING:
-    from groundlint.session import Described, Outcome
+    from groundlint.outcomes import Described, Outcome
 
 _MAX_THUMBNAIL = 100_000
 """Bytes of a thumbnail, more than any has, where the user says how many there may be."""

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
     from groundlint.config.settings import Settings
     from groundlint.engine.registry import Registry
+    from groundlint.outcomes import Outcome
     from groundlint.report.report import Presentation, Report
-    from groundlint.session import Outcome
 
 _LOADING = "loading configuration and rules"
 

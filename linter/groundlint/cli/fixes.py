@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
     from groundlint.config.settings import Config
     from groundlint.fixing import Change, Fixed, Judge, Snapshot
-    from groundlint.session import Outcome
+    from groundlint.outcomes import Outcome
 
 _CONTEXT = 3
 """Unchanged lines that a diff shows before and after changed ones."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from groundlint.config.data_sets import Request
     from groundlint.config.settings import Config
     from groundlint.engine.evaluate import MadeNote
-    from groundlint.session import Measured, Outcome, Profiled
+    from groundlint.outcomes import Measured, Outcome, Profiled
 
 FAILED = 1
 BROKEN = 2
