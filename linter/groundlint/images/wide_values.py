@@ -1,8 +1,8 @@
 """Values of hundreds of bytes and more for each image, such as embeddings: of many images, they are kept in files.
 
-The other columns of a million images take about a gigabyte, these would take six. They are written into one file as they
-are measured, and then, in the order of a table, into parquet files, of which a query reads the columns and rows that it
-needs.
+The other columns of a million images take about a gigabyte, these would take six. They are written into one file as
+they are measured, and then, in the order of a table, into parquet files, of which a query reads the columns and rows
+that it needs.
 """
 
 from __future__ import annotations
